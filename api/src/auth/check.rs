@@ -1,0 +1,112 @@
+//! Checking a username and password: the part that both sign-in routes share.
+//!
+//! An unknown user, a wrong password and an account that is not active get the same answer after the same work: a
+//! decoy is hashed for those without a password, and every refusal is answered at a full tenth of a second, which
+//! hides the one write that only a wrong password causes.
+
+use std::time::Duration;
+
+use keybell_shared::actor::Actor;
+use keybell_shared::clock::Stopwatch;
+use keybell_shared::ids::DistrictId;
+use keybell_shared::ports::ledger::SignIn;
+use keybell_shared::problem::{Problem, ProblemKind};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+
+use super::lane::Stored;
+use crate::parts::Api;
+use crate::refusal::Refusal;
+
+/// The largest body of a sign-in route, in bytes.
+pub(super) const MAX_BODY: usize = 16 * 1024;
+
+/// Refusals are answered at multiples of this.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// Refuses callers who are no sign-in page.
+pub(super) fn permitted(actor: &Actor) -> Result<(), Refusal> {
+    if actor.role.may_check_sign_in() {
+        return Ok(());
+    }
+    let detail = "only an application's or a district administrator's key may check sign-ins";
+    Err(Problem::new(ProblemKind::Forbidden, "sign_in.forbidden", detail).into())
+}
+
+/// Reads a body. What the parser says is not passed on: it may quote the password.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // A struct could also be read from an array, which nobody means.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Refusal::malformed("body.invalid", "the body is not a JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let reason = error.to_string();
+        if reason.starts_with("unknown field") {
+            Refusal::malformed("field.unknown", format!("there is a field that this route does not have: {place}"))
+        } else if reason.starts_with("duplicate field") {
+            Refusal::malformed("json.duplicate_key", format!("a field is there twice: {place}"))
+        } else {
+            let detail = format!("the body is not the JSON object that is expected: {place}");
+            Refusal::malformed("body.invalid", detail)
+        }
+    })
+}
+
+/// Finds the account and checks the password. Answers the account only if the password is right and has not expired.
+pub(super) async fn check(
+    api: &Api,
+    district: DistrictId,
+    username: &str,
+    password: &SecretString,
+) -> Result<SignIn, Refusal> {
+    if username.chars().any(char::is_control) {
+        return Err(Refusal::malformed("field.control_character", "a username has no control characters").at("username"));
+    }
+    let watch = Stopwatch::start();
+    let found = api.ledger.sign_in(district, username).await?;
+    if let Some(wait) = found.as_ref().and_then(|account| account.throttled_for) {
+        let detail = "too many wrong passwords; wait before the next try";
+        return Err(Refusal::from(Problem::new(ProblemKind::Throttled, "sign_in.throttled", detail)).retry_after(wait));
+    }
+    let known = found.filter(|account| account.usable).and_then(|mut account| Some((account.hash.take()?, account)));
+    let Some((hash, account)) = known else {
+        api.lane.verify(password, Stored::Decoy).await?;
+        return Err(refuse(watch).await);
+    };
+    if !api.lane.verify(password, Stored::Hash(hash)).await? {
+        api.ledger.sign_in_failed(account.account).await?;
+        return Err(refuse(watch).await);
+    }
+    api.ledger.sign_in_succeeded(account.account).await?;
+    if account.expired {
+        let detail = "the temporary password has expired; ask for a new one";
+        return Err(Problem::new(ProblemKind::Forbidden, "password.expired", detail).into());
+    }
+    Ok(account)
+}
+
+/// The one refusal, at the next full beat.
+async fn refuse(watch: Stopwatch) -> Refusal {
+    tokio::time::sleep(until_beat(watch.elapsed())).await;
+    let detail = "the username or the password is wrong, or the account cannot sign in here";
+    Problem::new(ProblemKind::Unauthenticated, "sign_in.refused", detail).into()
+}
+
+fn until_beat(elapsed: Duration) -> Duration {
+    let beat = BEAT.as_micros();
+    let over = elapsed.as_micros() % beat;
+    Duration::from_micros(u64::try_from(beat - over).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_fall_on_the_beat() {
+        for (elapsed, wait) in [(0, 100), (1, 99), (99, 1), (100, 100), (130, 70)] {
+            assert_eq!(until_beat(Duration::from_millis(elapsed)), Duration::from_millis(wait), "{elapsed}");
+        }
+    }
+}

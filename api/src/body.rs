@@ -1,0 +1,90 @@
+//! Reading a JSON body: its type, its encoding, its size. What it says is read by the one who asked for it.
+
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::StreamExt as _;
+use zeroize::Zeroizing;
+
+use crate::refusal::Refusal;
+
+/// The bytes of a body of at most `LIMIT` bytes, sent as `application/json`. Wiped when dropped, because they may hold
+/// passwords.
+pub(crate) struct JsonBytes<const LIMIT: usize>(pub(crate) Zeroizing<Vec<u8>>);
+
+impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for JsonBytes<LIMIT> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        check_type(request.headers())?;
+        let announced = announced(request.headers())?;
+        if announced.is_some_and(|length| length > LIMIT) {
+            return Err(too_large(LIMIT));
+        }
+        // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(LIMIT)));
+        let mut chunks = request.into_body().into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk =
+                chunk.map_err(|_| Refusal::malformed("body.broken", "the body ended early or is badly framed"))?;
+            if bytes.len() + chunk.len() > LIMIT {
+                return Err(too_large(LIMIT));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn too_large(limit: usize) -> Refusal {
+    Refusal::with_status(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body.too_large",
+        &format!("the body may have at most {limit} bytes; split the request"),
+    )
+}
+
+/// The announced length; hyper has already refused one that is no number.
+fn announced(headers: &HeaderMap) -> Result<Option<usize>, Refusal> {
+    let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|text| text.parse().ok());
+    length.map(Some).ok_or_else(|| Refusal::malformed("body.length", "`Content-Length` is no number of bytes"))
+}
+
+/// JSON in UTF-8, not compressed, said once.
+fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refuse = |code, detail| Err(Refusal::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, detail));
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
+        return refuse("body.encoding", "send the body without compression");
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    match (types.next().and_then(|only| only.to_str().ok()), types.next()) {
+        (Some(media_type), None) if is_json(media_type) => Ok(()),
+        _ => refuse("body.media_type", "send the body as `Content-Type: application/json`, in UTF-8"),
+    }
+}
+
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_json;
+
+    #[test]
+    fn only_json_in_utf_8_is_json() {
+        for right in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;"] {
+            assert!(is_json(right), "{right}");
+        }
+        for wrong in ["", "text/json", "application/json+x", "application/json; charset=utf-16", "application/jsonx"] {
+            assert!(!is_json(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The outermost layer: request id, head checks, problem bodies, standing headers, one line in the access log.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use keybell_shared::clock::Stopwatch;
+use tracing::Instrument as _;
+
+use super::head;
+use crate::refusal::Refusal;
+
+/// Lets a request through and finishes its answer.
+pub(super) async fn pass(request: Request, next: Next) -> Response {
+    let watch = Stopwatch::start();
+    let id = head::request_id(request.headers());
+    let span = tracing::info_span!("request", id);
+    async move {
+        let method = request.method().clone();
+        // Never the raw URL: a query may hold what a log must not.
+        let path = request.extensions().get::<MatchedPath>().cloned();
+        let response = match head::check(request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => refusal.into_response(),
+        };
+        let response = finish(response, &id);
+        let status = response.status().as_u16();
+        let ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%method, path = path.as_ref().map_or("-", MatchedPath::as_str), status, ms, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Writes the problem body of an error, and the headers that every answer has.
+fn finish(mut response: Response, id: &str) -> Response {
+    let refusal = response.extensions_mut().remove::<Refusal>();
+    let bare = response.status().is_client_error() || response.status().is_server_error();
+    let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if let Some(refusal) = refusal.or_else(|| (bare && !ours).then(|| Refusal::of_status(response.status()))) {
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = refusal.answer(id);
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let status = response.status();
+    standing(response.headers_mut(), status, id);
+    response
+}
+
+fn standing(headers: &mut HeaderMap, status: StatusCode, id: &str) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-request-id", id);
+    }
+    // Of these requests a part may still be on its way; nothing after it could be trusted to be a request.
+    if matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}

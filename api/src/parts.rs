@@ -1,0 +1,68 @@
+//! What the API is made of, handed in by the command line.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use keybell_scheduler::intake::Intake;
+use keybell_shared::config::Hashing;
+use keybell_shared::ports::board::Board;
+use keybell_shared::ports::ledger::Ledger;
+use keybell_shared::ports::queue::WorkQueue;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Lane;
+
+/// The name under which this room writes to the ledger. All API processes share it: what they count (notifications
+/// superseded by a password change) is so little that one row is never hot.
+pub(crate) const WRITER: &str = "api";
+
+/// Everything that the API needs.
+pub struct ApiParts {
+    /// The truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// The live view.
+    pub board: Arc<dyn Board>,
+    /// The work queues; only asked whether they answer.
+    pub queue: Arc<dyn WorkQueue>,
+    /// Accepts requests.
+    pub intake: Arc<Intake>,
+    /// The cost of a hash, for passwords that people choose.
+    pub hashing: Hashing,
+    /// Cancelled when the process should end: no new connections, event streams end, requests in hand are finished.
+    pub soft: CancellationToken,
+}
+
+/// The state of every handler.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Inner>);
+
+/// The parts, and what the API makes of them.
+pub(crate) struct Inner {
+    parts: ApiParts,
+    /// Where sign-in passwords are checked and hashed.
+    pub(crate) lane: Lane,
+}
+
+impl Api {
+    /// Sets up the state.
+    pub(crate) fn new(parts: ApiParts) -> Self {
+        let lane = Lane::new(parts.hashing);
+        Self(Arc::new(Inner { parts, lane }))
+    }
+}
+
+impl Deref for Api {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Deref for Inner {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.parts
+    }
+}

@@ -1,0 +1,187 @@
+//! Tasks and items as version 1 of the API writes them. This shape is a promise to callers: fields are added, never
+//! renamed or removed.
+
+use keybell_shared::codes::Code;
+use keybell_shared::ids::{AccountId, ItemId, TaskId};
+use keybell_shared::ports::ledger::{ItemView, TaskView};
+use keybell_shared::progress::{Counts, Snapshot};
+use keybell_shared::request::{Reason, ResetRequest};
+use keybell_shared::states::{ItemState, TaskState};
+use serde::Serialize;
+
+/// A task.
+#[derive(Serialize)]
+pub(crate) struct Task {
+    id: TaskId,
+    state: TaskState,
+    /// RFC 3339, UTC.
+    accepted_at: String,
+    /// RFC 3339, UTC; `null` until it ends.
+    finished_at: Option<String>,
+    requester: String,
+    reason: Reason,
+    /// As it was asked, without any password.
+    request: ResetRequest,
+    progress: Progress,
+    /// SHA-256 over the frozen set of accounts, once it is known.
+    digest: Option<String>,
+}
+
+impl From<TaskView> for Task {
+    fn from(view: TaskView) -> Self {
+        Self {
+            id: view.id,
+            state: view.progress.state,
+            accepted_at: view.progress.accepted_at.rfc3339(),
+            finished_at: view.progress.finished_at.map(|at| at.rfc3339()),
+            requester: view.requester,
+            reason: view.request.reason,
+            request: view.request,
+            progress: Progress::from(view.progress.counts),
+            digest: view.digest,
+        }
+    }
+}
+
+/// How far a task is, in its two phases.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Progress {
+    /// All items; always the sum of the six numbers of `reset`.
+    total: i64,
+    reset: ResetPhase,
+    notify: NotifyPhase,
+}
+
+/// The first phase, over all items.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ResetPhase {
+    pending: i64,
+    reset: i64,
+    skipped: i64,
+    cancelled: i64,
+    superseded: i64,
+    failed: i64,
+}
+
+/// The second phase, over the items whose password was changed.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NotifyPhase {
+    /// Always the sum of the next four.
+    total: i64,
+    waiting: i64,
+    notified: i64,
+    silent: i64,
+    undelivered: i64,
+    /// Retries so far; no part of the sum.
+    retries: i64,
+}
+
+impl From<Counts> for Progress {
+    fn from(counts: Counts) -> Self {
+        Self {
+            total: counts.total(),
+            reset: ResetPhase {
+                pending: counts.open,
+                reset: counts.changed(),
+                skipped: counts.skipped,
+                cancelled: counts.cancelled,
+                superseded: counts.superseded,
+                failed: counts.failed,
+            },
+            notify: NotifyPhase {
+                total: counts.changed(),
+                waiting: counts.telling,
+                notified: counts.notified,
+                silent: counts.silent,
+                undelivered: counts.undelivered,
+                retries: counts.retries,
+            },
+        }
+    }
+}
+
+/// One event of a task's stream.
+#[derive(Serialize)]
+pub(crate) struct Moment {
+    task: TaskId,
+    state: TaskState,
+    accepted_at: String,
+    finished_at: Option<String>,
+    /// When this was counted.
+    counted_at: String,
+    progress: Progress,
+}
+
+impl From<&Snapshot> for Moment {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self {
+            task: snapshot.task,
+            state: snapshot.state,
+            accepted_at: snapshot.accepted_at.rfc3339(),
+            finished_at: snapshot.finished_at.map(|at| at.rfc3339()),
+            counted_at: snapshot.counted_at.rfc3339(),
+            progress: Progress::from(snapshot.counts),
+        }
+    }
+}
+
+/// An item.
+#[derive(Serialize)]
+pub(crate) struct Item {
+    id: ItemId,
+    account: AccountId,
+    username: String,
+    state: ItemState,
+    /// A code of the legend.
+    code: Option<Code>,
+    /// What the code means.
+    meaning: Option<&'static str>,
+    changed_at: String,
+}
+
+impl From<ItemView> for Item {
+    fn from(view: ItemView) -> Self {
+        Self {
+            id: view.id,
+            account: view.account,
+            username: view.username,
+            state: view.state,
+            code: view.code,
+            meaning: view.code.map(Code::meaning),
+            changed_at: view.changed_at.rfc3339(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_phases_add_up_and_have_these_names() {
+        let counts = Counts {
+            open: 1,
+            telling: 2,
+            notified: 3,
+            silent: 4,
+            undelivered: 5,
+            skipped: 6,
+            cancelled: 7,
+            superseded: 8,
+            failed: 9,
+            retries: 10,
+        };
+        assert_eq!(
+            serde_json::to_value(Progress::from(counts)).expect("JSON"),
+            serde_json::json!({
+                "total": 45,
+                "reset": {
+                    "pending": 1, "reset": 14, "skipped": 6, "cancelled": 7, "superseded": 8, "failed": 9
+                },
+                "notify": {
+                    "total": 14, "waiting": 2, "notified": 3, "silent": 4, "undelivered": 5, "retries": 10
+                },
+            })
+        );
+    }
+}

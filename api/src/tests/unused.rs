@@ -1,0 +1,135 @@
+//! The parts of the ledger that the API never asks, so that the fake of it is a whole ledger.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keybell_shared::codes::Code;
+use keybell_shared::ids::{DistrictId, ItemId, NotificationId, TaskId};
+use keybell_shared::message::Message;
+use keybell_shared::ports::events::Event;
+use keybell_shared::ports::ledger::*;
+use keybell_shared::stage::Stage;
+
+use super::fake::FakeLedger;
+
+const WHY: &str = "the API never asks this";
+
+#[async_trait]
+impl ExpansionLedger for FakeLedger {
+    async fn expanding(&self, _: u32) -> LedgerResult<Vec<TaskId>> {
+        unimplemented!("{WHY}")
+    }
+    async fn expand_chunk(&self, _: &str, _: TaskId, _: u32) -> LedgerResult<Chunk> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl DispatchLedger for FakeLedger {
+    async fn queued(&self, _: u32) -> LedgerResult<u32> {
+        unimplemented!("{WHY}")
+    }
+    async fn runnable(&self, _: u32) -> LedgerResult<Vec<Runnable>> {
+        unimplemented!("{WHY}")
+    }
+    async fn pending(&self, _: TaskId, _: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
+        unimplemented!("{WHY}")
+    }
+    async fn mark_queued(&self, _: &[ItemId]) -> LedgerResult<u64> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl ResetLedger for FakeLedger {
+    async fn reset_jobs(&self, _: &[ItemId]) -> LedgerResult<Vec<ResetJob>> {
+        unimplemented!("{WHY}")
+    }
+    async fn hold(&self, _: &[ItemId]) -> LedgerResult<()> {
+        unimplemented!("{WHY}")
+    }
+    async fn commit_resets(&self, _: &str, _: &[ResetWrite]) -> LedgerResult<Vec<(ItemId, ResetOutcome)>> {
+        unimplemented!("{WHY}")
+    }
+    async fn fail_items(&self, _: &str, _: &[ItemId], _: Code) -> LedgerResult<()> {
+        unimplemented!("{WHY}")
+    }
+    async fn unpublish(&self, _: &[NotificationId]) -> LedgerResult<()> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl NoticeLedger for FakeLedger {
+    async fn claim(&self, _: &str, _: &[NotificationId], _: Duration) -> LedgerResult<Vec<Claimed>> {
+        unimplemented!("{WHY}")
+    }
+    async fn record(&self, _: &str, _: &[SendReport]) -> LedgerResult<Vec<Message>> {
+        unimplemented!("{WHY}")
+    }
+    async fn defer(&self, _: &[NotificationId], _: Duration) -> LedgerResult<()> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl RepairLedger for FakeLedger {
+    async fn expire_leases(&self, _: &str, _: Duration, _: u32) -> LedgerResult<u64> {
+        unimplemented!("{WHY}")
+    }
+    async fn due_notifications(
+        &self,
+        _: &str,
+        _: Stage,
+        _: bool,
+        _: Duration,
+        _: u32,
+    ) -> LedgerResult<Vec<Message>> {
+        unimplemented!("{WHY}")
+    }
+    async fn lost_items(&self, _: &str, _: Duration, _: u32) -> LedgerResult<Vec<Message>> {
+        unimplemented!("{WHY}")
+    }
+    async fn count_death(&self, _: &str, _: &Message) -> LedgerResult<bool> {
+        unimplemented!("{WHY}")
+    }
+    async fn sweep_seals(&self, _: &str, _: u32) -> LedgerResult<u64> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl OutboxLedger for FakeLedger {
+    async fn unsent_events(&self, _: u32) -> LedgerResult<Vec<Event>> {
+        unimplemented!("{WHY}")
+    }
+    async fn events_sent(&self, _: &[i64]) -> LedgerResult<()> {
+        unimplemented!("{WHY}")
+    }
+    async fn chain_audit(&self, _: u32) -> LedgerResult<u64> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl RosterLedger for FakeLedger {
+    async fn put_schools(&self, _: DistrictId, _: &[School]) -> LedgerResult<Vec<RowFate>> {
+        unimplemented!("{WHY}")
+    }
+    async fn put_classes(&self, _: DistrictId, _: &[Class]) -> LedgerResult<Vec<RowFate>> {
+        unimplemented!("{WHY}")
+    }
+    async fn put_people(&self, _: DistrictId, _: &[Person]) -> LedgerResult<Vec<RowFate>> {
+        unimplemented!("{WHY}")
+    }
+    async fn link_guardians(
+        &self,
+        _: DistrictId,
+        _: &[(String, Vec<String>)],
+    ) -> LedgerResult<Vec<(String, String)>> {
+        unimplemented!("{WHY}")
+    }
+    async fn put_enrolments(&self, _: DistrictId, _: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
+        unimplemented!("{WHY}")
+    }
+}

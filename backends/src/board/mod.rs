@@ -1,0 +1,4 @@
+//! The board, the live progress view: Redis for the cluster, memory when embedded.
+
+pub mod memory;
+pub mod redis;

@@ -1,0 +1,211 @@
+//! Claiming notifications: who may send, decided under the account's lock.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use keybell_shared::clock::Millis;
+use keybell_shared::codes::Code;
+use keybell_shared::ids::{AccountId, ItemId, NotificationId};
+use keybell_shared::notice::Channel;
+use keybell_shared::ports::ledger::{Claim, Claimed, Content};
+use keybell_shared::seal::{Sealed, unhex};
+use keybell_shared::states::NotificationState;
+use serde_json::{Value as Json, json};
+
+use super::SqlLedger;
+use super::counters::Deltas;
+use super::notices::lock_accounts;
+use super::settle::settle;
+use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
+
+/// What is done with one notification.
+enum Fate {
+    Send(Box<Claim>),
+    End(NotificationState, Code),
+    /// Another message to the same account by the same channel is on its way.
+    WaitUntil(Millis),
+    Nothing,
+}
+
+impl SqlLedger {
+    pub(super) async fn claim_once(
+        &self,
+        writer: &str,
+        notifications: &[NotificationId],
+        lease: Duration,
+    ) -> Sql<Vec<Claimed>> {
+        let mut tx = self.db.begin().await?;
+        lock_accounts(&mut tx, notifications).await?;
+        let rows = read(&mut tx, notifications).await?;
+        let mut busy = sending(&mut tx, &rows).await?;
+        let mut claimed = Vec::with_capacity(notifications.len());
+        let (mut claims, mut ends, mut waits, mut settling) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for row in &rows {
+            let id: NotificationId = row.get("id")?;
+            match fate(row, &busy, lease)? {
+                Fate::Send(claim) => {
+                    let until = Millis(row.get::<Millis>("now")?.0 + millis(lease));
+                    busy.insert((claim.account, claim.channel), until);
+                    claims.push(json!({"id": id, "number": claim.attempt, "fence": claim.fence, "until": until}));
+                    claimed.push(Claimed::Send(claim));
+                }
+                Fate::End(state, code) => {
+                    ends.push(json!({"id": id, "state": state, "code": code}));
+                    settling.push(row.get::<ItemId>("item_id")?);
+                    claimed.push(Claimed::Nothing(id));
+                }
+                Fate::WaitUntil(until) => {
+                    waits.push(json!({"id": id, "until": until}));
+                    claimed.push(Claimed::Nothing(id));
+                }
+                Fate::Nothing => claimed.push(Claimed::Nothing(id)),
+            }
+        }
+        store_claims(&mut tx, &claims).await?;
+        store_waits(&mut tx, &waits).await?;
+        store_ends(&mut tx, &ends).await?;
+        let mut deltas = Deltas::default();
+        settle(&mut tx, &mut deltas, &settling).await?;
+        deltas.store(&mut tx, writer).await?;
+        tx.commit().await?;
+        Ok(claimed)
+    }
+}
+
+/// The notifications with everything that a message says, locked.
+async fn read(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<Vec<Row>> {
+    tx.all(
+        "SELECT n.*, {now} AS now, a.credential_version AS current_version, a.given_name, a.family_name, a.username,
+             a.changed_at AS password_changed_at, a.expires_at AS password_expires_at, a.must_change,
+             d.name AS district_name, s.name AS school_name, p.attempt_id, p.key_id, p.sealed
+         FROM notifications n JOIN accounts a ON a.id = n.account_id JOIN districts d ON d.id = n.district_id
+             LEFT JOIN schools s ON s.id = a.school_id LEFT JOIN sealed_passwords p ON p.item_id = n.item_id
+         WHERE n.id {in $1 bigint} ORDER BY n.id {lock n}",
+        args![json_arg(notifications)],
+    )
+    .await
+}
+
+/// What is on its way to the same accounts, and until when.
+async fn sending(tx: &mut Tx, rows: &[Row]) -> Sql<HashMap<(AccountId, Channel), Millis>> {
+    let accounts: Vec<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
+    let busy = tx
+        .all(
+            "SELECT account_id, channel, lease_until FROM notifications
+             WHERE account_id {in $1 uuid} AND state = 'sending'",
+            args![json_arg(&accounts)],
+        )
+        .await?;
+    busy.iter()
+        .map(|row| Ok(((row.get("account_id")?, row.word("channel")?), row.get("lease_until")?)))
+        .collect()
+}
+
+fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration) -> Sql<Fate> {
+    let now: Millis = row.get("now")?;
+    if row.word::<NotificationState>("state")? != NotificationState::Waiting {
+        return Ok(Fate::Nothing);
+    }
+    if row.get::<i64>("credential_version")? != row.get::<i64>("current_version")? {
+        return Ok(Fate::End(NotificationState::Superseded, Code::S06));
+    }
+    let expires_at: Option<Millis> = row.get("password_expires_at")?;
+    if expires_at.is_some_and(|at| at.0 <= now.0 + millis(lease) / 2) {
+        // An expired password is never sent; nor one that would expire on the way.
+        return Ok(Fate::End(NotificationState::Expired, Code::N08));
+    }
+    if row.get::<Millis>("due_at")? > now {
+        return Ok(Fate::Nothing);
+    }
+    let channel: Channel = row.word("channel")?;
+    let account: AccountId = row.get("account_id")?;
+    if let Some(until) = busy.get(&(account, channel)) {
+        return Ok(Fate::WaitUntil(*until));
+    }
+    let sealed = match (row.get("key_id")?, row.get::<Option<String>>("sealed")?, row.get("attempt_id")?) {
+        (Some(key_id), Some(sealed), Some(attempt)) => {
+            let bytes = unhex(&sealed).ok_or_else(|| Failure::row("a sealed password is not hexadecimal"))?;
+            Some((Sealed { key_id, bytes }, attempt))
+        }
+        _ => None,
+    };
+    Ok(Fate::Send(Box::new(Claim {
+        notification: row.get("id")?,
+        task: row.get("task_id")?,
+        district: row.get("district_id")?,
+        account,
+        fence: row.get::<i64>("fence")? + 1,
+        attempt: u32::try_from(row.get::<i32>("attempts")?).unwrap_or_default() + 1,
+        channel,
+        address: row.get("address")?,
+        guardian: row.get("guardian")?,
+        message_id: row.get("message_id")?,
+        sealed,
+        content: Content {
+            district: row.get("district_name")?,
+            school: row.get("school_name")?,
+            given_name: row.get("given_name")?,
+            family_name: row.get("family_name")?,
+            username: row.get("username")?,
+            issue: row.get("credential_version")?,
+            changed_at: row.get("password_changed_at")?,
+            expires_at,
+            temporary: row.get("must_change")?,
+        },
+    })))
+}
+
+async fn store_claims(tx: &mut Tx, claims: &[Json]) -> Sql<()> {
+    if claims.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE notifications SET state = 'sending', fence = r.fence, attempts = r.number, lease_until = r.until,
+             queued_at = NULL, changed_at = {now}
+         FROM {rows $1: id bigint, number integer, fence bigint, until bigint} AS r
+         WHERE notifications.id = r.id AND notifications.state = 'waiting'",
+        args![json_arg(claims)],
+    )
+    .await?;
+    tx.run(
+        "INSERT INTO attempts (notification_id, fence, number, started_at)
+         SELECT r.id, r.fence, r.number, {now} FROM {rows $1: id bigint, number integer, fence bigint} AS r",
+        args![json_arg(claims)],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn store_waits(tx: &mut Tx, waits: &[Json]) -> Sql<()> {
+    if waits.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE notifications SET due_at = r.until, queued_at = NULL
+         FROM {rows $1: id bigint, until bigint} AS r
+         WHERE notifications.id = r.id AND notifications.state = 'waiting'",
+        args![json_arg(waits)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Ends notifications that will never be sent (again): rows with `id`, `state` and `code`.
+pub(super) async fn store_ends(tx: &mut Tx, ends: &[Json]) -> Sql<()> {
+    if ends.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE notifications SET state = r.state, code = r.code, lease_until = NULL, queued_at = NULL,
+             changed_at = {now}
+         FROM {rows $1: id bigint, state text, code text} AS r
+         WHERE notifications.id = r.id AND notifications.state IN ('waiting', 'sending')",
+        args![json_arg(ends)],
+    )
+    .await?;
+    Ok(())
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,29 @@
+//! Where the people around an account can be reached, as of now.
+
+use std::collections::HashMap;
+
+use keybell_shared::ids::AccountId;
+use keybell_shared::notice::{Contact, Contacts};
+
+use super::sql::{Sql, Tx, args, json};
+
+/// The contacts of accounts and of their active guardians.
+pub(super) async fn contacts(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<AccountId, Contacts>> {
+    let mut known: HashMap<AccountId, Contacts> = HashMap::with_capacity(accounts.len());
+    for row in tx.all("SELECT id, email, sms FROM accounts WHERE id {in $1 uuid}", args![json(accounts)]).await? {
+        let account = Contact { email: row.get("email")?, sms: row.get("sms")? };
+        known.insert(row.get("id")?, Contacts { account, guardians: Vec::new() });
+    }
+    let guardians = tx
+        .all(
+            "SELECT g.account_id, p.email, p.sms FROM guardians g JOIN accounts p ON p.id = g.guardian_id
+             WHERE g.account_id {in $1 uuid} AND p.active ORDER BY g.account_id, g.place",
+            args![json(accounts)],
+        )
+        .await?;
+    for row in guardians {
+        let contact = Contact { email: row.get("email")?, sms: row.get("sms")? };
+        known.entry(row.get("account_id")?).or_default().guardians.push(contact);
+    }
+    Ok(known)
+}

@@ -1,0 +1,182 @@
+//! Pausing, resuming, cancelling and closing tasks.
+
+use keybell_shared::ids::{DistrictId, TaskId};
+use keybell_shared::ports::ledger::Closed;
+use keybell_shared::progress::Counts;
+use keybell_shared::states::{ItemState, TaskState};
+use serde_json::json;
+
+use super::SqlLedger;
+use super::counters::{Deltas, counter_sums, counts};
+use super::journal::{self, NewAudit, NewEvent};
+use super::sql::{Row, Sql, Tx, args};
+
+/// Items that one transaction of a cancel closes.
+const BATCH: u32 = 2_000;
+
+impl SqlLedger {
+    /// One edge of the state machine, if the task stands at its beginning.
+    pub(super) async fn change(
+        &self,
+        district: DistrictId,
+        task: TaskId,
+        by: &str,
+        from: TaskState,
+        to: TaskState,
+    ) -> Sql<Option<TaskState>> {
+        self.db
+            .retrying(|| async {
+                let mut tx = self.db.begin().await?;
+                let Some(row) = locked(&mut tx, district, task).await? else { return Ok(None) };
+                let state: TaskState = row.word("state")?;
+                if state != from {
+                    return Ok(Some(state));
+                }
+                enter(&mut tx, district, task, to, by).await?;
+                tx.commit().await?;
+                Ok(Some(to))
+            })
+            .await
+    }
+
+    /// Cancels: the task first, so that nothing new is dispatched or expanded, then its open items, batch by batch. A
+    /// worker's commit and a batch compete for an item's lock, and exactly one of them wins.
+    pub(super) async fn cancel_task(&self, district: DistrictId, task: TaskId, by: &str) -> Sql<Option<TaskState>> {
+        let state = self
+            .db
+            .retrying(|| async {
+                let mut tx = self.db.begin().await?;
+                let Some(row) = locked(&mut tx, district, task).await? else { return Ok(None) };
+                let state: TaskState = row.word("state")?;
+                if !state.may_become(TaskState::Cancelling) {
+                    return Ok(Some(state));
+                }
+                enter(&mut tx, district, task, TaskState::Cancelling, by).await?;
+                tx.commit().await?;
+                Ok(Some(TaskState::Cancelling))
+            })
+            .await?;
+        if state != Some(TaskState::Cancelling) {
+            return Ok(state);
+        }
+        while self.db.retrying(|| self.cancel_batch(task)).await? > 0 {}
+        let closed = self.db.retrying(|| self.close_task(task)).await?;
+        Ok(Some(closed.map_or(TaskState::Cancelling, |closed| closed.state)))
+    }
+
+    async fn cancel_batch(&self, task: TaskId) -> Sql<usize> {
+        let mut tx = self.db.begin().await?;
+        let rows = tx
+            .all(
+                "UPDATE items SET state = 'cancelled', code = 'S08', changed_at = {now} WHERE id IN (
+                     SELECT id FROM items WHERE task_id = $1 AND state IN ('pending', 'queued')
+                     ORDER BY id LIMIT $2 {lock}) AND state IN ('pending', 'queued')
+                 RETURNING id",
+                args![task, BATCH],
+            )
+            .await?;
+        let mut deltas = Deltas::default();
+        let open = i64::try_from(rows.len()).unwrap_or_default();
+        deltas.of(task).add(ItemState::Queued, -open);
+        deltas.of(task).add(ItemState::Cancelled, open);
+        deltas.store(&mut tx, "control").await?;
+        tx.commit().await?;
+        Ok(rows.len())
+    }
+
+    /// Closes every task that has no open item, and brings interrupted cancels to their end.
+    pub(super) async fn finish_tasks(&self, limit: u32) -> Sql<Vec<Closed>> {
+        let rows = self
+            .db
+            .read(
+                "SELECT t.id, t.state FROM tasks t
+                 WHERE t.state IN ('running', 'paused', 'cancelling')
+                     AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
+                     AND (t.state = 'cancelling' OR NOT EXISTS (
+                         SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state IN ('pending', 'queued', 'reset')))
+                 ORDER BY t.seq LIMIT $1",
+                args![limit],
+            )
+            .await?;
+        let mut closed = Vec::new();
+        for row in &rows {
+            let task: TaskId = row.get("id")?;
+            if row.word::<TaskState>("state")? == TaskState::Cancelling {
+                while self.db.retrying(|| self.cancel_batch(task)).await? > 0 {}
+            }
+            closed.extend(self.db.retrying(|| self.close_task(task)).await?);
+        }
+        Ok(closed)
+    }
+
+    /// Closes one task under its lock, if it has no open item, and recounts it.
+    async fn close_task(&self, task: TaskId) -> Sql<Option<Closed>> {
+        let mut tx = self.db.begin().await?;
+        let Some(row) = tx.first("SELECT * FROM tasks WHERE id = $1 {lock}", args![task]).await? else {
+            return Ok(None);
+        };
+        let state: TaskState = row.word("state")?;
+        if !matches!(state, TaskState::Running | TaskState::Paused | TaskState::Cancelling) {
+            return Ok(None);
+        }
+        let mut truth = Counts::default();
+        for row in
+            tx.all("SELECT state, count(*) AS n FROM items WHERE task_id = $1 GROUP BY state", args![task]).await?
+        {
+            truth.add(row.word("state")?, row.get("n")?);
+        }
+        if truth.open > 0 || truth.telling > 0 {
+            return Ok(None);
+        }
+        let sums = tx
+            .first(concat!("SELECT ", counter_sums!(), " FROM counters c WHERE c.task_id = $1"), args![task])
+            .await?;
+        let counted = sums.as_ref().map(counts).transpose()?.unwrap_or_default();
+        let mismatch = (Counts { retries: 0, ..counted } != truth)
+            .then(|| format!("the items say {truth:?}, the counters {counted:?}"));
+        let end = match state {
+            TaskState::Cancelling => TaskState::Cancelled,
+            _ if truth.failed + truth.undelivered > 0 => TaskState::CompletedWithErrors,
+            _ => TaskState::Completed,
+        };
+        enter(&mut tx, row.get("district_id")?, task, end, "scheduler").await?;
+        tx.commit().await?;
+        Ok(Some(Closed { task, state: end, mismatch }))
+    }
+}
+
+async fn locked(tx: &mut Tx, district: DistrictId, task: TaskId) -> Sql<Option<Row>> {
+    tx.first("SELECT * FROM tasks WHERE district_id = $1 AND id = $2 {lock}", args![district, task]).await
+}
+
+/// Writes the new state, its event and its audit row, and a new version of the task's progress.
+async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state: TaskState, by: &str) -> Sql<()> {
+    let (event, finished) = match state {
+        TaskState::Expanding => ("task.accepted", false),
+        TaskState::Running => ("task.resumed", false),
+        TaskState::Paused => ("task.paused", false),
+        TaskState::Cancelling => ("task.cancelling", false),
+        TaskState::Completed | TaskState::CompletedWithErrors => ("task.completed", true),
+        TaskState::Cancelled => ("task.cancelled", true),
+        TaskState::Failed => ("task.failed", true),
+    };
+    let statement = if finished {
+        // A shared password is of no more use to anybody.
+        "UPDATE tasks SET state = $2, finished_at = {now}, shared_key_id = NULL, shared_sealed = NULL WHERE id = $1"
+    } else {
+        "UPDATE tasks SET state = $2 WHERE id = $1"
+    };
+    tx.run(statement, args![task, state.as_str()]).await?;
+    journal::events(tx, &[NewEvent { district, kind: event, body: json!({"task": task, "state": state}) }]).await?;
+    let audit = NewAudit {
+        district,
+        actor: by.to_owned(),
+        action: event,
+        subject: format!("task {task}"),
+        detail: state.to_string(),
+    };
+    journal::audits(tx, &[audit]).await?;
+    let mut deltas = Deltas::default();
+    deltas.of(task);
+    deltas.store(tx, "control").await
+}

@@ -1,0 +1,175 @@
+//! Writing down a task's accounts as items, without them leaving the database.
+
+use async_trait::async_trait;
+use keybell_shared::actor::Role;
+use keybell_shared::ids::{AccountId, DistrictId, TaskId};
+use keybell_shared::ports::ledger::{Chunk, ExpansionLedger, LedgerResult};
+use keybell_shared::request::ResetRequest;
+use keybell_shared::seal::hex;
+use keybell_shared::states::{ItemState, TaskState};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::SqlLedger;
+use super::counters::Deltas;
+use super::journal::{self, NewAudit, NewEvent};
+use super::selection::{exclusion, filter_args, selected};
+use super::sql::{Failure, Row, Sql, Tx, args};
+
+#[async_trait]
+impl ExpansionLedger for SqlLedger {
+    async fn expanding(&self, limit: u32) -> LedgerResult<Vec<TaskId>> {
+        let rows = self
+            .db
+            .read(
+                "SELECT id FROM tasks
+                 WHERE state = 'expanding' AND state IN ('expanding', 'running', 'paused', 'cancelling')
+                 ORDER BY seq LIMIT $1",
+                args![limit],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get("id")).collect::<Sql<_>>()?)
+    }
+
+    async fn expand_chunk(&self, writer: &str, task: TaskId, size: u32) -> LedgerResult<Chunk> {
+        Ok(self.db.retrying(|| self.expand_once(writer, task, size)).await?)
+    }
+}
+
+/// What the chunk needs to know of its task.
+struct Expanding {
+    task: TaskId,
+    district: DistrictId,
+    requester: String,
+    role: Role,
+    person: Option<AccountId>,
+    request: ResetRequest,
+    after: Option<AccountId>,
+}
+
+impl Expanding {
+    fn read(row: &Row) -> Sql<Self> {
+        let request: String = row.get("request")?;
+        Ok(Self {
+            task: row.get("id")?,
+            district: row.get("district_id")?,
+            requester: row.get("requester")?,
+            role: row.word("requester_role")?,
+            person: row.get("requester_account")?,
+            request: serde_json::from_str(&request).map_err(|error| Failure::row(error.to_string()))?,
+            after: row.get("expand_after")?,
+        })
+    }
+}
+
+impl SqlLedger {
+    async fn expand_once(&self, writer: &str, task: TaskId, size: u32) -> Sql<Chunk> {
+        let mut tx = self.db.begin().await?;
+        // The task's lock: a cancel wins or waits.
+        let row = tx.first("SELECT * FROM tasks WHERE id = $1 {lock}", args![task]).await?;
+        let Some(row) = row.filter(|row| matches!(row.word("state"), Ok(TaskState::Expanding))) else {
+            return Ok(Chunk::NotExpanding);
+        };
+        let expanding = Expanding::read(&row)?;
+        let after = expanding.after.unwrap_or(AccountId(Uuid::nil()));
+        // The chunk is a range of the district's accounts, so that a narrow selection in a large district does not
+        // turn into one long scan under the task's lock.
+        let upper: Option<AccountId> = tx
+            .first(
+                "SELECT id FROM (SELECT id FROM accounts WHERE district_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS page
+                 ORDER BY id DESC LIMIT 1",
+                args![expanding.district, after, size],
+            )
+            .await?
+            .map(|row| row.get("id"))
+            .transpose()?;
+        let chunk = if let Some(upper) = upper {
+            insert_items(&mut tx, writer, &expanding, after, upper).await?
+        } else {
+            finish(&mut tx, writer, &expanding).await?;
+            Chunk::Finished
+        };
+        tx.commit().await?;
+        Ok(chunk)
+    }
+}
+
+async fn insert_items(
+    tx: &mut Tx,
+    writer: &str,
+    expanding: &Expanding,
+    after: AccountId,
+    upper: AccountId,
+) -> Sql<Chunk> {
+    let mut arguments =
+        filter_args(expanding.district, &expanding.request.selection, expanding.role, expanding.person);
+    arguments.extend(args![expanding.role.reach(), expanding.task, after, upper]);
+    let rows = tx
+        .all(
+            concat!(
+                "INSERT INTO items (district_id, task_id, account_id, state, code, changed_at)
+                 SELECT $1, $10, x.id, CASE WHEN x.code IS NULL THEN 'pending' ELSE 'skipped' END, x.code, {now}
+                 FROM (SELECT a.id AS id, ", exclusion!("$9"), " AS code FROM accounts a
+                       WHERE a.id > $11 AND a.id <= $12 AND ",
+                       selected!("EXISTS (SELECT 1 FROM task_accounts n WHERE n.task_id = $10 AND n.account_id = a.id)"),
+                       ") AS x
+                 WHERE TRUE
+                 ORDER BY x.id
+                 ON CONFLICT (task_id, account_id) DO NOTHING
+                 RETURNING state"
+            ),
+            arguments,
+        )
+        .await?;
+    let mut deltas = Deltas::default();
+    let counts = deltas.of(expanding.task);
+    for row in &rows {
+        counts.add(row.word::<ItemState>("state")?, 1);
+    }
+    tx.run("UPDATE tasks SET expand_after = $2 WHERE id = $1", args![expanding.task, upper]).await?;
+    deltas.store(tx, writer).await?;
+    Ok(Chunk::More(u64::try_from(rows.len()).unwrap_or(u64::MAX)))
+}
+
+/// The set is frozen: its digest is stored and the task runs.
+async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding) -> Sql<()> {
+    let digest = digest(tx, expanding.task).await?;
+    tx.run("UPDATE tasks SET state = 'running', digest = $2 WHERE id = $1", args![expanding.task, digest.as_str()])
+        .await?;
+    let body = json!({"task": expanding.task, "digest": digest});
+    journal::events(tx, &[NewEvent { district: expanding.district, kind: "task.started", body }]).await?;
+    let audit = NewAudit {
+        district: expanding.district,
+        actor: expanding.requester.clone(),
+        action: "task.started",
+        subject: format!("task {}", expanding.task),
+        detail: format!("digest {digest}"),
+    };
+    journal::audits(tx, &[audit]).await?;
+    let mut deltas = Deltas::default();
+    deltas.of(expanding.task);
+    deltas.store(tx, writer).await
+}
+
+/// SHA-256 over the ids of all accounts of the task, in order.
+async fn digest(tx: &mut Tx, task: TaskId) -> Sql<String> {
+    let mut hasher = Sha256::new();
+    let mut after = AccountId(Uuid::nil());
+    loop {
+        let rows = tx
+            .all(
+                "SELECT account_id FROM items WHERE task_id = $1 AND account_id > $2 ORDER BY account_id LIMIT 10000",
+                args![task, after],
+            )
+            .await?;
+        for row in &rows {
+            after = row.get("account_id")?;
+            hasher.update(after.0.as_bytes());
+        }
+        if rows.len() < 10_000 {
+            return Ok(hex(&hasher.finalize()));
+        }
+    }
+}
+

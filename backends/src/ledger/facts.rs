@@ -1,0 +1,45 @@
+//! The facts that decide whether an account may be reset, read with the item.
+
+use keybell_shared::actor::Role;
+use keybell_shared::eligibility::Facts;
+use keybell_shared::ids::AccountId;
+use keybell_shared::states::{ItemState, TaskState};
+
+use super::sql::{Row, Sql};
+
+/// Items `i` with their tasks `t` and accounts `a`, and every column that [`facts`] reads; continue with `WHERE`.
+macro_rules! facts_of_items {
+    ($more:literal) => {
+        concat!(
+            "SELECT i.id AS item, i.state AS item_state, i.task_id, i.district_id, i.account_id,
+                 t.state AS task_state, t.seq, t.requester_role, t.requester_account,
+                 a.active, a.quick_login, a.protected, a.rank, a.last_reset_seq, a.credential_version,
+                 (a.managed_by IS NOT NULL) AS managed,
+                 ", $crate::ledger::selection::in_scope!("t.requester_role", "t.requester_account"), " AS in_scope",
+            $more,
+            " FROM items i JOIN tasks t ON t.id = i.task_id JOIN accounts a ON a.id = i.account_id "
+        )
+    };
+}
+pub(super) use facts_of_items;
+
+/// Reads the facts of one row.
+pub(super) fn facts(row: &Row) -> Sql<Facts> {
+    let role: Role = row.word("requester_role")?;
+    let person: Option<AccountId> = row.get("requester_account")?;
+    let account: AccountId = row.get("account_id")?;
+    Ok(Facts {
+        item: row.word::<ItemState>("item_state")?,
+        task: row.word::<TaskState>("task_state")?,
+        task_seq: row.get("seq")?,
+        last_reset_seq: row.get("last_reset_seq")?,
+        active: row.get("active")?,
+        managed_elsewhere: row.get("managed")?,
+        quick_login: row.get("quick_login")?,
+        protected: row.get("protected")?,
+        requester: person == Some(account),
+        rank: row.get("rank")?,
+        reach: role.reach(),
+        in_scope: row.get("in_scope")?,
+    })
+}

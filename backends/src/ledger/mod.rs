@@ -1,0 +1,65 @@
+//! The ledger over PostgreSQL or SQLite: one file per use case, each written once for both databases.
+
+mod claim;
+mod commit;
+mod contacts;
+mod control;
+mod counters;
+mod dispatch;
+mod expansion;
+mod facts;
+mod intake;
+mod journal;
+mod notices;
+mod record;
+mod repair;
+mod requests;
+mod resets;
+mod selection;
+mod settle;
+mod sql;
+mod tasks;
+
+use std::path::Path;
+
+use secrecy::SecretString;
+
+pub use sql::OpenError;
+use sql::Db;
+
+/// The ledger.
+#[derive(Debug, Clone)]
+pub struct SqlLedger {
+    db: Db,
+}
+
+impl SqlLedger {
+    /// PostgreSQL. Connects when first used.
+    ///
+    /// # Errors
+    /// When the URL makes no sense.
+    pub fn postgres(url: &SecretString, connections: u32) -> Result<Self, OpenError> {
+        Ok(Self { db: Db::postgres(url, connections)? })
+    }
+
+    /// SQLite, in one file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or made.
+    pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self { db: Db::sqlite(path).await? })
+    }
+
+    /// Brings the schema up to this build's.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or refuses a migration.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        self.db.migrate().await
+    }
+
+    /// Closes every connection; an embedded file is complete afterwards.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

@@ -1,0 +1,54 @@
+//! Telling people: what the notification stages ask. Claiming is in [`super::claim`], results in [`super::record`].
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keybell_shared::ids::{AccountId, NotificationId};
+use keybell_shared::message::Message;
+use keybell_shared::ports::ledger::{Claimed, LedgerResult, NoticeLedger, SendReport};
+
+use super::SqlLedger;
+use super::sql::{Sql, Tx, args, json};
+
+#[async_trait]
+impl NoticeLedger for SqlLedger {
+    async fn claim(
+        &self,
+        writer: &str,
+        notifications: &[NotificationId],
+        lease: Duration,
+    ) -> LedgerResult<Vec<Claimed>> {
+        Ok(self.db.retrying(|| self.claim_once(writer, notifications, lease)).await?)
+    }
+
+    async fn record(&self, writer: &str, reports: &[SendReport]) -> LedgerResult<Vec<Message>> {
+        Ok(self.db.retrying(|| self.record_once(writer, reports)).await?)
+    }
+
+    async fn defer(&self, notifications: &[NotificationId], wait: Duration) -> LedgerResult<()> {
+        self.db
+            .retrying(|| {
+                self.db.run(
+                    "UPDATE notifications SET due_at = {now} + $2, queued_at = NULL
+                     WHERE id {in $1 bigint} AND state = 'waiting'",
+                    args![json(notifications), wait],
+                )
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// Locks the accounts that these notifications are about, in id order: first in the lock order.
+pub(super) async fn lock_accounts(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<()> {
+    let rows = tx
+        .all(
+            "SELECT DISTINCT account_id FROM notifications WHERE id {in $1 bigint}",
+            args![json(notifications)],
+        )
+        .await?;
+    let accounts: BTreeSet<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
+    tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json(&accounts)]).await?;
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! Storing how sending went.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use keybell_shared::codes::Code;
+use keybell_shared::ids::{AccountId, ItemId, NotificationId, TaskId};
+use keybell_shared::message::Message;
+use keybell_shared::notice::{self, Channel};
+use keybell_shared::ports::ledger::{SendOutcome, SendReport};
+use keybell_shared::request::ChannelRule;
+use keybell_shared::retry::MAX_ATTEMPTS;
+use keybell_shared::states::NotificationState;
+use serde_json::{Value as Json, json};
+
+use super::SqlLedger;
+use super::claim::store_ends;
+use super::commit::{insert_notifications, notification_row};
+use super::contacts::contacts;
+use super::counters::Deltas;
+use super::notices::lock_accounts;
+use super::requests::{self, REQUESTS};
+use super::resets::notification_message;
+use super::settle::settle;
+use super::sql::{Row, Sql, Tx, args, json as json_arg};
+
+impl SqlLedger {
+    pub(super) async fn record_once(&self, writer: &str, reports: &[SendReport]) -> Sql<Vec<Message>> {
+        let by_id: BTreeMap<NotificationId, &SendReport> =
+            reports.iter().map(|report| (report.notification, report)).collect();
+        let ids: Vec<NotificationId> = by_id.keys().copied().collect();
+        let mut tx = self.db.begin().await?;
+        lock_accounts(&mut tx, &ids).await?;
+        store_attempts(&mut tx, reports).await?;
+        let rows = tx
+            .all("SELECT * FROM notifications WHERE id {in $1 bigint} ORDER BY id {lock}", args![json_arg(&ids)])
+            .await?;
+        let mut results = Results::default();
+        for row in &rows {
+            let Some(report) = by_id.get(&row.get("id")?) else { continue };
+            let sending = row.word::<NotificationState>("state")? == NotificationState::Sending;
+            if !sending || row.get::<i64>("fence")? != report.fence {
+                // Taken over after its lease: the late result is kept with the attempt, and changes nothing.
+                tracing::warn!(notification = %report.notification, "a late result was not taken");
+                continue;
+            }
+            results.take(row, report)?;
+        }
+        let messages = results.store(&mut tx, writer).await?;
+        tx.commit().await?;
+        Ok(messages)
+    }
+}
+
+/// What a set of results changes.
+#[derive(Default)]
+pub(super) struct Results {
+    ends: Vec<Json>,
+    again: Vec<Json>,
+    failed: Vec<NotificationId>,
+    items: Vec<ItemId>,
+    freed: BTreeSet<AccountId>,
+    deltas: Deltas,
+}
+
+impl Results {
+    /// One result whose fence holds.
+    fn take(&mut self, row: &Row, report: &SendReport) -> Sql<()> {
+        let attempts = u32::try_from(row.get::<i32>("attempts")?).unwrap_or_default();
+        match report.outcome {
+            SendOutcome::Accepted => self.end(row, NotificationState::Accepted, Code::N00),
+            SendOutcome::Permanent => self.end(row, NotificationState::Failed, Code::N05),
+            SendOutcome::Temporary { retry_in } => self.temporary(row, attempts, retry_in),
+            SendOutcome::ChannelDown { retry_in } => {
+                // Nobody's attempt is consumed.
+                self.wait(row, attempts.saturating_sub(1), retry_in)
+            }
+        }
+    }
+
+    /// The attempt counts: again after a while, or the end when none is left.
+    pub(super) fn temporary(&mut self, row: &Row, attempts: u32, retry_in: std::time::Duration) -> Sql<()> {
+        if attempts >= MAX_ATTEMPTS {
+            return self.end(row, NotificationState::Failed, Code::N04);
+        }
+        self.deltas.of(row.get::<TaskId>("task_id")?).retries += 1;
+        self.wait(row, attempts, retry_in)
+    }
+
+    pub(super) fn end(&mut self, row: &Row, state: NotificationState, code: Code) -> Sql<()> {
+        let id: NotificationId = row.get("id")?;
+        self.ends.push(json!({"id": id, "state": state, "code": code}));
+        if state == NotificationState::Failed {
+            self.failed.push(id);
+        }
+        self.items.push(row.get("item_id")?);
+        self.freed.insert(row.get("account_id")?);
+        Ok(())
+    }
+
+    fn wait(&mut self, row: &Row, attempts: u32, retry_in: std::time::Duration) -> Sql<()> {
+        let wait = i64::try_from(retry_in.as_millis()).unwrap_or(i64::MAX / 4);
+        self.again.push(json!({"id": row.get::<NotificationId>("id")?, "attempts": attempts, "wait": wait}));
+        self.freed.insert(row.get("account_id")?);
+        Ok(())
+    }
+
+    /// Stores everything and answers the messages that are due now because of it.
+    pub(super) async fn store(mut self, tx: &mut Tx, writer: &str) -> Sql<Vec<Message>> {
+        store_ends(tx, &self.ends).await?;
+        if !self.again.is_empty() {
+            tx.run(
+                "UPDATE notifications SET state = 'waiting', attempts = r.attempts, due_at = {now} + r.wait,
+                     lease_until = NULL, queued_at = NULL, changed_at = {now}
+                 FROM {rows $1: id bigint, attempts integer, wait bigint} AS r
+                 WHERE notifications.id = r.id AND notifications.state = 'sending'",
+                args![json_arg(&self.again)],
+            )
+            .await?;
+        }
+        let mut messages = cascade(tx, &self.failed).await?;
+        settle(tx, &mut self.deltas, &self.items).await?;
+        messages.extend(wake(tx, &self.freed).await?);
+        self.deltas.store(tx, writer).await?;
+        Ok(messages)
+    }
+}
+
+/// Keeps what the other side said, also when the result comes too late.
+async fn store_attempts(tx: &mut Tx, reports: &[SendReport]) -> Sql<()> {
+    let rows: Vec<Json> = reports
+        .iter()
+        .map(|report| {
+            let outcome = match report.outcome {
+                SendOutcome::Accepted => "accepted",
+                SendOutcome::Temporary { .. } => "temporary",
+                SendOutcome::Permanent => "permanent",
+                SendOutcome::ChannelDown { .. } => "channel_down",
+            };
+            let detail: String = report.detail.chars().filter(|c| !c.is_control()).take(200).collect();
+            json!({"id": report.notification, "fence": report.fence, "outcome": outcome, "detail": detail})
+        })
+        .collect();
+    tx.run(
+        "UPDATE attempts SET ended_at = {now}, outcome = r.outcome, detail = r.detail
+         FROM {rows $1: id bigint, fence bigint, outcome text, detail text} AS r
+         WHERE attempts.notification_id = r.id AND attempts.fence = r.fence",
+        args![json_arg(&rows)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The next step of each cascade whose last step has just failed, inserted in the same transaction.
+async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
+    if failed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .all(
+            "SELECT n.id, n.item_id, n.task_id, n.district_id, n.account_id, n.credential_version, o.channel, o.address
+             FROM notifications n JOIN notifications o ON o.item_id = n.item_id
+             WHERE n.id {in $1 bigint} ORDER BY n.id, o.id",
+            args![json_arg(failed)],
+        )
+        .await?;
+    let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;
+    let requests = requests::read(&tx.all(REQUESTS, args![json_arg(&tasks)]).await?)?;
+    let accounts: BTreeSet<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
+    let contacts = contacts(tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
+    let mut tried: HashMap<ItemId, Vec<(Channel, String)>> = HashMap::new();
+    for row in &rows {
+        tried.entry(row.get("item_id")?).or_default().push((row.word("channel")?, row.get("address")?));
+    }
+    let mut next = Vec::new();
+    for row in &rows {
+        let item: ItemId = row.get("item_id")?;
+        let task: TaskId = row.get("task_id")?;
+        let account: AccountId = row.get("account_id")?;
+        // Each item once: its rows follow each other, one per notification that it ever had.
+        let Some(tried) = tried.remove(&item) else { continue };
+        let Some(known) = requests.get(&task) else { continue };
+        if known.request.channel != ChannelRule::Cascade {
+            continue;
+        }
+        let reachable = contacts.get(&account).cloned().unwrap_or_default();
+        if let Some(target) = notice::next_step(known.request.recipient, &reachable, &tried) {
+            let version = row.get("credential_version")?;
+            next.push(notification_row(row.get("district_id")?, task, item, account, version, tried.len(), &target));
+        }
+    }
+    insert_notifications(tx, &next).await?.iter().map(notification_message).collect()
+}
+
+/// Makes due what waited only because another message to the same account was on its way.
+async fn wake(tx: &mut Tx, freed: &BTreeSet<AccountId>) -> Sql<Vec<Message>> {
+    if freed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .all(
+            "UPDATE notifications SET due_at = {now}, queued_at = {now}
+             WHERE account_id {in $1 uuid} AND state = 'waiting' AND attempts = 0 AND queued_at IS NULL
+                 AND fence = 0 AND due_at > {now}
+             RETURNING id, item_id, task_id, district_id, channel",
+            args![json_arg(freed)],
+        )
+        .await?;
+    rows.iter().map(notification_message).collect()
+}

@@ -1,0 +1,87 @@
+//! Whom a selection means, in SQL: one text for the preview and the expansion.
+//!
+//! Arguments `$1` to `$8` are the same in every statement that uses these parts; see [`filter_args`].
+
+use keybell_shared::actor::Role;
+use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::request::Selection;
+
+use super::sql::{Value, args, json};
+
+/// Whether account `a` lies within the schools or classes of a requester of a role (SQL text) and account (SQL text).
+macro_rules! in_scope {
+    ($role:literal, $person:literal) => {
+        concat!(
+            "(CASE ", $role, "
+                WHEN 'principal' THEN EXISTS (
+                    SELECT 1 FROM memberships m JOIN memberships mine ON mine.school_id = m.school_id
+                    WHERE m.account_id = a.id AND mine.account_id = ", $person, ")
+                WHEN 'teacher' THEN EXISTS (
+                    SELECT 1 FROM enrolments e JOIN enrolments mine ON mine.class_id = e.class_id
+                    WHERE e.account_id = a.id AND e.active AND mine.active AND mine.role = 'teacher'
+                        AND mine.account_id = ", $person, ")
+                ELSE TRUE END)"
+        )
+    };
+}
+pub(super) use in_scope;
+
+/// Whether account `a` belongs to the selection. The literal says, in SQL, whether `a` is one of the named accounts.
+macro_rules! selected {
+    ($named:literal) => {
+        concat!(
+            "a.district_id = $1
+             AND (CASE $2 WHEN 'all' THEN TRUE WHEN 'without_role' THEN a.rank <= 10
+                  WHEN 'selected' THEN ", $named, " ELSE NOT ", $named, " END)
+             AND ($3 = '[]' OR EXISTS (
+                 SELECT 1 FROM memberships m JOIN schools s ON s.id = m.school_id
+                 WHERE m.account_id = a.id AND (s.source_id {in $3 text} OR s.name {in $3 text})))
+             AND ($4 = '[]' OR EXISTS (
+                 SELECT 1 FROM enrolments e JOIN classes c ON c.id = e.class_id
+                 WHERE e.account_id = a.id AND e.active AND (c.source_id {in $4 text} OR c.title {in $4 text})))
+             AND ($5 = '[]' OR a.grade {in $5 text})
+             AND ($6 = '[]' OR a.role {in $6 text} OR EXISTS (
+                 SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.role {in $6 text}))
+             AND ($2 = 'selected' OR ", $crate::ledger::selection::in_scope!("$7", "$8"), ")"
+        )
+    };
+}
+pub(super) use selected;
+
+/// Why account `a` is left untouched, or NULL: `shared::eligibility::exclusion` in SQL, so that a million accounts need
+/// not leave the database. A conformance test compares both. The argument is the requester's reach.
+macro_rules! exclusion {
+    ($reach:literal) => {
+        concat!(
+            "(CASE WHEN a.managed_by IS NOT NULL THEN 'S01'
+                WHEN NOT a.active THEN 'S03'
+                WHEN a.quick_login THEN 'S02'
+                WHEN a.protected THEN 'S04'
+                WHEN a.id = $8 THEN 'S05'
+                WHEN a.rank > ", $reach, " THEN 'E10'
+                WHEN NOT ", $crate::ledger::selection::in_scope!("$7", "$8"), " THEN 'S09'
+                END)"
+        )
+    };
+}
+pub(super) use exclusion;
+
+/// The arguments `$1` to `$8`.
+pub(super) fn filter_args(
+    district: DistrictId,
+    selection: &Selection,
+    role: Role,
+    person: Option<AccountId>,
+) -> Vec<Value> {
+    let narrowed = &selection.narrowed;
+    args![
+        district,
+        selection.scope.as_str(),
+        json(&narrowed.schools),
+        json(&narrowed.classes),
+        json(&narrowed.grades),
+        json(&narrowed.user_types),
+        role.as_str(),
+        person,
+    ]
+}

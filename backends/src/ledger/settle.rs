@@ -1,0 +1,68 @@
+//! The end of items whose people have been told, or cannot be.
+
+use std::collections::BTreeSet;
+
+use keybell_shared::codes::Code;
+use keybell_shared::ids::{ItemId, TaskId};
+use keybell_shared::states::ItemState;
+use serde_json::{Value as Json, json};
+
+use super::counters::Deltas;
+use super::sql::{Sql, Tx, args, json as json_arg};
+
+/// Settles those of the items that were reset and have no open notification any more.
+///
+/// Somebody was told: `notified`. Nobody, but a newer reset made this one obsolete: `silent`, its person hears of the
+/// newer one. Nobody: `undelivered`, with the code of the last notification. Sealed passwords of told and obsolete
+/// items are deleted; those of undelivered ones live on until their own expiry, so that they can be sent again.
+pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -> Sql<()> {
+    let items: BTreeSet<ItemId> = items.iter().copied().collect();
+    if items.is_empty() {
+        return Ok(());
+    }
+    let rows = tx
+        .all(
+            "SELECT i.id AS id, i.task_id AS task_id,
+                 MAX(CASE WHEN n.state = 'accepted' THEN 1 ELSE 0 END) AS told,
+                 MAX(CASE WHEN n.state IN ('waiting', 'sending') THEN 1 ELSE 0 END) AS open,
+                 MAX(CASE WHEN n.state = 'superseded' THEN 1 ELSE 0 END) AS obsolete,
+                 MAX(CASE WHEN n.state IN ('failed', 'expired') THEN n.code END) AS code
+             FROM items i JOIN notifications n ON n.item_id = i.id
+             WHERE i.id {in $1 bigint} AND i.state = 'reset'
+             GROUP BY i.id, i.task_id ORDER BY i.id",
+            args![json_arg(&items)],
+        )
+        .await?;
+    let mut ends: Vec<Json> = Vec::new();
+    for row in &rows {
+        if row.get::<i32>("open")? == 1 {
+            continue;
+        }
+        let (state, code) = if row.get::<i32>("told")? == 1 {
+            (ItemState::Notified, Code::N00)
+        } else if row.get::<i32>("obsolete")? == 1 {
+            (ItemState::Silent, Code::S06)
+        } else {
+            (ItemState::Undelivered, row.maybe_word("code")?.unwrap_or(Code::N04))
+        };
+        deltas.of(row.get::<TaskId>("task_id")?).step(ItemState::Reset, state);
+        ends.push(json!({"item": row.get::<ItemId>("id")?, "state": state, "code": code}));
+    }
+    if ends.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE items SET state = r.state, code = r.code, changed_at = {now}
+         FROM {rows $1: item bigint, state text, code text} AS r
+         WHERE items.id = r.item AND items.state = 'reset'",
+        args![json_arg(&ends)],
+    )
+    .await?;
+    tx.run(
+        "DELETE FROM sealed_passwords WHERE item_id IN (
+             SELECT r.item FROM {rows $1: item bigint, state text} AS r WHERE r.state <> 'undelivered')",
+        args![json_arg(&ends)],
+    )
+    .await?;
+    Ok(())
+}

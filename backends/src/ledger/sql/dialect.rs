@@ -1,0 +1,118 @@
+//! Where PostgreSQL and SQLite differ: the markers that statements may hold, and what becomes of them.
+//!
+//! | marker | PostgreSQL | SQLite |
+//! |---|---|---|
+//! | `{now}` | the statement's time in milliseconds | the same |
+//! | `{lock}` | `FOR NO KEY UPDATE` | nothing: the transaction is the only writer |
+//! | `{lock i}` | `FOR NO KEY UPDATE OF i` | nothing |
+//! | `{skip}` | `FOR NO KEY UPDATE SKIP LOCKED` | nothing |
+//! | `{in $1 bigint}` | `= ANY (…)` over a JSON array | `IN (…)` over a JSON array |
+//! | `{rows $1: a bigint, b text}` | a row source with these columns, from a JSON array of objects | the same |
+//! | `{pg …}` / `{lite …}` | the text / nothing | nothing / the text |
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+/// Which database a statement is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+/// Translated statements, by the address of their text: each is translated once.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Translations(Arc<RwLock<HashMap<(usize, usize), SqlStr>>>);
+
+impl Translations {
+    /// The statement for this database.
+    pub(crate) fn get(&self, dialect: Dialect, statement: &'static str) -> SqlStr {
+        let key = (statement.as_ptr() as usize, statement.len());
+        if let Ok(known) = self.0.read()
+            && let Some(sql) = known.get(&key)
+        {
+            return sql.clone();
+        }
+        // Safe: the text is a constant of this crate, and markers hold nothing but parts of it.
+        let sql = AssertSqlSafe(translate(dialect, statement)).into_sql_str();
+        if let Ok(mut known) = self.0.write() {
+            known.insert(key, sql.clone());
+        }
+        sql
+    }
+}
+
+fn translate(dialect: Dialect, statement: &str) -> String {
+    let mut out = String::with_capacity(statement.len() + 128);
+    let mut rest = statement;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let (marker, tail) = after.split_once('}').unwrap_or((after, ""));
+        out.push_str(&expand(dialect, marker));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn expand(dialect: Dialect, marker: &str) -> String {
+    let (word, rest) = marker.split_once(' ').unwrap_or((marker, ""));
+    match (word, dialect) {
+        ("now", Dialect::Postgres) => "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000)::bigint".to_owned(),
+        ("now", Dialect::Sqlite) => "CAST(unixepoch('subsec') * 1000 AS INTEGER)".to_owned(),
+        ("lock", Dialect::Postgres) if rest.is_empty() => "FOR NO KEY UPDATE".to_owned(),
+        ("lock", Dialect::Postgres) => format!("FOR NO KEY UPDATE OF {rest}"),
+        ("skip", Dialect::Postgres) => "FOR NO KEY UPDATE SKIP LOCKED".to_owned(),
+        ("pg", Dialect::Postgres) | ("lite", Dialect::Sqlite) => rest.to_owned(),
+        ("in", _) => {
+            let (argument, kind) = rest.split_once(' ').unwrap_or((rest, "text"));
+            match dialect {
+                Dialect::Postgres => {
+                    format!("= ANY (ARRAY(SELECT value::{kind} FROM jsonb_array_elements_text({argument}::jsonb)))")
+                }
+                Dialect::Sqlite => format!("IN (SELECT value FROM json_each({argument}))"),
+            }
+        }
+        ("rows", _) => rows(dialect, rest),
+        _ => String::new(),
+    }
+}
+
+fn rows(dialect: Dialect, spec: &str) -> String {
+    let (argument, columns) = spec.split_once(':').unwrap_or((spec, ""));
+    let columns = columns.trim();
+    match dialect {
+        Dialect::Postgres => format!("(SELECT * FROM jsonb_to_recordset({argument}::jsonb) AS r({columns}))"),
+        Dialect::Sqlite => {
+            let picks: Vec<String> = columns
+                .split(',')
+                .filter_map(|column| column.split_whitespace().next())
+                .map(|name| format!("json_extract(value, '$.{name}') AS {name}"))
+                .collect();
+            format!("(SELECT {} FROM json_each({argument}))", picks.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_become_each_databases_own_words() {
+        let statement = "SELECT id FROM items WHERE id {in $1 bigint} AND due <= {now} {lock}";
+        assert_eq!(
+            translate(Dialect::Sqlite, statement),
+            "SELECT id FROM items WHERE id IN (SELECT value FROM json_each($1)) AND due <= \
+             CAST(unixepoch('subsec') * 1000 AS INTEGER) "
+        );
+        assert!(translate(Dialect::Postgres, statement).ends_with("FOR NO KEY UPDATE"));
+        assert_eq!(
+            translate(Dialect::Sqlite, "SELECT * FROM {rows $2: a bigint, b text} AS x"),
+            "SELECT * FROM (SELECT json_extract(value, '$.a') AS a, json_extract(value, '$.b') AS b FROM \
+             json_each($2)) AS x"
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! A thin layer over both databases, so that every use case of the ledger is written once.
+//!
+//! Statements are plain SQL that PostgreSQL and SQLite both understand, with a few [markers](dialect) where they differ.
+//! A [`Tx`] is one transaction (on SQLite `BEGIN IMMEDIATE`: there is one writer), a [`Row`] one row, a [`Value`] one
+//! argument. Everything that knows which database is running is in this folder.
+
+mod dialect;
+mod failure;
+mod open;
+mod row;
+mod tx;
+mod value;
+
+pub(crate) use failure::Failure;
+pub use open::OpenError;
+pub(crate) use open::Db;
+pub(crate) use row::Row;
+pub(crate) use tx::Tx;
+pub(crate) use value::{Value, args, json};
+
+/// What a statement answers.
+pub(crate) type Sql<T> = Result<T, Failure>;

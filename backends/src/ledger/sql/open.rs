@@ -1,0 +1,158 @@
+//! Opening either database.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use super::dialect::Translations;
+use super::{Failure, Sql, Tx};
+
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// How long a statement waits for a free connection before the database counts as unreachable.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often a transaction is run again after a collision.
+const COLLISIONS: u32 = 5;
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL makes no sense.
+    #[error("database.url is no PostgreSQL URL: {0}")]
+    Url(String),
+    /// Another process has the embedded ledger open.
+    #[error("{0} is in use by another Keybell process; stop it, or choose another folder")]
+    InUse(PathBuf),
+    /// A file or folder cannot be used.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The database said no.
+    #[error("the database could not be opened: {0}")]
+    Database(String),
+}
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub(crate) enum Db {
+    Postgres { pool: PgPool, translations: Translations },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, translations: Translations },
+}
+
+impl Db {
+    /// PostgreSQL. Connects when first used, so that a database that is down is not an error here.
+    pub(crate) fn postgres(url: &SecretString, connections: u32) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url.expose_secret())
+            .map_err(|error| OpenError::Url(error.to_string()))?
+            .application_name("keybell");
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE)
+            .connect_lazy_with(options);
+        Ok(Self::Postgres { pool, translations: Translations::default() })
+    }
+
+    /// SQLite: write-ahead log, full synchronisation, erased rows overwritten, readable by its owner alone.
+    pub(crate) async fn sqlite(path: &Path) -> Result<Self, OpenError> {
+        let file = |reason: std::io::Error| OpenError::File { path: path.to_owned(), reason: reason.to_string() };
+        if !path.exists() {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // Created here, because SQLite would create it readable for all.
+            drop(std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(file)?);
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("secure_delete", "ON")
+            .pragma("cache_size", "-32768");
+        let database = |error: sqlx::Error| OpenError::Database(error.to_string());
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone())
+            .await
+            .map_err(database)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(database)?;
+        Ok(Self::Sqlite { writer, readers, translations: Translations::default() })
+    }
+
+    /// Brings the schema up to this build's.
+    pub(crate) async fn migrate(&self) -> Result<(), OpenError> {
+        match self {
+            Self::Postgres { pool, .. } => POSTGRES.run(pool).await,
+            Self::Sqlite { writer, .. } => SQLITE.run(writer).await,
+        }
+        .map_err(|error| OpenError::Database(error.to_string()))
+    }
+
+    /// The number of the newest migration that this build brings.
+    pub(crate) fn newest_migration(&self) -> i64 {
+        let migrator = match self {
+            Self::Postgres { .. } => &POSTGRES,
+            Self::Sqlite { .. } => &SQLITE,
+        };
+        migrator.iter().map(|migration| migration.version).max().unwrap_or_default()
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self) -> Sql<Tx> {
+        Ok(match self {
+            Self::Postgres { pool, translations } => Tx::postgres(pool.begin().await?, translations.clone()),
+            Self::Sqlite { writer, translations, .. } => {
+                // IMMEDIATE: a reader that becomes a writer fails at once, whatever the time-out.
+                Tx::sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, translations.clone())
+            }
+        })
+    }
+
+    /// Runs a transaction, again after a collision (at most five times).
+    pub(crate) async fn retrying<T, F, Fut>(&self, transaction: F) -> Sql<T>
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Sql<T>> + Send,
+        T: Send,
+    {
+        let mut collisions = 0;
+        loop {
+            match transaction().await {
+                Err(Failure::Collision(reason)) if collisions < COLLISIONS => {
+                    collisions += 1;
+                    tracing::debug!(reason, collisions, "transactions collided; again");
+                    tokio::time::sleep(Duration::from_millis(5 << collisions)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Closes every connection; the embedded database file is complete afterwards.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Postgres { pool, .. } => pool.close().await,
+            Self::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}

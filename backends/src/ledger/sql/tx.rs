@@ -1,0 +1,132 @@
+//! Transactions, and statements outside of one.
+
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments as _, Postgres, Sqlite, Transaction};
+
+use super::dialect::{Dialect, Translations};
+use super::open::Db;
+use super::{Failure, Row, Sql, Value};
+
+/// One transaction. Dropped without [`Tx::commit`] it never happened.
+pub(crate) struct Tx {
+    inner: Inner,
+    translations: Translations,
+}
+
+enum Inner {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+impl Tx {
+    pub(super) fn postgres(inner: Transaction<'static, Postgres>, translations: Translations) -> Self {
+        Self { inner: Inner::Postgres(inner), translations }
+    }
+
+    pub(super) fn sqlite(inner: Transaction<'static, Sqlite>, translations: Translations) -> Self {
+        Self { inner: Inner::Sqlite(inner), translations }
+    }
+
+    /// All rows of a statement.
+    pub(crate) async fn all(&mut self, statement: &'static str, args: Vec<Value>) -> Sql<Vec<Row>> {
+        match &mut self.inner {
+            Inner::Postgres(tx) => {
+                let sql = self.translations.get(Dialect::Postgres, statement);
+                let rows = sqlx::query_with(sql, pg(args)?).fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+            Inner::Sqlite(tx) => {
+                let sql = self.translations.get(Dialect::Sqlite, statement);
+                let rows = sqlx::query_with(sql, lite(args)?).fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+        }
+    }
+
+    /// The first row of a statement, if there is one.
+    pub(crate) async fn first(&mut self, statement: &'static str, args: Vec<Value>) -> Sql<Option<Row>> {
+        Ok(self.all(statement, args).await?.into_iter().next())
+    }
+
+    /// Runs a statement and answers how many rows it changed.
+    pub(crate) async fn run(&mut self, statement: &'static str, args: Vec<Value>) -> Sql<u64> {
+        match &mut self.inner {
+            Inner::Postgres(tx) => {
+                let sql = self.translations.get(Dialect::Postgres, statement);
+                Ok(sqlx::query_with(sql, pg(args)?).execute(&mut **tx).await?.rows_affected())
+            }
+            Inner::Sqlite(tx) => {
+                let sql = self.translations.get(Dialect::Sqlite, statement);
+                Ok(sqlx::query_with(sql, lite(args)?).execute(&mut **tx).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Makes it so. An error says nothing about whether it was.
+    pub(crate) async fn commit(self) -> Sql<()> {
+        match self.inner {
+            Inner::Postgres(tx) => Ok(tx.commit().await?),
+            Inner::Sqlite(tx) => Ok(tx.commit().await?),
+        }
+    }
+}
+
+impl Db {
+    /// All rows of a statement that changes nothing; it never waits for the writer.
+    pub(crate) async fn read(&self, statement: &'static str, args: Vec<Value>) -> Sql<Vec<Row>> {
+        match self {
+            Self::Postgres { pool, translations } => {
+                let sql = translations.get(Dialect::Postgres, statement);
+                let rows = sqlx::query_with(sql, pg(args)?).fetch_all(pool).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+            Self::Sqlite { readers, translations, .. } => {
+                let sql = translations.get(Dialect::Sqlite, statement);
+                let rows = sqlx::query_with(sql, lite(args)?).fetch_all(readers).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+        }
+    }
+
+    /// The first row of a statement that changes nothing.
+    pub(crate) async fn read_first(&self, statement: &'static str, args: Vec<Value>) -> Sql<Option<Row>> {
+        Ok(self.read(statement, args).await?.into_iter().next())
+    }
+
+    /// Runs one statement as its own transaction and answers how many rows it changed.
+    pub(crate) async fn run(&self, statement: &'static str, args: Vec<Value>) -> Sql<u64> {
+        let mut tx = self.begin().await?;
+        let changed = tx.run(statement, args).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+fn pg(values: Vec<Value>) -> Sql<PgArguments> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Int(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text),
+            Value::Uuid(id) => arguments.add(id),
+            Value::Bool(flag) => arguments.add(flag),
+        }
+        .map_err(|error| Failure::row(error.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+fn lite(values: Vec<Value>) -> Sql<SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        match value {
+            Value::Int(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text),
+            Value::Uuid(id) => arguments.add(id.map(|id| id.to_string())),
+            Value::Bool(flag) => arguments.add(flag),
+        }
+        .map_err(|error| Failure::row(error.to_string()))?;
+    }
+    Ok(arguments)
+}

@@ -1,0 +1,176 @@
+//! Looking at tasks and their items.
+
+use async_trait::async_trait;
+use keybell_shared::clock::Millis;
+use keybell_shared::codes::Code;
+use keybell_shared::ids::{DistrictId, TaskId};
+use keybell_shared::ports::ledger::{Closed, ItemFilter, ItemView, LedgerResult, TaskLedger, TaskView};
+use keybell_shared::progress::Snapshot;
+use keybell_shared::states::TaskState;
+
+use super::SqlLedger;
+use super::counters::{counter_sums, counts};
+use super::sql::{Failure, Row, Sql, args};
+
+/// Tasks `t` with their sums; continue with `WHERE … GROUP BY t.seq`.
+macro_rules! tasks_with_sums {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.seq, t.id, t.district_id, t.state, t.requester, t.request, t.digest, t.created_at, t.finished_at,
+                 (SELECT epoch FROM meta) AS epoch, {now} AS now, ",
+            counter_sums!(),
+            " FROM tasks t LEFT JOIN counters c ON c.task_id = t.id ",
+            $rest
+        )
+    };
+}
+
+#[async_trait]
+impl TaskLedger for SqlLedger {
+    async fn task(&self, district: DistrictId, task: TaskId) -> LedgerResult<Option<TaskView>> {
+        let row = self
+            .db
+            .read_first(
+                tasks_with_sums!("WHERE t.district_id = $1 AND t.id = $2 GROUP BY t.seq"),
+                args![district, task],
+            )
+            .await?;
+        Ok(row.as_ref().map(view).transpose()?)
+    }
+
+    async fn tasks(
+        &self,
+        district: DistrictId,
+        requester: Option<&str>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> LedgerResult<Vec<TaskView>> {
+        let rows = self
+            .db
+            .read(
+                tasks_with_sums!(
+                    "WHERE t.district_id = $1 AND t.seq < $2 AND ($3 = '' OR t.requester = $3)
+                     GROUP BY t.seq ORDER BY t.seq DESC LIMIT $4"
+                ),
+                args![district, before.unwrap_or(i64::MAX), requester.unwrap_or_default(), limit],
+            )
+            .await?;
+        Ok(rows.iter().map(view).collect::<Sql<_>>()?)
+    }
+
+    async fn items(
+        &self,
+        district: DistrictId,
+        task: TaskId,
+        filter: ItemFilter,
+        limit: u32,
+    ) -> LedgerResult<Vec<ItemView>> {
+        let after = filter.after.map_or(0, |id| id.0);
+        let rows = match filter.state {
+            Some(state) => {
+                self.db
+                    .read(
+                        "SELECT i.id, i.account_id, i.state, i.code, i.changed_at, a.username
+                         FROM items i JOIN accounts a ON a.id = i.account_id
+                         WHERE i.task_id = $1 AND i.district_id = $2 AND i.state = $3 AND i.id > $4
+                         ORDER BY i.id LIMIT $5",
+                        args![task, district, state.as_str(), after, limit],
+                    )
+                    .await?
+            }
+            None => {
+                self.db
+                    .read(
+                        "SELECT i.id, i.account_id, i.state, i.code, i.changed_at, a.username
+                         FROM items i JOIN accounts a ON a.id = i.account_id
+                         WHERE i.task_id = $1 AND i.district_id = $2 AND i.id > $3
+                         ORDER BY i.id LIMIT $4",
+                        args![task, district, after, limit],
+                    )
+                    .await?
+            }
+        };
+        Ok(rows.iter().map(item).collect::<Sql<_>>()?)
+    }
+
+    async fn snapshots(&self) -> LedgerResult<Vec<Snapshot>> {
+        let mut rows = self
+            .db
+            .read(
+                tasks_with_sums!(
+                    "WHERE t.state IN ('expanding', 'running', 'paused', 'cancelling') GROUP BY t.seq ORDER BY t.seq"
+                ),
+                args![],
+            )
+            .await?;
+        rows.extend(
+            self.db
+                .read(
+                    tasks_with_sums!(
+                        "WHERE t.finished_at IS NOT NULL AND t.finished_at > {now} - 60000
+                         GROUP BY t.seq ORDER BY t.seq"
+                    ),
+                    args![],
+                )
+                .await?,
+        );
+        Ok(rows.iter().map(snapshot).collect::<Sql<_>>()?)
+    }
+
+    async fn finish(&self, limit: u32) -> LedgerResult<Vec<Closed>> {
+        Ok(self.finish_tasks(limit).await?)
+    }
+
+    async fn pause(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>> {
+        Ok(self.change(district, task, by, TaskState::Running, TaskState::Paused).await?)
+    }
+
+    async fn resume(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>> {
+        Ok(self.change(district, task, by, TaskState::Paused, TaskState::Running).await?)
+    }
+
+    async fn cancel(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>> {
+        Ok(self.cancel_task(district, task, by).await?)
+    }
+}
+
+fn snapshot(row: &Row) -> Sql<Snapshot> {
+    Ok(Snapshot {
+        task: row.get("id")?,
+        district: row.get("district_id")?,
+        epoch: row.get("epoch")?,
+        version: row.get("revision")?,
+        state: row.word("state")?,
+        counts: counts(row)?,
+        accepted_at: row.get("created_at")?,
+        finished_at: row.get::<Option<Millis>>("finished_at")?,
+        counted_at: row.get("now")?,
+    })
+}
+
+fn view(row: &Row) -> Sql<TaskView> {
+    let request: String = row.get("request")?;
+    Ok(TaskView {
+        id: row.get("id")?,
+        seq: row.get("seq")?,
+        district: row.get("district_id")?,
+        requester: row.get("requester")?,
+        request: serde_json::from_str(&request)
+            .map_err(|error| Failure::row(format!("a task's request cannot be read: {error}")))?,
+        progress: snapshot(row)?,
+        digest: row.get("digest")?,
+    })
+}
+
+fn item(row: &Row) -> Sql<ItemView> {
+    let code: Option<Code> = row.maybe_word("code")?;
+    Ok(ItemView {
+        id: row.get("id")?,
+        account: row.get("account_id")?,
+        username: row.get("username")?,
+        state: row.word("state")?,
+        code,
+        meaning: code.map(Code::meaning),
+        changed_at: row.get("changed_at")?,
+    })
+}

@@ -1,0 +1,134 @@
+//! The exchanges, queues and bindings, and how they are declared. Works with RabbitMQ 3.10 to 4.x.
+
+use keybell_shared::error::QueueError;
+use keybell_shared::ports::queue::Source;
+use keybell_shared::stage::Stage;
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, ExchangeKind};
+
+use super::errors::explain_declare;
+
+/// A message that came back this often without an answer goes to the dead letters. The same as the default of 4.x,
+/// and written down because 3.x has none.
+const DELIVERY_LIMIT: i64 = 20;
+
+/// The dead letters have nowhere to go, so the broker would drop them at their limit. 4.x would do so at 20, and 3.10
+/// does not know "no limit".
+const DEAD_DELIVERY_LIMIT: i64 = 100_000;
+
+/// A name has at most 255 bytes, so a longer prefix is cut.
+const PREFIX_CHARS: usize = 60;
+
+/// The routing key of requests, on the exchange where upstream applications publish them.
+const REQUEST_KEY: &str = "request";
+
+/// The names of everything that Keybell has on the broker.
+pub(super) struct Topology {
+    prefix: String,
+}
+
+impl Topology {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.chars().take(PREFIX_CHARS).collect() }
+    }
+
+    fn name(&self, word: &str) -> ShortString {
+        format!("{}.{word}", self.prefix).into()
+    }
+
+    /// The exchange of the work queues; the routing key is the stage's name.
+    pub(super) fn work(&self) -> ShortString {
+        self.name("work")
+    }
+
+    /// The exchange of requests, and its queue.
+    pub(super) fn requests(&self) -> ShortString {
+        self.name("requests")
+    }
+
+    /// The exchange of domain events; the routing key is `<district>.<kind>`.
+    pub(super) fn events(&self) -> ShortString {
+        self.name("events")
+    }
+
+    /// The exchange of dead letters, and its queue.
+    fn dead(&self) -> ShortString {
+        self.name("dead")
+    }
+
+    /// The queue of a consumer's source.
+    pub(super) fn source(&self, source: Source) -> ShortString {
+        match source {
+            Source::Stage(stage) => self.name(stage.as_str()),
+            Source::Dead => self.dead(),
+        }
+    }
+
+    /// Declares everything. Declaring what is already there, with the same arguments, changes nothing.
+    pub(super) async fn declare(&self, channel: &Channel) -> Result<(), QueueError> {
+        let exchanges = [
+            (self.work(), ExchangeKind::Direct),
+            (self.requests(), ExchangeKind::Direct),
+            (self.events(), ExchangeKind::Topic),
+            (self.dead(), ExchangeKind::Fanout),
+        ];
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        for (name, kind) in exchanges {
+            channel
+                .exchange_declare(name.clone(), kind, durable, FieldTable::default())
+                .await
+                .map_err(|error| explain_declare("exchange", name.as_str(), &error))?;
+        }
+        // First the place where dead letters go, then the queues that send them there.
+        self.queue(channel, self.dead(), self.dead(), "", dead_arguments()).await?;
+        self.queue(channel, self.requests(), self.requests(), REQUEST_KEY, self.arguments()).await?;
+        for stage in Stage::ALL {
+            let queue = self.source(Source::Stage(stage));
+            self.queue(channel, queue, self.work(), stage.as_str(), self.arguments()).await?;
+        }
+        Ok(())
+    }
+
+    async fn queue(
+        &self,
+        channel: &Channel,
+        name: ShortString,
+        exchange: ShortString,
+        key: &str,
+        arguments: FieldTable,
+    ) -> Result<(), QueueError> {
+        channel
+            .queue_declare(name.clone(), QueueDeclareOptions::durable(), arguments)
+            .await
+            .map_err(|error| explain_declare("queue", name.as_str(), &error))?;
+        channel
+            .queue_bind(name.clone(), exchange, key.into(), QueueBindOptions::default(), FieldTable::default())
+            .await
+            .map_err(|error| explain_declare("queue", name.as_str(), &error))
+    }
+
+    /// A queue whose dead letters are handed on at least once, which needs `reject-publish`.
+    fn arguments(&self) -> FieldTable {
+        let mut table = quorum(DELIVERY_LIMIT);
+        table.insert("x-dead-letter-exchange".into(), long(self.dead().as_str()));
+        table.insert("x-dead-letter-strategy".into(), long("at-least-once"));
+        table.insert("x-overflow".into(), long("reject-publish"));
+        table
+    }
+}
+
+fn dead_arguments() -> FieldTable {
+    quorum(DEAD_DELIVERY_LIMIT)
+}
+
+fn quorum(delivery_limit: i64) -> FieldTable {
+    let mut table = FieldTable::default();
+    table.insert("x-queue-type".into(), long("quorum"));
+    table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(delivery_limit));
+    table
+}
+
+fn long(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
+}

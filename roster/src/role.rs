@@ -1,0 +1,63 @@
+//! The roles that OneRoster 1.1 and 1.2 know.
+
+/// OneRoster 1.1 §4.13.5 and 1.2 §RoleEnum, in the spelling that the ledger keeps.
+const WORDS: [&str; 13] = [
+    "administrator",
+    "aide",
+    "counselor",
+    "districtAdministrator",
+    "guardian",
+    "parent",
+    "principal",
+    "proctor",
+    "relative",
+    "siteAdministrator",
+    "student",
+    "systemAdministrator",
+    "teacher",
+];
+
+/// Roles whose holders are told about the pupils that name them.
+const KIN: [&str; 3] = ["guardian", "parent", "relative"];
+
+/// What the ledger keeps where a roster gives no usable role word.
+pub(crate) const UNKNOWN: &str = "unknown";
+
+/// Finds the standard spelling of a role word, without regard to case.
+pub(crate) fn standard(word: &str) -> Option<&'static str> {
+    WORDS.into_iter().find(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// What the ledger keeps of a word that is no standard role: the word itself where it can be one (`ext:coach`), else
+/// [`UNKNOWN`], since a shifted row may have anything in this column.
+pub(crate) fn foreign(word: &str) -> &str {
+    let wordlike = (1..=40).contains(&word.len())
+        && word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, ' ' | ':' | '-' | '_' | '/'));
+    if wordlike { word } else { UNKNOWN }
+}
+
+/// Whether a role is a guardian's.
+pub(crate) fn is_kin(role: &str) -> bool {
+    KIN.contains(&role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_in_any_case() {
+        assert_eq!(standard("STUDENT"), Some("student"));
+        assert_eq!(standard("districtadministrator"), Some("districtAdministrator"));
+        assert_eq!(standard("Faculty"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_a_role_word_is_not_kept() {
+        assert_eq!(foreign("ext:coach"), "ext:coach");
+        for word in ["", "P@ssword1", "Password1-", "2019"] {
+            assert_eq!(foreign(word), UNKNOWN);
+        }
+    }
+}

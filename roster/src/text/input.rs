@@ -1,0 +1,82 @@
+//! The start of a file: takes away a byte-order mark and turns UTF-16 into UTF-8.
+
+use std::io::{self, Cursor, Read};
+
+use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
+
+/// Wraps a file so that what comes out is UTF-8 or some single-byte encoding, without a mark.
+pub(crate) fn decoded<'a>(mut file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut head = Vec::with_capacity(3);
+    file.by_ref().take(3).read_to_end(&mut head)?;
+    let utf16 = match head.as_slice() {
+        [0xEF, 0xBB, 0xBF] => return Ok(Box::new(file)),
+        [0xFF, 0xFE, ..] => UTF_16LE,
+        [0xFE, 0xFF, ..] => UTF_16BE,
+        _ => return Ok(Box::new(Cursor::new(head).chain(file))),
+    };
+    let rest = head.split_off(2);
+    let input = Cursor::new(rest).chain(file);
+    Ok(Box::new(Utf16 { input, decoder: utf16.new_decoder_without_bom_handling(), text: Vec::new(), at: 0, ended: false }))
+}
+
+struct Utf16<R> {
+    input: R,
+    decoder: Decoder,
+    text: Vec<u8>,
+    at: usize,
+    ended: bool,
+}
+
+impl<R: Read> Utf16<R> {
+    fn refill(&mut self) -> io::Result<()> {
+        let mut raw = [0_u8; 8192];
+        let count = self.input.read(&mut raw)?;
+        let raw = raw.get(..count).unwrap_or_default();
+        self.ended = raw.is_empty();
+        let room = self.decoder.max_utf8_buffer_length(count).unwrap_or(4 * raw.len() + 16);
+        self.text.clear();
+        self.text.resize(room, 0);
+        // The buffer holds the longest text that these bytes can become, so one call takes them all. Broken pairs turn
+        // into U+FFFD, which the cell refuses.
+        let (result, _, written, _) = self.decoder.decode_to_utf8(raw, &mut self.text, self.ended);
+        debug_assert_eq!(result, CoderResult::InputEmpty);
+        self.text.truncate(written);
+        self.at = 0;
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Utf16<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.at >= self.text.len() && !self.ended {
+            self.refill()?;
+        }
+        let mut ready = self.text.get(self.at..).unwrap_or_default();
+        let count = ready.read(into)?;
+        self.at += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        decoded(bytes).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn marks_are_taken_away_and_utf16_is_turned() {
+        assert_eq!(text(b"\xEF\xBB\xBFabc"), "abc");
+        assert_eq!(text(b"ab"), "ab");
+        assert_eq!(text(b""), "");
+        let long = "Zoë 李 😀,".repeat(4000);
+        let little: Vec<u8> = "\u{FEFF}".encode_utf16().chain(long.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&little), long);
+        let big: Vec<u8> = "\u{FEFF}".encode_utf16().chain(long.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        assert_eq!(text(&big), long);
+    }
+}

@@ -1,0 +1,403 @@
+//! A file with a header: finds the columns, gives rows as cells, and says what is wrong with the rest.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+use super::layout::{Layout, alike};
+use super::records::{Found, Record, Records};
+use super::{clean, decode};
+use crate::code::RowCode;
+use crate::report::{Effect, Problem};
+use crate::shape::shape;
+
+/// How many columns without a name of the standard are told one by one.
+const MAX_UNKNOWN: usize = 20;
+
+/// A row, by the columns of its layout.
+#[derive(Debug)]
+pub(crate) struct Row {
+    layout: &'static Layout,
+    /// The line where it starts, from 1.
+    pub(crate) line: u64,
+    /// Its number among all rows of the file, good or bad, from 0.
+    pub(crate) number: usize,
+    cells: Vec<String>,
+}
+
+impl Row {
+    /// The text of a column; empty if the file does not have it.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        let place = self.layout.place(name);
+        debug_assert!(place.is_some(), "{name} is no column of {}", self.layout.file);
+        place.and_then(|place| self.cells.get(place)).map_or("", String::as_str)
+    }
+
+    /// The parts of a column that holds a list: `a, b`.
+    pub(crate) fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.get(name).split(',').map(str::trim).filter(|part| !part.is_empty())
+    }
+
+    /// Says what is wrong with a column and leaves the row out.
+    pub(crate) fn reject(&self, column: &'static str, code: RowCode, reason: impl Into<Cow<'static, str>>) -> Problem {
+        self.problem(column, code, Effect::Row, reason)
+    }
+
+    /// Says what is wrong with a column and lets the row in.
+    pub(crate) fn warn(&self, column: &'static str, code: RowCode, reason: impl Into<Cow<'static, str>>) -> Problem {
+        self.problem(column, code, Effect::Warning, reason)
+    }
+
+    fn problem(
+        &self,
+        column: &'static str,
+        code: RowCode,
+        effect: Effect,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Problem {
+        Problem {
+            file: self.layout.file.into(),
+            line: self.line,
+            column: Some(column.into()),
+            code,
+            effect,
+            reason: reason.into(),
+            shape: Some(shape(self.get(column))),
+        }
+    }
+}
+
+/// What [`Table::next`] found.
+pub(crate) enum Next<'a> {
+    /// A row.
+    Row(&'a Row),
+    /// A row that cannot be read.
+    Bad(Problem),
+    /// The end.
+    End,
+}
+
+/// The header cannot be used; why.
+pub(crate) type Unusable = Vec<Problem>;
+
+/// Reads a file that has a header.
+pub(crate) struct Table<R> {
+    records: Records<R>,
+    record: Record,
+    /// By column of the file: whether it is read.
+    keep: Vec<bool>,
+    /// By column of the layout: where it is in the file.
+    places: Vec<Option<usize>>,
+    row: Row,
+    rows: usize,
+    legacy: bool,
+    scratch: String,
+    /// What was noticed and lets its row in.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+impl<R: Read> Table<R> {
+    /// Reads the header. The inner error says why the file cannot be used.
+    pub(crate) fn open(input: R, layout: &'static Layout) -> io::Result<Result<Self, Unusable>> {
+        let mut records = Records::new(input)?;
+        let mut record = Record::default();
+        let head = Head { layout };
+        let header = loop {
+            match records.read(&[], &mut record)? {
+                Found::End => return Ok(Err(vec![head.problem(0, None, RowCode::E01, "the file is empty")])),
+                Found::Malformed(reason) => {
+                    return Ok(Err(vec![head.problem(record.line, None, RowCode::E12, reason)]));
+                }
+                Found::Record if record.is_blank_from(0) => {}
+                Found::Record => match head.names(&record) {
+                    Ok(names) => break names,
+                    Err(problem) => return Ok(Err(vec![problem])),
+                },
+            }
+        };
+        let places = match head.places(record.line, &header) {
+            Ok(places) => places,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        let warnings = head.warnings(record.line, &header, &places);
+        let keep = (0..header.len()).map(|at| places.contains(&Some(at))).collect();
+        let row = Row { layout, line: 0, number: 0, cells: vec![String::new(); layout.columns.len()] };
+        Ok(Ok(Self {
+            records,
+            record,
+            keep,
+            places,
+            row,
+            rows: 0,
+            legacy: false,
+            scratch: String::new(),
+            warnings,
+        }))
+    }
+
+    /// How many rows there were so far, good and bad.
+    pub(crate) const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Reads the next row. Blank ones are passed over and not counted.
+    pub(crate) fn next(&mut self) -> io::Result<Next<'_>> {
+        loop {
+            let found = self.records.read(&self.keep, &mut self.record)?;
+            self.row.line = self.record.line;
+            match found {
+                Found::End => return Ok(Next::End),
+                Found::Record if self.record.is_blank_from(0) => continue,
+                Found::Record => {}
+                Found::Malformed(reason) => {
+                    self.rows += 1;
+                    return Ok(Next::Bad(self.bad(None, RowCode::E12, reason)));
+                }
+            }
+            self.row.number = self.rows;
+            self.rows += 1;
+            return Ok(match self.cells() {
+                Ok(()) => Next::Row(&self.row),
+                Err(problem) => Next::Bad(problem),
+            });
+        }
+    }
+
+    fn cells(&mut self) -> Result<(), Problem> {
+        if self.record.nul {
+            return Err(self.bad(None, RowCode::E12, "the row holds NUL bytes"));
+        }
+        let mut removed = None;
+        for (at, column) in self.row.layout.columns.iter().enumerate() {
+            let place = self.places.get(at).copied().flatten();
+            let bytes = place.and_then(|place| self.record.field(place)).unwrap_or_default();
+            let legacy = decode(bytes, &mut self.scratch).map_err(|reason| {
+                let mut problem = self.bad(Some(column.name), RowCode::E11, reason);
+                problem.shape = Some(format!("{} bytes", bytes.len()));
+                problem
+            })?;
+            if legacy && !self.legacy {
+                self.legacy = true;
+                let mut warning = self.bad(
+                    Some(column.name),
+                    RowCode::W03,
+                    "the text is not UTF-8; from this line on such text is read as Windows-1252",
+                );
+                warning.effect = Effect::Warning;
+                self.warnings.push(warning);
+            }
+            if let Some(cell) = self.row.cells.get_mut(at) {
+                if column.exact {
+                    cell.clear();
+                    cell.push_str(self.scratch.trim_matches(' '));
+                } else if clean(&self.scratch, cell) {
+                    removed = Some(column.name);
+                }
+            }
+        }
+        self.check_width()?;
+        if let Some(column) = removed {
+            let warning = self.row.warn(column, RowCode::W07, "control or invisible characters were removed");
+            self.warnings.push(warning);
+        }
+        Ok(())
+    }
+
+    fn check_width(&self) -> Result<(), Problem> {
+        let (width, header) = (self.record.len(), self.keep.len());
+        let repeated = self.row.layout.columns.iter().zip(&self.places).zip(&self.row.cells);
+        if repeated
+            .filter(|((_, place), _)| place.is_some())
+            .all(|((column, _), cell)| cell.eq_ignore_ascii_case(column.name))
+        {
+            return Err(self.bad(None, RowCode::E12, "the header is repeated here"));
+        }
+        if !self.record.is_blank_from(header) {
+            let reason = format!("the row has {width} columns and the header {header}");
+            return Err(self.bad(None, RowCode::E12, reason));
+        }
+        let cut = self.row.layout.columns.iter().zip(&self.places);
+        let cut = cut.filter(|(column, place)| column.required && place.is_some_and(|place| place >= width));
+        if let Some((column, _)) = cut.into_iter().next() {
+            let reason = format!("the row ends before this column: it has {width} columns and the header {header}");
+            return Err(self.bad(Some(column.name), RowCode::E12, reason));
+        }
+        Ok(())
+    }
+
+    fn bad(&self, column: Option<&'static str>, code: RowCode, reason: impl Into<Cow<'static, str>>) -> Problem {
+        Problem {
+            file: self.row.layout.file.into(),
+            line: self.row.line,
+            column: column.map(Cow::Borrowed),
+            code,
+            effect: Effect::Row,
+            reason: reason.into(),
+            shape: None,
+        }
+    }
+}
+
+/// Looks at a header.
+struct Head {
+    layout: &'static Layout,
+}
+
+impl Head {
+    fn names(&self, record: &Record) -> Result<Vec<String>, Problem> {
+        if record.nul {
+            let reason = "the header holds NUL bytes, so this may be UTF-16 without a mark; export it as UTF-8";
+            return Err(self.problem(record.line, None, RowCode::E11, reason));
+        }
+        let mut names = Vec::with_capacity(record.len());
+        let (mut text, mut name) = (String::new(), String::new());
+        for at in 0..record.len() {
+            decode(record.field(at).unwrap_or_default(), &mut text)
+                .map_err(|reason| self.problem(record.line, None, RowCode::E11, reason))?;
+            clean(&text, &mut name);
+            names.push(name.clone());
+        }
+        // Columns without a name at the end come from trailing commas.
+        while names.last().is_some_and(String::is_empty) {
+            names.pop();
+        }
+        Ok(names)
+    }
+
+    /// By column of the layout: where it is in the file.
+    fn places(&self, line: u64, header: &[String]) -> Result<Vec<Option<usize>>, Unusable> {
+        let mut problems = Vec::new();
+        let mut places = Vec::new();
+        for column in self.layout.columns {
+            let mut found = header.iter().enumerate().filter(|(_, name)| name.eq_ignore_ascii_case(column.name));
+            let place = found.next().map(|(at, _)| at);
+            if found.next().is_some() {
+                problems.push(self.problem(line, Some(column.name), RowCode::E12, "the column is there twice"));
+            } else if place.is_none() && column.required {
+                let like = header.iter().find(|name| !self.layout.knows(name) && alike(name, column.name));
+                let reason = like.map_or_else(
+                    || "the column is missing".to_owned(),
+                    |name| format!("the column is missing; `{name}` looks like it, correct the header"),
+                );
+                problems.push(self.problem(line, Some(column.name), RowCode::E01, reason));
+            }
+            places.push(place);
+        }
+        if problems.is_empty() { Ok(places) } else { Err(problems) }
+    }
+
+    /// Columns that nobody knows. Only told when the required ones are there: else the line may be no header but a
+    /// person, and must not be repeated.
+    fn warnings(&self, line: u64, header: &[String], places: &[Option<usize>]) -> Vec<Problem> {
+        let unknown = header.iter().filter(|name| !name.is_empty() && !self.layout.knows(name));
+        let told = unknown.take(MAX_UNKNOWN).map(|name| {
+            let absent = self.layout.columns.iter().zip(places).filter(|(_, place)| place.is_none());
+            let like = absent.map(|(column, _)| column.name).find(|known| alike(name, known));
+            let reason = like.map_or_else(
+                || Cow::Borrowed("the standard has no such column; it is ignored"),
+                |known| format!("ignored; it looks like `{known}`, correct the header to use it").into(),
+            );
+            let mut problem = self.problem(line, None, RowCode::W02, reason);
+            problem.column = Some(name.chars().take(40).collect::<String>().into());
+            problem.effect = Effect::Warning;
+            problem
+        });
+        told.collect()
+    }
+
+    fn problem(
+        &self,
+        line: u64,
+        column: Option<&'static str>,
+        code: RowCode,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Problem {
+        let column = column.map(Cow::Borrowed);
+        let (file, effect) = (self.layout.file.into(), Effect::File);
+        Problem { file, line, column, code, effect, reason: reason.into(), shape: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Column;
+    use super::*;
+
+    static LAYOUT: Layout = Layout {
+        file: "users.csv",
+        columns: &[Column::required("id"), Column::required("name"), Column::optional("email")],
+        known: &["password"],
+    };
+
+    fn read(text: &str) -> (Vec<Result<Vec<String>, String>>, Vec<String>) {
+        let mut table = Table::open(text.as_bytes(), &LAYOUT).unwrap().ok().unwrap();
+        let mut rows = Vec::new();
+        loop {
+            match table.next().unwrap() {
+                Next::Row(row) => rows.push(Ok(row.cells.clone())),
+                Next::Bad(problem) => rows.push(Err(problem.to_string())),
+                Next::End => break,
+            }
+        }
+        assert_eq!(rows.len(), table.rows());
+        (rows, table.warnings.iter().map(ToString::to_string).collect())
+    }
+
+    fn ok(cells: [&str; 3]) -> Result<Vec<String>, String> {
+        Ok(cells.map(ToOwned::to_owned).to_vec())
+    }
+
+    #[test]
+    fn columns_are_found_in_any_order_and_case() {
+        let (rows, warnings) = read("Name , PASSWORD,ID,metadata.x\nAnn,secret,1,y\n");
+        assert_eq!(rows, [ok(["1", "Ann", ""])]);
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn ragged_rows_are_told_unless_only_optional_cells_are_missing() {
+        let (rows, _) = read("id,name,email\n1,Ann\n2\n3,Bob,,\n4,Cid,x,y\n,,\n\n ,\n");
+        assert_eq!(rows[0], ok(["1", "Ann", ""]));
+        assert_eq!(
+            rows[1].as_ref().unwrap_err(),
+            "users.csv:3 name E12 the row ends before this column: it has 1 columns and the header 3"
+        );
+        assert_eq!(rows[2], ok(["3", "Bob", ""]));
+        assert_eq!(rows[3].as_ref().unwrap_err(), "users.csv:5 E12 the row has 4 columns and the header 3");
+        assert_eq!(rows.len(), 4);
+    }
+
+    #[test]
+    fn a_repeated_header_and_nul_bytes_are_told() {
+        let (rows, _) = read("id,name,email\nID,Name, EMAIL\n1,A\0nn,x\n");
+        assert_eq!(rows[0].as_ref().unwrap_err(), "users.csv:2 E12 the header is repeated here");
+        assert_eq!(rows[1].as_ref().unwrap_err(), "users.csv:3 E12 the row holds NUL bytes");
+    }
+
+    #[test]
+    fn unknown_and_misspelt_columns_are_told() {
+        let (_, warnings) = read("id,name,emial,shoe\n");
+        assert_eq!(
+            warnings,
+            [
+                "users.csv:1 emial W02 ignored; it looks like `email`, correct the header to use it",
+                "users.csv:1 shoe W02 the standard has no such column; it is ignored",
+            ]
+        );
+    }
+
+    #[test]
+    fn unusable_headers_are_told_and_never_repeated() {
+        for (text, told) in [
+            ("", "users.csv E01 the file is empty"),
+            ("\n\n", "users.csv E01 the file is empty"),
+            ("1,Hunter2\n", "users.csv:1 id E01 the column is missing"),
+            ("id,nmae\n", "users.csv:1 name E01 the column is missing; `nmae` looks like it, correct the header"),
+            ("id,name,name\n", "users.csv:1 name E12 the column is there twice"),
+            ("i\0d\0,\0", "users.csv:1 E11 the header holds NUL bytes, so this may be UTF-16 without a mark; export it as UTF-8"),
+        ] {
+            let problems = Table::open(text.as_bytes(), &LAYOUT).unwrap().err().unwrap();
+            assert_eq!(problems[0].to_string(), told);
+            assert!(problems.iter().all(|problem| !problem.to_string().contains("Hunter2")));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Keeping a bounded window of items on the reset queue, shared out over districts and tasks.
+//!
+//! Publish, await the confirms, then note the confirmed ones as `queued`: a crash between the two only repeats
+//! messages, and a worker that is faster than the note finds `pending → reset` allowed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keybell_shared::clock::Stopwatch;
+use keybell_shared::ids::ItemId;
+use keybell_shared::message::{Message, Work};
+use keybell_shared::ports::ledger::{DispatchLedger, Runnable};
+use keybell_shared::ports::queue::WorkQueue;
+
+use crate::every::{Pace, Round};
+use crate::outage::Failure;
+use crate::wake::Wake;
+use crate::window::{Throughput, share_out};
+
+/// The most tasks that share a window.
+const TASKS: u32 = 1_000;
+
+/// Messages between two notes in the ledger: what a crash repeats at most.
+const BATCH: usize = 1_000;
+
+/// The dispatcher.
+pub(crate) struct Dispatch<L: ?Sized> {
+    ledger: Arc<L>,
+    queue: Arc<dyn WorkQueue>,
+    window_min: u32,
+    window_max: u32,
+    ready: Wake,
+    throughput: Throughput,
+    /// How many were queued when the last round ended, and when that was.
+    left: Option<(u32, Stopwatch)>,
+    turn: usize,
+}
+
+impl<L: DispatchLedger + ?Sized> Dispatch<L> {
+    /// Keeps `window_min` to `window_max` items queued; `ready` nudges it when a task has become ready.
+    pub(crate) fn new(
+        ledger: Arc<L>,
+        queue: Arc<dyn WorkQueue>,
+        window_min: u32,
+        window_max: u32,
+        ready: Wake,
+    ) -> Self {
+        Self { ledger, queue, window_min, window_max, ready, throughput: Throughput::default(), left: None, turn: 0 }
+    }
+
+    /// How many places of the window are free, from what left the queue since the last round.
+    async fn room(&mut self) -> Result<(u32, u32), Failure> {
+        let queued = self.ledger.queued(self.window_max).await?;
+        if let Some((before, since)) = self.left
+            && before > 0
+        {
+            self.throughput = self.throughput.observe(before.saturating_sub(queued), since.elapsed());
+        }
+        let window = self.throughput.window(self.window_min, self.window_max);
+        Ok((queued, window.saturating_sub(queued)))
+    }
+
+    /// Fills the room, pass by pass: what a task with few items left does not use goes to the others. Answers how many
+    /// messages are on the queue, and whether the queue took all of them.
+    async fn fill(&mut self, mut runnable: Vec<Runnable>, room: u32) -> Result<(u32, bool), Failure> {
+        let mut left = room;
+        while left > 0 && !runnable.is_empty() {
+            let shares = share_out(&runnable, left, self.turn);
+            self.turn = self.turn.wrapping_add(1);
+            let mut messages = Vec::new();
+            let mut has_more = Vec::new();
+            for (task, share) in shares {
+                let Some(&one) = runnable.iter().find(|one| one.task == task) else { continue };
+                let items = self.ledger.pending(task, share).await?;
+                if items.len() >= share as usize {
+                    has_more.push(one);
+                }
+                messages.extend(items.into_iter().map(|(item, dispatch)| message(one, item, dispatch)));
+            }
+            let on_queue = self.publish(&messages).await?;
+            left = left.saturating_sub(on_queue);
+            if (on_queue as usize) < messages.len() {
+                return Ok((room - left, false));
+            }
+            runnable = has_more;
+        }
+        Ok((room - left, true))
+    }
+
+    /// Publishes and notes what is confirmed, batch by batch, until the queue refuses.
+    async fn publish(&self, messages: &[Message]) -> Result<u32, Failure> {
+        let mut on_queue = 0_u32;
+        for batch in messages.chunks(BATCH) {
+            let confirmed = self.queue.publish(batch).await?;
+            let items: Vec<ItemId> =
+                batch.iter().zip(confirmed).filter(|(_, safe)| *safe).filter_map(|(one, _)| item_of(one)).collect();
+            self.ledger.mark_queued(&items).await?;
+            on_queue = on_queue.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
+            if items.len() < batch.len() {
+                break;
+            }
+        }
+        Ok(on_queue)
+    }
+}
+
+#[async_trait]
+impl<L: DispatchLedger + ?Sized> Round for Dispatch<L> {
+    fn name(&self) -> &'static str {
+        "dispatch"
+    }
+
+    async fn round(&mut self) -> Result<Pace, Failure> {
+        let runnable = self.ledger.runnable(TASKS).await?;
+        if runnable.is_empty() {
+            // What leaves the queue now says nothing about what the fleet could do.
+            self.left = None;
+            return Ok(Pace::Rest);
+        }
+        let (queued, room) = self.room().await?;
+        let measured = Stopwatch::start();
+        // Whatever fails below, the next round must not take the unknown for throughput.
+        self.left = None;
+        let (added, all) = self.fill(runnable, room).await?;
+        if added > 0 {
+            tracing::debug!(added, queued, room, "items put on the queue");
+        }
+        if !all {
+            tracing::debug!(added, room, "the reset queue takes no more for now");
+        }
+        self.left = Some((queued.saturating_add(added), measured));
+        Ok(Pace::Rest)
+    }
+
+    async fn woken(&self) {
+        self.ready.woken().await;
+    }
+}
+
+const fn message(of: Runnable, item: ItemId, dispatch: u32) -> Message {
+    Message { district: of.district, task: of.task, work: Work::Reset(item), dispatch }
+}
+
+const fn item_of(message: &Message) -> Option<ItemId> {
+    match message.work {
+        Work::Reset(item) => Some(item),
+        Work::Email(_) | Work::Sms(_) => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading a request's bytes, the same for every door. Nothing of a value is ever repeated in an answer: it may be a
+//! password in the wrong place.
+
+use keybell_shared::problem::{Problem, ProblemKind};
+use keybell_shared::request::ResetRequest;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{locate, rules, strict};
+
+/// The largest request that is read, in bytes: 1 MiB.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// Some editors put this before the text; it means nothing.
+const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
+
+/// Reads a request.
+///
+/// # Errors
+/// `body.too_large`, `body.invalid` (empty, or no JSON object), `body.not_utf8`, `json.malformed` with line and column,
+/// `json.duplicate_key`, `json.nul_character`, `version.unsupported`, `field.unknown`, `field.missing`,
+/// `field.invalid`, `selection.empty_filter`; each with the field's path where there is one.
+pub fn parse(bytes: &[u8]) -> Result<ResetRequest, Problem> {
+    if bytes.len() > MAX_BYTES {
+        let detail = format!("the request has {} bytes; at most {MAX_BYTES} are read", bytes.len());
+        return Err(Problem::new(ProblemKind::TooLarge, "body.too_large", detail));
+    }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let detail = format!("the request is not UTF-8: byte {} fits no character", error.valid_up_to() + 1);
+        malformed("body.not_utf8", detail)
+    })?;
+    if text.trim().is_empty() {
+        return Err(malformed("body.invalid", "the request is empty; a JSON object is expected"));
+    }
+    strict::check(text)?;
+    let outline: Outline =
+        serde_json::from_str(text).map_err(|_| malformed("body.invalid", "a JSON object is expected"))?;
+    // Before everything else: a request of another version may well have fields that this one does not know.
+    if let Some(version) = outline.version.as_ref().and_then(Value::as_u64) {
+        rules::version(u32::try_from(version).unwrap_or(u32::MAX))?;
+    }
+    let request = serde_json::from_str(text).map_err(|_| locate::explain(text))?;
+    no_empty_filter(&outline)?;
+    Ok(request)
+}
+
+/// The few places that are looked at before, or beside, the typed reading.
+#[derive(Deserialize)]
+struct Outline {
+    #[serde(default)]
+    version: Option<Value>,
+    #[serde(default)]
+    selection: Value,
+}
+
+/// An empty list in a `where` is refused: once read it could not be told from a missing one, and a filter that lost its
+/// entries on the way must not mean everybody.
+fn no_empty_filter(outline: &Outline) -> Result<(), Problem> {
+    let Some(Value::Object(fields)) = outline.selection.get("where") else { return Ok(()) };
+    let empty = fields.iter().find(|(_, list)| list.as_array().is_some_and(Vec::is_empty));
+    empty.map_or(Ok(()), |(field, _)| {
+        let detail = "an empty list is no filter; leave the field out, or name what is meant";
+        Err(Problem::invalid("selection.empty_filter", format!("selection.where.{field}"), detail))
+    })
+}
+
+/// A request that cannot be read.
+pub(super) fn malformed(code: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(ProblemKind::Malformed, code, detail)
+}

@@ -1,0 +1,142 @@
+//! Accepting requests: every door (HTTP, AMQP, command line) comes through here, so that a rule exists once.
+//!
+//! [`json::parse`] reads the bytes, [`Intake::submit`] checks and accepts, [`Intake::preview`] checks and counts. A
+//! refused request changes nothing, and its [`Problem`] names a stable code, the field and what to do next.
+
+pub mod amqp;
+mod idempotency;
+pub mod json;
+mod locate;
+mod rules;
+mod selection;
+mod shared_password;
+mod strict;
+
+use std::sync::Arc;
+
+use keybell_shared::actor::Actor;
+use keybell_shared::ids::{AccountId, TaskId};
+use keybell_shared::ports::ledger::{Acceptance, Idempotency, Ledger, NewTask, Preview};
+use keybell_shared::problem::{Problem, ProblemKind};
+use keybell_shared::request::ResetRequest;
+use keybell_shared::seal::SealKey;
+
+use self::shared_password::Given;
+use crate::wake::Wake;
+
+pub use idempotency::{MAX_KEY, producer};
+
+/// An accepted request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The task that it became.
+    pub task: TaskId,
+    /// Whether the same request had been accepted before, as this task.
+    pub repeated: bool,
+}
+
+/// Checks and accepts requests.
+#[derive(Clone)]
+pub struct Intake {
+    ledger: Arc<dyn Ledger>,
+    reset_key: Option<Arc<SealKey>>,
+    wake: Option<Wake>,
+}
+
+/// A request that passed every check.
+struct Checked {
+    /// The accounts that it names.
+    named: Vec<AccountId>,
+    /// A shared password, taken out of the request.
+    shared: Option<Given>,
+    /// Whom it means.
+    preview: Preview,
+}
+
+impl Intake {
+    /// An intake into this ledger. Shared passwords are sealed to `reset_key`; without it they are refused.
+    #[must_use]
+    pub fn new(ledger: Arc<dyn Ledger>, reset_key: Option<Arc<SealKey>>) -> Self {
+        Self { ledger, reset_key, wake: None }
+    }
+
+    /// Nudges the expansion of the same process for every accepted request, so that it need not wait for its interval.
+    #[must_use]
+    pub fn waking(self, wake: Wake) -> Self {
+        Self { wake: Some(wake), ..self }
+    }
+
+    /// Checks a request and has the ledger accept it as a task. After `Ok` nothing can lose it.
+    ///
+    /// The same `key` with the same request answers the same task, however often; the fingerprint leaves out a shared
+    /// password, so it does not tell two requests apart that differ in nothing else.
+    ///
+    /// # Errors
+    /// The first check that the request does not pass; nothing was changed. `Unavailable` means that the same request
+    /// with the same key should be repeated later.
+    pub async fn submit(&self, actor: &Actor, request: ResetRequest, key: &str) -> Result<Submitted, Problem> {
+        let mut request = request;
+        rules::role(actor)?;
+        idempotency::check_key(key)?;
+        // As it was asked, before defaults are filled in: a later version may fill them in differently.
+        let fingerprint = idempotency::fingerprint(&request)?;
+        let checked = self.check(actor, &mut request).await?;
+        let id = TaskId::fresh();
+        let shared =
+            checked.shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
+        let idempotency = Idempotency { producer: producer(actor), key: key.to_owned(), fingerprint };
+        let task = NewTask { id, actor: actor.clone(), request, named: checked.named, shared, idempotency };
+        match self.ledger.accept(task).await? {
+            Acceptance::Accepted(task) => {
+                tracing::info!(%task, district = %actor.district, by = ?actor.name, "request accepted");
+                if let Some(wake) = &self.wake {
+                    wake.wake();
+                }
+                Ok(Submitted { task, repeated: false })
+            }
+            Acceptance::Repeated(task) => Ok(Submitted { task, repeated: true }),
+            Acceptance::Mismatch => Err(idempotency::mismatch()),
+        }
+    }
+
+    /// Checks a request as [`Intake::submit`] does and counts whom it means; nothing is changed.
+    ///
+    /// # Errors
+    /// The first check that the request does not pass.
+    pub async fn preview(&self, actor: &Actor, request: &ResetRequest) -> Result<Preview, Problem> {
+        rules::role(actor)?;
+        Ok(self.check(actor, &mut request.clone()).await?.preview)
+    }
+
+    /// Every check, the cheap ones first. Takes a shared password out of the request, collapses duplicates, and fills
+    /// in the expiry that a widely shared password must have.
+    async fn check(&self, actor: &Actor, request: &mut ResetRequest) -> Result<Checked, Problem> {
+        rules::check(request)?;
+        let shared = Given::take(request)?;
+        if let Some(given) = &shared {
+            if self.reset_key.is_none() {
+                return Err(shared_password::no_key());
+            }
+            given.check(&self.district_names(actor).await?)?;
+        }
+        let ledger = self.ledger.as_ref();
+        let named = selection::resolve(ledger, actor.district, &mut request.selection).await?;
+        let preview = ledger.preview(actor, &request.selection, &named).await?;
+        if preview.eligible == 0 && preview.skipped.iter().all(|(_, count)| *count == 0) {
+            return Err(Problem::invalid("selection.nobody", "selection", "the selection means nobody; widen it"));
+        }
+        if let Some(given) = &shared {
+            given.limit(request, preview.eligible)?;
+        }
+        Ok(Checked { named, shared, preview })
+    }
+
+    /// What the district is called; a password given for it must not hold that.
+    async fn district_names(&self, actor: &Actor) -> Result<Vec<String>, Problem> {
+        let districts = self.ledger.districts().await?;
+        let own = districts.into_iter().find(|district| district.id == actor.district).ok_or_else(|| {
+            Problem::new(ProblemKind::Forbidden, "district.unknown", "your district does not exist any more")
+        })?;
+        Ok(shared_password::name_parts([own.slug, own.name]))
+    }
+}

@@ -1,0 +1,42 @@
+//! Turning the names of a selection into accounts. Any unknown name refuses the request, and all of them are listed.
+
+use std::collections::HashSet;
+
+use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::ports::ledger::IntakeLedger;
+use keybell_shared::problem::Problem;
+use keybell_shared::request::Selection;
+
+/// Resolves the named accounts and checks the names of the `where`. Names that stand twice are collapsed.
+pub(super) async fn resolve<L: IntakeLedger + ?Sized>(
+    ledger: &L,
+    district: DistrictId,
+    selection: &mut Selection,
+) -> Result<Vec<AccountId>, Problem> {
+    if !selection.narrowed.is_empty() {
+        let unknown = ledger.unknown_names(district, selection).await?;
+        if !unknown.is_empty() {
+            let entries = unknown.into_iter().map(|(field, name)| format!("{field}: {name}")).collect();
+            let detail = "nobody in the district has these; correct them, or bring in the roster first";
+            return Err(Problem::invalid("selection.unknown_names", "selection.where", detail).with_entries(entries));
+        }
+    }
+    if selection.accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    collapse(&mut selection.accounts);
+    let resolved = ledger.resolve_accounts(district, &selection.accounts).await?;
+    if !resolved.unknown.is_empty() {
+        let detail = "these accounts are unknown in your district; correct or remove all of them, nothing was changed";
+        return Err(
+            Problem::invalid("selection.unknown_accounts", "selection.accounts", detail).with_entries(resolved.unknown)
+        );
+    }
+    Ok(resolved.found)
+}
+
+/// Keeps the first of equal names, in order.
+fn collapse(names: &mut Vec<String>) {
+    let mut seen = HashSet::with_capacity(names.len());
+    names.retain(|name| seen.insert(name.clone()));
+}

@@ -1,0 +1,88 @@
+//! The codes that every item ends with, and the legend that explains them. The legend is part of the product: API,
+//! command line and web page show the same words.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// Why an item stands where it stands.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Code { $($(#[$doc])* $name),+ }
+
+        impl Code {
+            /// Every code, in the order of the legend.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The code as it is stored and shown.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// What the code means, in plain words.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+
+        impl FromStr for Code {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                match word {
+                    $(stringify!($name) => Ok(Self::$name),)+
+                    other => Err(format!("`{other}` is no code of the legend")),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Not permitted.
+    E10 = "not permitted: the account is more privileged than the requester",
+    /// Managed elsewhere.
+    S01 = "skipped: signs in through an outside identity provider",
+    /// Never registered a password.
+    S02 = "skipped: has no local password (quick login)",
+    /// Inactive.
+    S03 = "skipped: the account is not active",
+    /// Protected.
+    S04 = "skipped: protected (break-glass or service account)",
+    /// The requester.
+    S05 = "skipped: the requester's own account",
+    /// Superseded.
+    S06 = "superseded: a newer task had already reset the account",
+    /// Cancelled.
+    S08 = "cancelled before the password was changed",
+    /// Out of scope.
+    S09 = "skipped: outside the requester's school or classes",
+    /// Told.
+    N00 = "told: the message was accepted for delivery",
+    /// Not to be told.
+    N01 = "reset without a message, as asked",
+    /// Unreachable.
+    N02 = "reset, but nobody could be told: no usable contact; hand it over by re-issuing",
+    /// Failed after retries.
+    N04 = "reset, but telling failed after the first attempt and three retries; re-issue it",
+    /// Failed for good.
+    N05 = "reset, but the recipient was refused for good; correct the contact and re-issue it",
+    /// Expired.
+    N08 = "reset, but the password expired before anybody could be told; re-issue it",
+    /// Lost on the way too often.
+    X01 = "failed: could not be handed to a worker ten times; see the operations handbook",
+    /// Killed its workers.
+    X02 = "failed: the message came back from the dead letters five times",
+    /// Cannot be made.
+    X03 = "failed: no password that meets the policy could be drawn or opened",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

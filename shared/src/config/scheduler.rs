@@ -1,0 +1,63 @@
+//! The scheduler's loops.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{ConfigError, fits, seconds};
+
+/// The scheduler's loops.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scheduler {
+    /// Accounts written down per transaction.
+    pub chunk: u32,
+    /// The fewest items that are kept queued.
+    pub window_min: u32,
+    /// The most items that are kept queued.
+    pub window_max: u32,
+    /// How often the window is filled.
+    #[serde(rename = "dispatch_seconds", deserialize_with = "seconds")]
+    pub dispatch_every: Duration,
+    /// How often what a crash left behind is looked for.
+    #[serde(rename = "scan_seconds", deserialize_with = "seconds")]
+    pub scan_every: Duration,
+    /// How long something may be on a queue before an empty queue makes it count as lost.
+    #[serde(rename = "grace_seconds", deserialize_with = "seconds")]
+    pub grace: Duration,
+    /// How often the board is brought up to date.
+    #[serde(rename = "project_seconds", deserialize_with = "seconds")]
+    pub project_every: Duration,
+    /// How long the leader's lease lasts.
+    #[serde(rename = "leader_seconds", deserialize_with = "seconds")]
+    pub leader_ttl: Duration,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self {
+            chunk: 2_000,
+            window_min: 256,
+            window_max: 8_192,
+            dispatch_every: Duration::from_millis(200),
+            scan_every: Duration::from_secs(5),
+            grace: Duration::from_secs(30),
+            project_every: Duration::from_millis(300),
+            leader_ttl: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Scheduler {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        fits((1..=50_000).contains(&self.chunk), "scheduler.chunk", || "must be 1 to 50000".to_owned())?;
+        fits(self.window_min >= 1 && self.window_min <= self.window_max, "scheduler.window_min", || {
+            format!("must be 1 to scheduler.window_max ({})", self.window_max)
+        })?;
+        fits(self.window_max <= 100_000, "scheduler.window_max", || "must be at most 100000".to_owned())?;
+        fits(!self.dispatch_every.is_zero(), "scheduler.dispatch_seconds", || "must be more than 0".to_owned())?;
+        fits(!self.scan_every.is_zero(), "scheduler.scan_seconds", || "must be more than 0".to_owned())?;
+        fits(!self.project_every.is_zero(), "scheduler.project_seconds", || "must be more than 0".to_owned())?;
+        fits(!self.leader_ttl.is_zero(), "scheduler.leader_seconds", || "must be more than 0".to_owned())
+    }
+}

@@ -1,0 +1,153 @@
+//! Whether an account may be reset by a task. Asked twice: when the task expands, and again, under the account's lock,
+//! at the reset itself.
+
+use crate::codes::Code;
+use crate::states::{ItemState, TaskState};
+
+/// The roles that are not privileged; everybody who holds any other one counts as staff.
+pub const UNPRIVILEGED: [&str; 4] = ["student", "guardian", "parent", "relative"];
+
+/// How privileged a roster role is. Nobody resets an account of a higher rank than their own reach.
+#[must_use]
+pub fn rank(role: &str) -> i32 {
+    match role {
+        "student" | "guardian" | "parent" | "relative" => 10,
+        "aide" | "proctor" | "teacher" => 30,
+        "principal" | "counselor" | "siteAdministrator" => 40,
+        "administrator" | "districtAdministrator" => 50,
+        // An unknown role is staff of the highest rank: safe, and visible in the roster report.
+        _ => 60,
+    }
+}
+
+/// What is known of an account and its item when a decision is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact of the ledger")]
+pub struct Facts {
+    /// The item's state.
+    pub item: ItemState,
+    /// The task's state.
+    pub task: TaskState,
+    /// The task's number in the order of acceptance.
+    pub task_seq: i64,
+    /// The number of the newest task that reset this account.
+    pub last_reset_seq: i64,
+    /// Whether the account is active.
+    pub active: bool,
+    /// Whether an outside identity provider manages it.
+    pub managed_elsewhere: bool,
+    /// Whether it never registered a password.
+    pub quick_login: bool,
+    /// Whether it is protected.
+    pub protected: bool,
+    /// Whether it is the requester's own.
+    pub requester: bool,
+    /// Its rank.
+    pub rank: i32,
+    /// The highest rank that the requester reaches.
+    pub reach: i32,
+    /// Whether it lies within the requester's school or classes.
+    pub in_scope: bool,
+}
+
+/// What happens to an item at its reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Change the password.
+    Reset,
+    /// Leave it untouched and say why.
+    Skip(Code),
+    /// A newer task was faster.
+    Supersede,
+    /// Put it back: the task is paused.
+    Hold,
+    /// The item has already ended or been reset; nothing to do.
+    Closed,
+}
+
+/// Why an account is left untouched, if it is; the first rule that applies speaks.
+#[must_use]
+pub fn exclusion(facts: &Facts) -> Option<Code> {
+    let rules = [
+        (facts.managed_elsewhere, Code::S01),
+        (!facts.active, Code::S03),
+        (facts.quick_login, Code::S02),
+        (facts.protected, Code::S04),
+        (facts.requester, Code::S05),
+        (facts.rank > facts.reach, Code::E10),
+        (!facts.in_scope, Code::S09),
+    ];
+    rules.into_iter().find_map(|(applies, code)| applies.then_some(code))
+}
+
+/// Decides an item under its account's lock.
+#[must_use]
+pub fn decide(facts: &Facts) -> Decision {
+    if !facts.item.is_open() {
+        return Decision::Closed;
+    }
+    match facts.task {
+        TaskState::Running => {}
+        TaskState::Paused | TaskState::Expanding => return Decision::Hold,
+        TaskState::Cancelling
+        | TaskState::Cancelled
+        | TaskState::Completed
+        | TaskState::CompletedWithErrors
+        | TaskState::Failed => return Decision::Closed,
+    }
+    if facts.last_reset_seq > facts.task_seq {
+        return Decision::Supersede;
+    }
+    exclusion(facts).map_or(Decision::Reset, Decision::Skip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pupil() -> Facts {
+        Facts {
+            item: ItemState::Queued,
+            task: TaskState::Running,
+            task_seq: 5,
+            last_reset_seq: 0,
+            active: true,
+            managed_elsewhere: false,
+            quick_login: false,
+            protected: false,
+            requester: false,
+            rank: 10,
+            reach: 60,
+            in_scope: true,
+        }
+    }
+
+    #[test]
+    fn an_ordinary_pupil_is_reset() {
+        assert_eq!(decide(&pupil()), Decision::Reset);
+    }
+
+    #[test]
+    fn every_exclusion_has_its_code() {
+        let cases = [
+            (Facts { managed_elsewhere: true, ..pupil() }, Code::S01),
+            (Facts { quick_login: true, ..pupil() }, Code::S02),
+            (Facts { active: false, ..pupil() }, Code::S03),
+            (Facts { protected: true, ..pupil() }, Code::S04),
+            (Facts { requester: true, ..pupil() }, Code::S05),
+            (Facts { rank: 50, reach: 30, ..pupil() }, Code::E10),
+            (Facts { in_scope: false, ..pupil() }, Code::S09),
+        ];
+        for (facts, code) in cases {
+            assert_eq!(decide(&facts), Decision::Skip(code));
+        }
+    }
+
+    #[test]
+    fn a_newer_task_wins_and_a_pause_holds() {
+        assert_eq!(decide(&Facts { last_reset_seq: 6, ..pupil() }), Decision::Supersede);
+        assert_eq!(decide(&Facts { task: TaskState::Paused, ..pupil() }), Decision::Hold);
+        assert_eq!(decide(&Facts { item: ItemState::Reset, ..pupil() }), Decision::Closed);
+        assert_eq!(decide(&Facts { task: TaskState::Cancelling, ..pupil() }), Decision::Closed);
+    }
+}

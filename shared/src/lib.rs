@@ -1,0 +1,27 @@
+//! The words and the contracts of Keybell.
+//!
+//! Every other room speaks in these words: a **request** is accepted as a **task**, a task is expanded into one
+//! **item** per **account**, an item changes one password and leads to **notifications**. The [`ports`] are what the
+//! rooms need from the outside world (ledger, queue, board); their implementations live in `keybell-backends`.
+//! Nothing in this crate talks to a network, a disk or a database.
+
+pub mod actor;
+pub mod clock;
+pub mod codes;
+pub mod config;
+pub mod eligibility;
+pub mod error;
+pub mod ids;
+pub mod message;
+pub mod notice;
+pub mod password;
+pub mod ports;
+pub mod problem;
+pub mod progress;
+pub mod request;
+pub mod retry;
+pub mod seal;
+pub mod stage;
+pub mod states;
+pub mod tls;
+pub mod verdict;

@@ -1,0 +1,94 @@
+//! Accepting a request.
+
+use async_trait::async_trait;
+
+use super::LedgerResult;
+use crate::actor::Actor;
+use crate::ids::{AccountId, DistrictId, TaskId};
+use crate::request::{ResetRequest, Selection};
+use crate::seal::Sealed;
+
+/// A checked request, ready to become a task.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// The id it will have.
+    pub id: TaskId,
+    /// Who asks.
+    pub actor: Actor,
+    /// The request; a shared password is not in it any more.
+    pub request: ResetRequest,
+    /// For `selected` and `all_except`: the named accounts, resolved.
+    pub named: Vec<AccountId>,
+    /// A shared password, sealed to the reset workers and bound to the district and the task.
+    pub shared: Option<Sealed>,
+    /// What makes a repetition recognisable.
+    pub idempotency: Idempotency,
+}
+
+/// What makes a repeated request recognisable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Whose keys these are: an API key's id, a producer's name, `console`.
+    pub producer: String,
+    /// The caller's key for this request.
+    pub key: String,
+    /// SHA-256 over the request without its password, in hexadecimal.
+    pub fingerprint: String,
+}
+
+/// The answer to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// A new task was made.
+    Accepted(TaskId),
+    /// The same request had been accepted before, as this task.
+    Repeated(TaskId),
+    /// The key was used before, for another request.
+    Mismatch,
+}
+
+/// Names resolved to accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The accounts, each once.
+    pub found: Vec<AccountId>,
+    /// The names that mean nobody in this district.
+    pub unknown: Vec<String>,
+}
+
+/// How many accounts a selection means right now, by what would happen to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// They would be reset.
+    pub eligible: u64,
+    /// They would be skipped, by code.
+    pub skipped: Vec<(crate::codes::Code, u64)>,
+}
+
+/// Names in a `where` clause that mean nothing in the district, by field.
+pub type UnknownNames = Vec<(&'static str, String)>;
+
+/// What the intake asks of the ledger.
+#[async_trait]
+pub trait IntakeLedger: Send + Sync {
+    /// Finds accounts of a district by id, username (without regard to case) or roster id.
+    async fn resolve_accounts(&self, district: DistrictId, names: &[String]) -> LedgerResult<Resolved>;
+
+    /// The schools, classes, grades and user types of a `where` clause that nobody in the district has.
+    async fn unknown_names(&self, district: DistrictId, selection: &Selection) -> LedgerResult<UnknownNames>;
+
+    /// Counts whom a selection means, as of now.
+    async fn preview(&self, actor: &Actor, selection: &Selection, named: &[AccountId]) -> LedgerResult<Preview>;
+
+    /// Writes down the idempotency key, the task and the audit row in one transaction. After `Ok` nothing can lose it.
+    async fn accept(&self, task: NewTask) -> LedgerResult<Acceptance>;
+
+    /// The district of an upstream application that publishes by AMQP under this name, if it may.
+    async fn producer(&self, name: &str) -> LedgerResult<Option<Actor>>;
+
+    /// Allows an upstream application to publish for a district under its broker user name.
+    async fn allow_producer(&self, district: DistrictId, name: &str) -> LedgerResult<()>;
+
+    /// Notes a refused request: an audit row and an event (`request.refused`) for the application.
+    async fn refuse(&self, actor: &Actor, message_id: &str, code: &str, detail: &str) -> LedgerResult<()>;
+}

@@ -1,0 +1,74 @@
+//! Districts and API keys.
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use super::LedgerResult;
+use crate::actor::{Actor, Role};
+use crate::clock::Millis;
+use crate::ids::{ApiKeyId, DistrictId};
+
+/// A district as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct District {
+    /// Its id.
+    pub id: DistrictId,
+    /// Its short name, used on the command line.
+    pub slug: String,
+    /// Its full name.
+    pub name: String,
+}
+
+/// A key to be stored: only the hash of its secret.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The key's id, which is a part of its text.
+    pub id: ApiKeyId,
+    /// The district it is bound to.
+    pub district: DistrictId,
+    /// A name for people.
+    pub name: String,
+    /// What its holder is.
+    pub role: Role,
+    /// The username of the person behind it, for roles that need one.
+    pub person: Option<String>,
+    /// SHA-256 of the secret (256 random bits, so a fast hash is enough).
+    pub secret_hash: Vec<u8>,
+}
+
+/// A key as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyView {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// Its name.
+    pub name: String,
+    /// What its holder is.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was revoked.
+    pub revoked_at: Option<Millis>,
+}
+
+/// What authentication and the console ask of the ledger.
+#[async_trait]
+pub trait KeyLedger: Send + Sync {
+    /// All districts, by slug.
+    async fn districts(&self) -> LedgerResult<Vec<District>>;
+
+    /// Makes the district if there is none of this slug; answers it either way.
+    async fn ensure_district(&self, slug: &str, name: &str) -> LedgerResult<District>;
+
+    /// Stores a key. Answers `false` when its person is unknown in the district.
+    async fn add_key(&self, key: NewKey) -> LedgerResult<bool>;
+
+    /// The stored secret hash and the actor of a key that is not revoked.
+    async fn key(&self, id: ApiKeyId) -> LedgerResult<Option<(Vec<u8>, Actor)>>;
+
+    /// The district's keys, the oldest first.
+    async fn keys(&self, district: DistrictId) -> LedgerResult<Vec<KeyView>>;
+
+    /// Revokes a key. Answers whether there was one to revoke.
+    async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool>;
+}

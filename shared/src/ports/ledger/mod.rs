@@ -1,0 +1,69 @@
+//! The ledger: the only truth. Each trait is what one room asks of it; [`Ledger`] is all of them.
+//!
+//! Every change of a state is a guarded transition, and a repeated call changes nothing more. Times are the
+//! database's: methods take durations, never a `now`. Lock order, everywhere: accounts in id order, then items, then
+//! notifications, then counters.
+
+mod accounts;
+mod dispatch;
+mod expansion;
+mod intake;
+mod keys;
+mod leader;
+mod notices;
+mod outbox;
+mod repair;
+mod resets;
+mod roster;
+mod tasks;
+
+pub use accounts::*;
+pub use dispatch::*;
+pub use expansion::*;
+pub use intake::*;
+pub use keys::*;
+pub use leader::*;
+pub use notices::*;
+pub use outbox::*;
+pub use repair::*;
+pub use resets::*;
+pub use roster::*;
+pub use tasks::*;
+
+use crate::error::LedgerError;
+
+/// What a ledger method answers.
+pub type LedgerResult<T> = Result<T, LedgerError>;
+
+/// Everything that the rooms ask of the ledger.
+pub trait Ledger:
+    IntakeLedger
+    + ExpansionLedger
+    + DispatchLedger
+    + ResetLedger
+    + NoticeLedger
+    + RepairLedger
+    + TaskLedger
+    + OutboxLedger
+    + LeaderLedger
+    + AccountLedger
+    + KeyLedger
+    + RosterLedger
+{
+}
+
+impl<T> Ledger for T where
+    T: IntakeLedger
+        + ExpansionLedger
+        + DispatchLedger
+        + ResetLedger
+        + NoticeLedger
+        + RepairLedger
+        + TaskLedger
+        + OutboxLedger
+        + LeaderLedger
+        + AccountLedger
+        + KeyLedger
+        + RosterLedger
+{
+}

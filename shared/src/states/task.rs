@@ -1,0 +1,59 @@
+//! The life of a task.
+
+use super::state_words;
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TaskState {
+    /// Accepted; its accounts are being written down as items.
+    Expanding,
+    /// Its items are dispatched, reset and told.
+    Running,
+    /// No item is dispatched; passwords that were already changed are still told.
+    Paused,
+    /// A cancel was asked for; open items are being closed.
+    Cancelling,
+    /// Every item ended, none failed and nobody was left untold.
+    Completed,
+    /// Every item ended, but some failed or some people could not be told.
+    CompletedWithErrors,
+    /// Cancelled: nothing of it changes any more.
+    Cancelled,
+    /// It could not be expanded; nothing was changed.
+    Failed,
+}
+
+state_words!(TaskState, "task", {
+    Expanding => "expanding",
+    Running => "running",
+    Paused => "paused",
+    Cancelling => "cancelling",
+    Completed => "completed",
+    CompletedWithErrors => "completed_with_errors",
+    Cancelled => "cancelled",
+    Failed => "failed",
+});
+
+impl TaskState {
+    /// Whether nothing of the task can change any more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::CompletedWithErrors | Self::Cancelled | Self::Failed)
+    }
+
+    /// Whether the edge from `self` to `next` exists.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Expanding => matches!(next, Self::Running | Self::Cancelling | Self::Failed),
+            Self::Running => {
+                matches!(next, Self::Paused | Self::Cancelling | Self::Completed | Self::CompletedWithErrors)
+            }
+            Self::Paused => {
+                matches!(next, Self::Running | Self::Cancelling | Self::Completed | Self::CompletedWithErrors)
+            }
+            Self::Cancelling => matches!(next, Self::Cancelled),
+            Self::Completed | Self::CompletedWithErrors | Self::Cancelled | Self::Failed => false,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The two notification stages: claim, open, write, send, record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use keybell_shared::clock::Stopwatch;
+use keybell_shared::config::Timing;
+use keybell_shared::error::LedgerError;
+use keybell_shared::ids::NotificationId;
+use keybell_shared::message::{Message, Work};
+use keybell_shared::notice::Channel;
+use keybell_shared::ports::ledger::{Claim, Claimed, NoticeLedger, ResetLedger, SendOutcome, SendReport};
+use keybell_shared::ports::queue::{Source, WorkQueue};
+use keybell_shared::retry::delay_after;
+use keybell_shared::seal::{Binding, OpenKey};
+use keybell_shared::verdict::Verdict;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{Semaphore, mpsc};
+use tracing::error;
+
+use super::breaker::{Admission, Breaker, Ticket};
+use super::record::{Fates, Recorder, verdict_of};
+use super::render::Renderer;
+use super::template::TemplateError;
+use super::{Outgoing, Sender, Sent, clean};
+use crate::harness::{BatchRule, Handler};
+
+/// How long the first message of a batch waits for more.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// What a notification stage is made of.
+pub struct Parts {
+    /// The channel whose queue is served.
+    pub channel: Channel,
+    /// Claims and results.
+    pub notices: Arc<dyn NoticeLedger>,
+    /// Takes back notes of publications that failed.
+    pub resets: Arc<dyn ResetLedger>,
+    /// Where notifications that become due are published.
+    pub queue: Arc<dyn WorkQueue>,
+    /// Opens sealed passwords.
+    pub open_key: Arc<OpenKey>,
+    /// The way out.
+    pub sender: Arc<dyn Sender>,
+    /// Deadlines, leases and retries.
+    pub timing: Timing,
+    /// Messages that are sent at a time.
+    pub connections: usize,
+    /// This process's name in the ledger.
+    pub writer: String,
+}
+
+/// A notification stage, for the harness.
+///
+/// # Errors
+/// When a message template makes no sense.
+pub fn handler(parts: Parts) -> Result<Arc<dyn Handler>, TemplateError> {
+    Ok(Arc::new(Notifier {
+        breaker: Breaker::new(parts.channel.as_str(), parts.timing.probe),
+        renderer: Renderer::compiled()?,
+        slots: Semaphore::new(parts.connections.max(1)),
+        parts,
+    }))
+}
+
+struct Notifier {
+    parts: Parts,
+    breaker: Arc<Breaker>,
+    renderer: Renderer,
+    slots: Semaphore,
+}
+
+#[async_trait]
+impl Handler for Notifier {
+    fn source(&self) -> Source {
+        Source::Stage(self.parts.channel.stage())
+    }
+
+    fn prefetch(&self) -> u16 {
+        // Several batches at a time, so that one slow recipient does not hold up everybody.
+        u16::try_from(self.batch().max * 4).unwrap_or(u16::MAX)
+    }
+
+    fn batch(&self) -> BatchRule {
+        BatchRule { max: self.parts.connections.max(1) * 4, wait: GATHER }
+    }
+
+    async fn ready(&self) {
+        self.breaker.ready().await;
+    }
+
+    async fn handle(&self, batch: Vec<Message>) -> Vec<Verdict> {
+        let mut fates = Fates::default();
+        let mut open: Vec<NotificationId> = batch.iter().filter_map(|message| self.ours(message)).collect();
+        open.sort_unstable();
+        open.dedup();
+        while !open.is_empty() {
+            match self.breaker.admit().await {
+                Admission::All => self.round(&std::mem::take(&mut open), None, &mut fates).await,
+                Admission::Probe(ticket) => {
+                    let first: Vec<_> = open.drain(..1).collect();
+                    self.round(&first, Some(ticket), &mut fates).await;
+                }
+                Admission::Nothing(wait) => {
+                    let verdict = match self.parts.notices.defer(&open, wait).await {
+                        Ok(()) => Verdict::Done,
+                        Err(error) => verdict_of(&error),
+                    };
+                    fates.extend(open.drain(..).map(|id| (id, verdict.clone())));
+                }
+            }
+        }
+        let answer = |message: &Message| match self.ours(message) {
+            Some(id) => fates.get(&id).cloned().unwrap_or(Verdict::Done),
+            None => Verdict::GiveUp(format!("this is no work for the {} stage", self.parts.channel.stage())),
+        };
+        batch.iter().map(answer).collect()
+    }
+}
+
+impl Notifier {
+    /// The notification that a message means, if it is one of this stage.
+    fn ours(&self, message: &Message) -> Option<NotificationId> {
+        match (message.work, self.parts.channel) {
+            (Work::Email(id), Channel::Email) | (Work::Sms(id), Channel::Sms) => Some(id),
+            (Work::Reset(_) | Work::Email(_) | Work::Sms(_), _) => None,
+        }
+    }
+
+    /// Claims, sends and records some notifications; a defective one does not spoil the others.
+    async fn round(&self, ids: &[NotificationId], ticket: Option<Ticket>, fates: &mut Fates) {
+        // Started before the ledger starts its own: ours never lasts longer.
+        let lease = Stopwatch::start();
+        match self.parts.notices.claim(&self.parts.writer, ids, self.parts.timing.lease).await {
+            Ok(claimed) => self.send_all(claimed, lease, ticket, fates).await,
+            Err(LedgerError::Defect(_)) if ids.len() > 1 => {
+                for &id in ids {
+                    let lease = Stopwatch::start();
+                    match self.parts.notices.claim(&self.parts.writer, &[id], self.parts.timing.lease).await {
+                        Ok(claimed) => self.send_all(claimed, lease, None, fates).await,
+                        Err(error) => {
+                            fates.insert(id, verdict_of(&error));
+                        }
+                    }
+                }
+            }
+            Err(error) => fates.extend(ids.iter().map(|&id| (id, verdict_of(&error)))),
+        }
+    }
+
+    /// Sends what was claimed, while the results of those that are finished are already stored.
+    async fn send_all(&self, claimed: Vec<Claimed>, lease: Stopwatch, ticket: Option<Ticket>, fates: &mut Fates) {
+        let (results, mut finished) = mpsc::unbounded_channel();
+        let mut ticket = ticket;
+        let claims = claimed.into_iter().filter_map(|claimed| match claimed {
+            Claimed::Send(claim) => Some(claim),
+            Claimed::Nothing(_) => None,
+        });
+        let mut sending: FuturesUnordered<_> =
+            claims.map(|claim| self.attempt(claim, lease, ticket.take())).collect();
+        // A ticket that nobody needed passes the probe on.
+        drop(ticket);
+        let send = async move {
+            while let Some(report) = sending.next().await {
+                // The other end lives in the same join and reads to the end.
+                if let Some(report) = report
+                    && results.send(report).is_err()
+                {
+                    break;
+                }
+            }
+        };
+        let recorder = Recorder { parts: &self.parts, lease };
+        let ((), ()) = tokio::join!(send, recorder.run(&mut finished, fates));
+    }
+
+    /// One attempt at one message. `None` when there is nothing to report: the lease is over.
+    async fn attempt(&self, claim: Box<Claim>, lease: Stopwatch, ticket: Option<Ticket>) -> Option<SendReport> {
+        let report = |outcome, detail: String| {
+            let Claim { notification, account, fence, .. } = *claim;
+            Some(SendReport { notification, account, fence, outcome, detail })
+        };
+        if claim.channel != self.parts.channel {
+            let detail = format!("came on the queue of the {} stage", self.parts.channel.stage());
+            return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail);
+        }
+        let slot = self.slots.acquire().await;
+        let (message, password) = match self.compose(&claim) {
+            Ok(composed) => composed,
+            Err(detail) => return report(SendOutcome::Permanent, detail),
+        };
+        if ticket.is_none()
+            && let Some(retry_in) = self.breaker.wait()
+        {
+            return report(SendOutcome::ChannelDown { retry_in }, "not tried: the channel is down".to_owned());
+        }
+        let deadline = self.parts.timing.send_deadline;
+        // A sender keeps its own deadline and knows best what a missed one means; this is for one that does not.
+        let cut = deadline + deadline / 4;
+        // The last look at the clock before the message leaves: after a pause of this process the lease may be over
+        // and the notification another worker's.
+        let left = self.parts.timing.lease.saturating_sub(lease.elapsed());
+        if left.is_zero() {
+            return None;
+        }
+        if left < cut {
+            let detail = "not tried: too little of the lease was left".to_owned();
+            return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail);
+        }
+        let sent = tokio::time::timeout(cut, self.parts.sender.send(&message))
+            .await
+            .unwrap_or_else(|_| Sent::Unknown("the sender did not answer in time".to_owned()));
+        drop(message);
+        drop(slot);
+        let (outcome, detail) = self.judge(sent, claim.attempt, ticket);
+        report(outcome, clean::detail(&detail, password.expose_secret()))
+    }
+
+    /// Opens the seal and writes the message. An error is final: no repetition finds the password again.
+    fn compose(&self, claim: &Claim) -> Result<(Outgoing, SecretString), String> {
+        let (sealed, attempt) =
+            claim.sealed.as_ref().ok_or("the sealed password is no longer kept; re-issue the password")?;
+        let binding = Binding::Account(claim.district, claim.account, *attempt);
+        let password = self.parts.open_key.open(sealed, binding).map_err(|error| {
+            error!(notification = %claim.notification, district = %claim.district, %error, "a sealed password does not \
+                open; check that the key files of reset workers and notifiers belong together");
+            format!("{error}; check the key files, then re-issue the password")
+        })?;
+        let message = self.renderer.render(claim, &password).map_err(|error| error.to_string())?;
+        Ok((message, password))
+    }
+
+    /// What the ledger is told, and what the breaker learns.
+    fn judge(&self, sent: Sent, attempt: u32, ticket: Option<Ticket>) -> (SendOutcome, String) {
+        let temporary = || SendOutcome::Temporary { retry_in: delay_after(attempt, &self.parts.timing.retry()) };
+        let (outcome, detail) = match sent {
+            Sent::ChannelDown { detail, retry_after } => {
+                let retry_in = self.breaker.open(retry_after, &clean::detail(&detail, ""));
+                return (SendOutcome::ChannelDown { retry_in }, detail);
+            }
+            Sent::Accepted(detail) => (SendOutcome::Accepted, detail),
+            Sent::TemporaryRecipient(detail) | Sent::Unknown(detail) => (temporary(), detail),
+            Sent::PermanentRecipient(detail) => (SendOutcome::Permanent, detail),
+        };
+        if let Some(ticket) = ticket {
+            ticket.close();
+        }
+        (outcome, detail)
+    }
+}
+
+#[cfg(test)]
+#[path = "handler_tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+//! Stores results as they come, and publishes what becomes due because of them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use keybell_shared::clock::Stopwatch;
+use keybell_shared::error::LedgerError;
+use keybell_shared::ids::NotificationId;
+use keybell_shared::message::{Message, Work};
+use keybell_shared::ports::ledger::SendReport;
+use keybell_shared::verdict::Verdict;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use super::Parts;
+
+/// How long the first result waits for more.
+const GATHER: Duration = Duration::from_millis(50);
+/// The most results of one call.
+const MOST: usize = 64;
+/// The wait before a result that could not be stored is stored again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What is answered for each notification of a batch.
+pub(super) type Fates = HashMap<NotificationId, Verdict>;
+
+/// What an error of the ledger means for a message.
+pub(super) fn verdict_of(error: &LedgerError) -> Verdict {
+    if error.is_passing() { Verdict::Unsettled(error.to_string()) } else { Verdict::GiveUp(error.to_string()) }
+}
+
+/// Stores the results of one claim.
+pub(super) struct Recorder<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) lease: Stopwatch,
+}
+
+impl Recorder<'_> {
+    /// Stores results until there are no more.
+    pub(super) async fn run(&self, finished: &mut UnboundedReceiver<SendReport>, fates: &mut Fates) {
+        while let Some(first) = finished.recv().await {
+            let mut reports = vec![first];
+            let due = Instant::now() + GATHER;
+            while reports.len() < MOST
+                && let Ok(Some(report)) = timeout_at(due, finished.recv()).await
+            {
+                reports.push(report);
+            }
+            self.store(&reports, fates).await;
+        }
+    }
+
+    /// Stores results together; if the ledger refuses them, one by one.
+    async fn store(&self, reports: &[SendReport], fates: &mut Fates) {
+        let verdict = match self.try_store(reports).await {
+            Ok(()) => Verdict::Done,
+            Err(LedgerError::Defect(_)) if reports.len() > 1 => {
+                for report in reports {
+                    let alone = self.try_store(std::slice::from_ref(report)).await;
+                    fates.insert(report.notification, alone.map_or_else(|error| verdict_of(&error), |()| Verdict::Done));
+                }
+                return;
+            }
+            Err(error) => verdict_of(&error),
+        };
+        fates.extend(reports.iter().map(|report| (report.notification, verdict.clone())));
+    }
+
+    /// Tries until the lease is over: a result that is not stored means a message that is sent twice.
+    async fn try_store(&self, reports: &[SendReport]) -> Result<(), LedgerError> {
+        loop {
+            match self.parts.notices.record(&self.parts.writer, reports).await {
+                Ok(due) => {
+                    self.publish(&due).await;
+                    return Ok(());
+                }
+                Err(error) if error.is_passing() && self.lease.elapsed() + AGAIN < self.parts.timing.lease => {
+                    warn!(%error, results = reports.len(), "results not stored yet; trying again");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Publishes what is due now; what is not surely on a queue is left to the repair scan.
+    async fn publish(&self, due: &[Message]) {
+        if due.is_empty() {
+            return;
+        }
+        let confirmed = match self.parts.queue.publish(due).await {
+            Ok(confirmed) => confirmed,
+            Err(error) => {
+                warn!(%error, messages = due.len(), "due notifications not published; the repair scan will");
+                Vec::new()
+            }
+        };
+        let confirmed = confirmed.into_iter().chain(std::iter::repeat(false));
+        let missing: Vec<NotificationId> = due
+            .iter()
+            .zip(confirmed)
+            .filter_map(|(message, confirmed)| match message.work {
+                Work::Email(id) | Work::Sms(id) if !confirmed => Some(id),
+                Work::Email(_) | Work::Sms(_) | Work::Reset(_) => None,
+            })
+            .collect();
+        if !missing.is_empty()
+            && let Err(error) = self.parts.resets.unpublish(&missing).await
+        {
+            warn!(%error, messages = missing.len(), "not noted that notifications are unpublished; repaired after the \
+                grace time");
+        }
+    }
+}

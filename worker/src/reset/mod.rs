@@ -1,0 +1,21 @@
+//! Changing passwords: draw, hash, seal, commit, publish.
+//!
+//! One batch of the harness becomes one transaction: its items are read in one query ([`handler`]), each open one gets a
+//! password, a hash and a seal ([`prepare`], on the threads of the [`HashPool`]), the group is committed and its
+//! notifications are published ([`commit`]). The commit decides under the accounts' locks; everything before it is only
+//! preparation, and a crash anywhere repeats work, never a reset.
+
+mod commit;
+mod engine;
+mod generate;
+mod handler;
+mod pool;
+mod prepare;
+mod publish;
+#[cfg(test)]
+mod tests;
+
+pub use engine::HashError;
+pub use generate::{DrawError, draw};
+pub use handler::{Parts, handler};
+pub use pool::{HashPool, threads_for};

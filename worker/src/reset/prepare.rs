@@ -1,0 +1,119 @@
+//! From an open item to a finished password: drawn or opened, sealed, hashed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use keybell_shared::eligibility::Decision;
+use keybell_shared::ids::{AttemptId, ItemId, TaskId};
+use keybell_shared::notice::is_told;
+use keybell_shared::ports::ledger::{ResetJob, ResetWrite};
+use keybell_shared::request::PasswordSource;
+use keybell_shared::seal::{Binding, OpenKey, SealKey};
+use secrecy::SecretString;
+use tracing::{error, warn};
+
+use super::generate::draw;
+use super::pool::HashPool;
+
+/// Seconds in an hour.
+const HOUR: u64 = 3600;
+
+/// What passwords are made with.
+pub(super) struct Preparer<'a> {
+    pub(super) pool: &'a HashPool,
+    /// Opens shared passwords.
+    pub(super) open_key: &'a OpenKey,
+    /// Seals new passwords to the notifiers.
+    pub(super) seal_key: &'a SealKey,
+    /// How long the sealed password of a permanent one is kept.
+    pub(super) seal_ttl: Duration,
+}
+
+/// An item after preparation.
+pub(super) enum Prepared {
+    /// Ready for the commit.
+    Write(ResetWrite),
+    /// No password can be made for it (`X03`).
+    Impossible(ItemId),
+    /// Something failed that may work later.
+    Unsettled(ItemId, String),
+}
+
+/// Shared passwords by task, opened once for a batch and forgotten with it.
+type Opened = HashMap<TaskId, Option<SecretString>>;
+
+impl Preparer<'_> {
+    /// Prepares every item that is to be reset, and an empty write for every item that is to be skipped or superseded:
+    /// the commit records those as well.
+    pub(super) async fn all(&self, jobs: &[ResetJob]) -> Vec<Prepared> {
+        let shared = self.open(jobs);
+        join_all(jobs.iter().map(|job| self.one(job, &shared))).await
+    }
+
+    fn open(&self, jobs: &[ResetJob]) -> Opened {
+        let mut opened = Opened::new();
+        let shared = |job: &&ResetJob| job.decision == Decision::Reset && !job.request.password.is_generated();
+        for job in jobs.iter().filter(shared) {
+            opened.entry(job.task).or_insert_with(|| self.open_one(job));
+        }
+        opened
+    }
+
+    fn open_one(&self, job: &ResetJob) -> Option<SecretString> {
+        let Some(sealed) = &job.shared else {
+            error!(task = %job.task, "the shared password of the task is gone; its items fail with X03");
+            return None;
+        };
+        match self.open_key.open(sealed, Binding::Task(job.district, job.task)) {
+            Ok(password) => Some(password),
+            Err(reason) => {
+                error!(task = %job.task, %reason, "the shared password of the task does not open; its items fail with X03");
+                None
+            }
+        }
+    }
+
+    async fn one(&self, job: &ResetJob, shared: &Opened) -> Prepared {
+        let attempt = AttemptId::fresh();
+        let expires_in = job.request.expiry_hours().map(|hours| Duration::from_secs(u64::from(hours) * HOUR));
+        let mut write = ResetWrite {
+            item: job.item,
+            account: job.account,
+            attempt,
+            hash: String::new(),
+            sealed: None,
+            expires_in,
+            seal_ttl: expires_in.unwrap_or(self.seal_ttl),
+        };
+        if job.decision != Decision::Reset {
+            // Without a hash, the commit can do anything but change the password.
+            return Prepared::Write(write);
+        }
+        let Some(password) = password_of(job, shared) else { return Prepared::Impossible(job.item) };
+        if is_told(job.request.notify, job.request.password.is_generated()) {
+            // Sealed before it is hashed, so that the clear text leaves this task as early as possible.
+            match self.seal_key.seal(&password, Binding::Account(job.district, job.account, attempt)) {
+                Ok(sealed) => write.sealed = Some(sealed),
+                Err(reason) => return Prepared::Unsettled(job.item, format!("the password was not sealed: {reason}")),
+            }
+        }
+        match self.pool.hash(password).await {
+            Ok(hash) => Prepared::Write(ResetWrite { hash, ..write }),
+            Err(reason) => Prepared::Unsettled(job.item, reason.to_string()),
+        }
+    }
+}
+
+/// The item's new password; `None` when there can be none.
+fn password_of(job: &ResetJob, shared: &Opened) -> Option<SecretString> {
+    match &job.request.password {
+        PasswordSource::Generated { format } => {
+            let tier = format.tier(job.grade.as_deref(), job.rank);
+            draw(tier, &job.forbidden)
+                .inspect_err(|reason| warn!(task = %job.task, item = %job.item, %reason, "no password; X03"))
+                .ok()
+        }
+        PasswordSource::Shared { .. } => shared.get(&job.task).cloned().flatten(),
+    }
+}
