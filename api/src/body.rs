@@ -7,6 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::refusal::Refusal;
 
+/// Some editors put this before the text; it means nothing.
+const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
+
 /// The bytes of a body of at most `LIMIT` bytes, sent as `application/json`. Wiped when dropped, because they may hold
 /// passwords.
 pub(crate) struct JsonBytes<const LIMIT: usize>(pub(crate) Zeroizing<Vec<u8>>);
@@ -33,6 +36,16 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for JsonBytes<LIMIT> {
         }
         Ok(Self(bytes))
     }
+}
+
+/// Refuses what does not even begin as a JSON object. A struct could also be read from an array, which nobody means.
+pub(crate) fn must_be_object(bytes: &[u8]) -> Result<(), Refusal> {
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start();
+    if text.starts_with(b"{") {
+        return Ok(());
+    }
+    let found = if text.is_empty() { "is empty" } else { "is something else" };
+    Err(Refusal::malformed("body.invalid", format!("a JSON object is expected, and the body {found}")))
 }
 
 fn too_large(limit: usize) -> Refusal {

@@ -18,8 +18,7 @@ const FINISH_WITHIN: Duration = Duration::from_secs(10);
 /// When the socket can no longer be used.
 pub async fn serve(listener: TcpListener, parts: ApiParts) -> io::Result<()> {
     let soft = parts.soft.clone();
-    let server =
-        axum::serve(Gate::new(listener), router(parts)).with_graceful_shutdown(soft.clone().cancelled_owned());
+    let server = axum::serve(Gate::new(listener), router(parts)).with_graceful_shutdown(soft.clone().cancelled_owned());
     tokio::select! {
         result = server.into_future() => result,
         () = async { soft.cancelled().await; tokio::time::sleep(FINISH_WITHIN).await } => {

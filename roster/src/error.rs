@@ -28,7 +28,9 @@ pub enum RosterError {
         format: Format,
     },
     /// There is no manifest.
-    #[error("there is no manifest.csv, so the OneRoster version is not known; ask for the complete export. {SUPPORTED}")]
+    #[error(
+        "there is no manifest.csv, so the OneRoster version is not known; ask for the complete export. {SUPPORTED}"
+    )]
     NoManifest,
     /// The manifest cannot be used.
     #[error("manifest.csv cannot be used: {0}. {SUPPORTED}")]

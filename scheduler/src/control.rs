@@ -89,3 +89,6 @@ fn reached(expected: bool, state: TaskState, code: &'static str, rule: &str) -> 
     }
     Err(Problem::new(ProblemKind::Conflict, code, format!("the task is `{state}`: {rule}")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,8 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         Self { ledger, queue, window_min, window_max, ready, throughput: Throughput::default(), left: None, turn: 0 }
     }
 
-    /// How many places of the window are free, from what left the queue since the last round.
+    /// How many items are queued and how many places of the window are free, from what left the queue since the last
+    /// round. Items that a pause or a cancel took off it count too; that only widens the window for a few seconds.
     async fn room(&mut self) -> Result<(u32, u32), Failure> {
         let queued = self.ledger.queued(self.window_max).await?;
         if let Some((before, since)) = self.left
@@ -147,3 +148,6 @@ const fn item_of(message: &Message) -> Option<ItemId> {
         Work::Email(_) | Work::Sms(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ pub(crate) trait Round: Send + Sync {
 
     /// Resolves when the next round should come before its interval. Never, if the job does not say otherwise.
     async fn woken(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         let stop = CancellationToken::new();
         let job = Scripted { script, rounds, done: 0, wake: wake.clone() };
         // The interval is far longer than the test: only `Again`, the pause after a failure and the nudge move it on.
-        let running = tokio::spawn(every(Duration::from_secs(3600), job, stop.clone()));
+        let running = tokio::spawn(every(Duration::from_hours(1), job, stop.clone()));
         for expected in 1..=4 {
             assert_eq!(seen.recv().await, Some(expected));
         }

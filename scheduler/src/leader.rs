@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_shared::error::LedgerError;
 use keybell_shared::ports::ledger::LeaderLedger;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -46,7 +47,13 @@ impl<L: LeaderLedger + ?Sized> Seat<L> {
     pub(crate) async fn hold(&self, soft: CancellationToken, start: impl Fn(CancellationToken) -> JoinSet<()> + Send) {
         let mut outage = Outage::new("leader");
         while !soft.is_cancelled() {
-            let pause = match self.ledger.lead(LEASE, &self.holder, self.ttl).await {
+            // An answer that comes after the lease's end is worth nothing.
+            let answer = tokio::select! {
+                () = soft.cancelled() => return,
+                answer = timeout(self.ttl, self.ledger.lead(LEASE, &self.holder, self.ttl)) => answer,
+            };
+            let late = || LedgerError::Unavailable("no answer within the lease".to_owned());
+            let pause = match answer.unwrap_or_else(|_| Err(late())) {
                 Ok(true) => {
                     outage.over();
                     self.tenure(&soft, &start).await;
@@ -124,3 +131,6 @@ impl<L: LeaderLedger + ?Sized> Seat<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,8 @@ mod outage;
 mod project;
 mod relay;
 mod repair;
+#[cfg(test)]
+mod testing;
 mod wake;
 mod window;
 
@@ -140,3 +142,6 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(every(CHAIN_EVERY, audit, stop.clone()));
     loops
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,6 @@ async fn show(board: &dyn Board, snapshot: &Snapshot) -> Result<(), keybell_shar
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

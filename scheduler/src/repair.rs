@@ -22,7 +22,7 @@ use crate::outage::Failure;
 const LIMIT: u32 = 1_000;
 
 /// How often expired sealed passwords are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// The repair scan.
 pub(crate) struct Repair<L: ?Sized> {
@@ -160,3 +160,6 @@ const fn notification_of(message: &Message) -> Option<NotificationId> {
         Work::Reset(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,8 @@ postgres_start() {
     first=yes
   fi
 
+  postgres_clear_locks "$home/db" "$socket"
+
   # A socket's path has a limit of 107 bytes. Everything here uses TCP, so a deep folder just goes without.
   if ((${#socket} > 90)); then
     socket=''
@@ -54,6 +56,27 @@ postgres_start() {
     postgres_make_role >>"${S[log]}" 2>&1 || give_up postgres "could not make the role keybell"
   fi
   S[url]=postgres://keybell@127.0.0.1:${S[port]}/keybell
+}
+
+# After a kill, PostgreSQL refuses to start while the old server's pid exists, and a zombie that nobody reaps (as in
+# many containers) exists for ever. Its sessions may outlive it for a moment, and must be gone first.
+postgres_clear_locks() { # data folder, socket folder
+  local pid deadline=$((SECONDS + 10))
+  [[ -e $1/postmaster.pid ]] || return 0
+  read -r pid <"$1/postmaster.pid"
+  if ! start_time "$pid" >/dev/null; then
+    while postgres_in_use "$1" && ((SECONDS < deadline)); do sleep 0.1; done
+    rm -f "$1/postmaster.pid" "$2"/.s.PGSQL.*
+  fi
+}
+
+# Every process of a PostgreSQL server stands in its data folder.
+postgres_in_use() {
+  local folder
+  for folder in /proc/[0-9]*/cwd; do
+    if [[ $folder -ef $1 ]]; then return 0; fi
+  done
+  return 1
 }
 
 # CREATEDB, because each test makes a database of its own; no superuser, so that a test notices when the

@@ -1,1 +1,4 @@
 //! x
+
+pub mod ledgers;
+pub mod relay;

@@ -20,12 +20,8 @@ use tracing::{debug, warn};
 use crate::harness::{BatchRule, Handler};
 
 /// The waits between two lives of the same message.
-const LIVES: RetryPolicy = RetryPolicy {
-    initial: Duration::from_millis(200),
-    multiplier: 2.0,
-    max: Duration::from_secs(2),
-    jitter: 0.3,
-};
+const LIVES: RetryPolicy =
+    RetryPolicy { initial: Duration::from_millis(200), multiplier: 2.0, max: Duration::from_secs(2), jitter: 0.3 };
 
 /// The consumer of the dead letters. It hands messages to the handlers of the stages that run in this process, and puts
 /// the others back on their queues.
@@ -108,5 +104,79 @@ impl DeadLetters {
             Ok(_) => Verdict::Unsettled(format!("the queue of `{}` does not take messages now", message.stage())),
             Err(error) => Verdict::Unsettled(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use keybell_shared::ids::NotificationId;
+    use keybell_shared::message::Work;
+
+    use super::*;
+    use crate::fakes::{FakeLedger, FakeQueue, reset_message};
+
+    /// Gives up until its verdicts are used up, then it is done.
+    struct Stubborn(Mutex<Vec<Verdict>>);
+
+    #[async_trait]
+    impl Handler for Stubborn {
+        fn source(&self) -> Source {
+            Source::Stage(Stage::Reset)
+        }
+        fn prefetch(&self) -> u16 {
+            4
+        }
+        fn batch(&self) -> BatchRule {
+            BatchRule { max: 4, wait: Duration::ZERO }
+        }
+        async fn handle(&self, batch: Vec<Message>) -> Vec<Verdict> {
+            assert_eq!(batch.len(), 1, "a dead letter lives alone");
+            vec![self.0.lock().expect("lock").pop().unwrap_or(Verdict::Done)]
+        }
+    }
+
+    fn dead(ledger: &FakeLedger, queue: &FakeQueue, verdicts: Vec<Verdict>) -> Arc<dyn Handler> {
+        let stages: [Arc<dyn Handler>; 1] = [Arc::new(Stubborn(Mutex::new(verdicts)))];
+        handler(Arc::new(ledger.clone()), Arc::new(queue.clone()), &stages, "worker-test-1".into())
+    }
+
+    #[tokio::test]
+    async fn a_dead_letter_lives_until_it_is_done() {
+        let (ledger, queue) = (FakeLedger::default(), FakeQueue::default());
+        let stage = dead(&ledger, &queue, vec![Verdict::GiveUp("bad".into())]);
+        assert_eq!(stage.handle(vec![reset_message(1)]).await, [Verdict::Done]);
+        assert_eq!(ledger.rows().deaths, 2);
+    }
+
+    #[tokio::test]
+    async fn a_dead_letter_without_a_life_left_is_acknowledged() {
+        let (ledger, queue) = (FakeLedger::default(), FakeQueue::default());
+        let stage = dead(&ledger, &queue, vec![Verdict::GiveUp("bad".into()); 99]);
+        assert_eq!(stage.handle(vec![reset_message(1)]).await, [Verdict::Done]);
+        assert_eq!(ledger.rows().deaths, MAX_DEAD + 1);
+    }
+
+    #[tokio::test]
+    async fn outages_keep_the_dead_letter() {
+        let (ledger, queue) = (FakeLedger::default(), FakeQueue::default());
+        let stage = dead(&ledger, &queue, vec![Verdict::Unsettled("away".into())]);
+        assert_eq!(stage.handle(vec![reset_message(1)]).await, [Verdict::Unsettled("away".into())]);
+        ledger.rows().down = true;
+        assert!(matches!(stage.handle(vec![reset_message(1)]).await[..], [Verdict::Unsettled(_)]));
+    }
+
+    #[tokio::test]
+    async fn messages_of_stages_that_run_elsewhere_are_put_back() {
+        let (ledger, queue) = (FakeLedger::default(), FakeQueue::default());
+        let stage = dead(&ledger, &queue, Vec::new());
+        let email = Message { work: Work::Email(NotificationId(7)), ..reset_message(1) };
+        assert_eq!(stage.handle(vec![email]).await, [Verdict::Done]);
+        assert_eq!(queue.broker().published, [email]);
+        queue.broker().full = true;
+        assert!(matches!(stage.handle(vec![email]).await[..], [Verdict::Unsettled(_)]));
+        queue.broker().down = true;
+        assert!(matches!(stage.handle(vec![email]).await[..], [Verdict::Unsettled(_)]));
     }
 }

@@ -57,8 +57,7 @@ pub(crate) async fn change(
 /// Refuses a new password that is the old one or against the policy.
 fn acceptable(new: &SecretString, old: &SecretString, forbidden: &[String]) -> Result<(), Problem> {
     let (new, old) = (new.expose_secret(), old.expose_secret());
-    password::check(new, forbidden)
-        .map_err(|rule| Problem::invalid(rule.code(), "new_password", rule.to_string()))?;
+    password::check(new, forbidden).map_err(|rule| Problem::invalid(rule.code(), "new_password", rule.to_string()))?;
     if normalise(new) == normalise(old) {
         return Err(Problem::invalid("password.unchanged", "new_password", "the new password is the old one"));
     }

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::lane::Stored;
+use crate::body;
 use crate::parts::Api;
 use crate::refusal::Refusal;
 
@@ -33,23 +34,23 @@ pub(super) fn permitted(actor: &Actor) -> Result<(), Refusal> {
     Err(Problem::new(ProblemKind::Forbidden, "sign_in.forbidden", detail).into())
 }
 
-/// Reads a body. What the parser says is not passed on: it may quote the password.
+/// Reads a body. What the parser says is not passed on, only where: it may quote the password.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    // A struct could also be read from an array, which nobody means.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(Refusal::malformed("body.invalid", "the body is not a JSON object"));
-    }
+    body::must_be_object(bytes)?;
     serde_json::from_slice(bytes).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
         let reason = error.to_string();
-        if reason.starts_with("unknown field") {
-            Refusal::malformed("field.unknown", format!("there is a field that this route does not have: {place}"))
+        let (code, what) = if !error.is_data() {
+            ("json.malformed", "this is not JSON")
+        } else if reason.starts_with("unknown field") {
+            ("field.unknown", "there is a field that this route does not have")
         } else if reason.starts_with("duplicate field") {
-            Refusal::malformed("json.duplicate_key", format!("a field is there twice: {place}"))
+            ("json.duplicate_key", "a field stands twice; remove one")
+        } else if reason.starts_with("missing field") {
+            ("field.missing", "a needed field is missing")
         } else {
-            let detail = format!("the body is not the JSON object that is expected: {place}");
-            Refusal::malformed("body.invalid", detail)
-        }
+            ("field.invalid", "every field of this route is a string")
+        };
+        Refusal::malformed(code, format!("{what} (line {}, column {})", error.line(), error.column()))
     })
 }
 
@@ -61,7 +62,9 @@ pub(super) async fn check(
     password: &SecretString,
 ) -> Result<SignIn, Refusal> {
     if username.chars().any(char::is_control) {
-        return Err(Refusal::malformed("field.control_character", "a username has no control characters").at("username"));
+        return Err(
+            Refusal::malformed("field.control_character", "a username has no control characters").at("username")
+        );
     }
     let watch = Stopwatch::start();
     let found = api.ledger.sign_in(district, username).await?;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use keybell_shared::clock::Millis;
 use keybell_shared::ids::AccountId;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,6 @@ pub(crate) async fn verify(
         result: if account.must_change { Verdict::MustChange } else { Verdict::Ok },
         account: account.account,
         credential_version: account.credential_version,
-        sessions_valid_after: account.sessions_valid_after.map(|at| at.rfc3339()),
+        sessions_valid_after: account.sessions_valid_after.map(Millis::rfc3339),
     }))
 }

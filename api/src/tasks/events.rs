@@ -34,7 +34,7 @@ pub(crate) async fn events(
     let task = visible(&api, &actor, id).await?;
     // A mark that cannot be read is no mark: the caller gets the whole truth again.
     let seen = headers.get("last-event-id").and_then(|mark| mark.to_str().ok()).and_then(|mark| mark.parse().ok());
-    if task.progress.state.is_final() && seen == Some(Mark::of(&task.progress)) {
+    if task.progress.state.is_final() && seen.is_some_and(|seen| seen >= Mark::of(&task.progress)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let soft = api.soft.clone();

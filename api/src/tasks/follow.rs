@@ -78,8 +78,7 @@ impl Follower {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         poll.reset();
         let task = now.task;
-        let mut follower =
-            Self { api, actor, task, seen, first: Some(now), live: None, poll, polls: 0, ended: false };
+        let mut follower = Self { api, actor, task, seen, first: Some(now), live: None, poll, polls: 0, ended: false };
         follower.watch().await;
         follower
     }

@@ -38,7 +38,10 @@ pub(crate) async fn list(
     let cursors = List::Tasks(actor.district.0);
     let before = asked.before.map(|cursor| page::read(cursors, "before", &cursor)).transpose()?;
     // One more than asked tells whether there is another page.
-    let mut found = api.ledger.tasks(actor.district, only_of(&actor), before, size + 1).await?;
+    let only = only_of(&actor);
+    let mut found = api.ledger.tasks(actor.district, only, before, size + 1).await?;
+    // The ledger has filtered; a caller without a usable name must not see everything for it.
+    found.retain(|task| only.is_none_or(|name| task.requester == name));
     let more = found.len() > size as usize;
     found.truncate(size as usize);
     let next = found.last().filter(|_| more).map(|last| page::write(cursors, last.seq));

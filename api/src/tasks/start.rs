@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::idempotency;
 use crate::auth::Caller;
-use crate::body::JsonBytes;
+use crate::body::{self, JsonBytes};
 use crate::parts::Api;
 use crate::refusal::Refusal;
 
@@ -41,8 +41,9 @@ pub(crate) async fn start(
         return Err(Problem::new(ProblemKind::Forbidden, "role.may_not_reset", detail).into());
     }
     let key = idempotency::key(request.headers())?.to_owned();
-    let JsonBytes(body) = JsonBytes::<MAX_BODY>::from_request(request, &api).await?;
-    let submitted = api.intake.submit(&actor, json::parse(&body)?, &key).await.map_err(refusal)?;
+    let JsonBytes(bytes) = JsonBytes::<MAX_BODY>::from_request(request, &api).await?;
+    body::must_be_object(&bytes)?;
+    let submitted = api.intake.submit(&actor, json::parse(&bytes)?, &key).await.map_err(refusal)?;
     let state_url = format!("/v1/tasks/{}", submitted.task);
     let location = HeaderValue::from_str(&state_url);
     let accepted = Accepted {

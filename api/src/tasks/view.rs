@@ -1,6 +1,7 @@
 //! Tasks and items as version 1 of the API writes them. This shape is a promise to callers: fields are added, never
 //! renamed or removed.
 
+use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
 use keybell_shared::ids::{AccountId, ItemId, TaskId};
 use keybell_shared::ports::ledger::{ItemView, TaskView};
@@ -33,7 +34,7 @@ impl From<TaskView> for Task {
             id: view.id,
             state: view.progress.state,
             accepted_at: view.progress.accepted_at.rfc3339(),
-            finished_at: view.progress.finished_at.map(|at| at.rfc3339()),
+            finished_at: view.progress.finished_at.map(Millis::rfc3339),
             requester: view.requester,
             reason: view.request.reason,
             request: view.request,
@@ -118,7 +119,7 @@ impl From<&Snapshot> for Moment {
             task: snapshot.task,
             state: snapshot.state,
             accepted_at: snapshot.accepted_at.rfc3339(),
-            finished_at: snapshot.finished_at.map(|at| at.rfc3339()),
+            finished_at: snapshot.finished_at.map(Millis::rfc3339),
             counted_at: snapshot.counted_at.rfc3339(),
             progress: Progress::from(snapshot.counts),
         }

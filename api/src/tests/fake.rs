@@ -19,6 +19,8 @@ use keybell_shared::states::TaskState;
 pub(super) struct Memory {
     /// Whether every call fails.
     pub(super) down: bool,
+    /// How many calls failed because of that.
+    pub(super) refused: u32,
     /// Whether looking at a task panics.
     pub(super) panics: bool,
     pub(super) keys: HashMap<ApiKeyId, (Vec<u8>, Actor)>,
@@ -42,8 +44,12 @@ impl FakeLedger {
     }
 
     fn ask(&self) -> LedgerResult<MutexGuard<'_, Memory>> {
-        let memory = self.memory();
-        if memory.down { Err(LedgerError::Unavailable("switched off".to_owned())) } else { Ok(memory) }
+        let mut memory = self.memory();
+        if memory.down {
+            memory.refused += 1;
+            return Err(LedgerError::Unavailable("switched off".to_owned()));
+        }
+        Ok(memory)
     }
 
     fn turn(&self, district: DistrictId, task: TaskId, to: TaskState) -> LedgerResult<Option<TaskState>> {
@@ -63,8 +69,7 @@ impl FakeLedger {
 impl IntakeLedger for FakeLedger {
     async fn resolve_accounts(&self, _: DistrictId, names: &[String]) -> LedgerResult<Resolved> {
         let (known, unknown): (Vec<_>, Vec<_>) = names.iter().cloned().partition(|name| name.starts_with("pupil"));
-        self.ask()?;
-        Ok(Resolved { found: known.iter().map(|_| AccountId::fresh()).collect(), unknown })
+        self.ask().map(|_| Resolved { found: known.iter().map(|_| AccountId::fresh()).collect(), unknown })
     }
 
     async fn unknown_names(&self, _: DistrictId, _: &Selection) -> LedgerResult<UnknownNames> {
@@ -141,13 +146,7 @@ impl TaskLedger for FakeLedger {
         Ok(self.ask()?.tasks.iter().rev().filter(mine).take(limit as usize).cloned().collect())
     }
 
-    async fn items(
-        &self,
-        _: DistrictId,
-        _: TaskId,
-        filter: ItemFilter,
-        limit: u32,
-    ) -> LedgerResult<Vec<ItemView>> {
+    async fn items(&self, _: DistrictId, _: TaskId, filter: ItemFilter, limit: u32) -> LedgerResult<Vec<ItemView>> {
         let meant = |item: &&ItemView| {
             filter.state.is_none_or(|state| item.state == state) && filter.after.is_none_or(|after| item.id > after)
         };

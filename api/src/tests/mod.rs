@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use keybell_scheduler::intake::Intake;
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::config::Hashing;
@@ -96,6 +96,7 @@ impl World {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
+        let without_body = request.method() == Method::HEAD;
         let response = self.routes.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
@@ -103,7 +104,7 @@ impl World {
         let answer = Answer { status: parts.status, headers: parts.headers, body };
         assert_eq!(answer.headers["cache-control"], "no-store");
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
-        if answer.status.as_u16() >= 400 && answer.body.get("ledger").is_none() {
+        if answer.status.as_u16() >= 400 && !without_body && answer.body.get("ledger").is_none() {
             assert_eq!(answer.headers["content-type"], "application/problem+json", "{answer:?}");
             assert_eq!(answer.body["status"], answer.status.as_u16());
             assert_eq!(answer.headers["x-request-id"], answer.body["request_id"].as_str().expect("an id"));

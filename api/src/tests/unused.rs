@@ -77,14 +77,7 @@ impl RepairLedger for FakeLedger {
     async fn expire_leases(&self, _: &str, _: Duration, _: u32) -> LedgerResult<u64> {
         unimplemented!("{WHY}")
     }
-    async fn due_notifications(
-        &self,
-        _: &str,
-        _: Stage,
-        _: bool,
-        _: Duration,
-        _: u32,
-    ) -> LedgerResult<Vec<Message>> {
+    async fn due_notifications(&self, _: &str, _: Stage, _: bool, _: Duration, _: u32) -> LedgerResult<Vec<Message>> {
         unimplemented!("{WHY}")
     }
     async fn lost_items(&self, _: &str, _: Duration, _: u32) -> LedgerResult<Vec<Message>> {
@@ -122,11 +115,7 @@ impl RosterLedger for FakeLedger {
     async fn put_people(&self, _: DistrictId, _: &[Person]) -> LedgerResult<Vec<RowFate>> {
         unimplemented!("{WHY}")
     }
-    async fn link_guardians(
-        &self,
-        _: DistrictId,
-        _: &[(String, Vec<String>)],
-    ) -> LedgerResult<Vec<(String, String)>> {
+    async fn link_guardians(&self, _: DistrictId, _: &[(String, Vec<String>)]) -> LedgerResult<Vec<(String, String)>> {
         unimplemented!("{WHY}")
     }
     async fn put_enrolments(&self, _: DistrictId, _: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {

@@ -1,5 +1,6 @@
 //! The ledger over PostgreSQL or SQLite: one file per use case, each written once for both databases.
 
+mod accounts;
 mod claim;
 mod commit;
 mod contacts;
@@ -10,11 +11,15 @@ mod expansion;
 mod facts;
 mod intake;
 mod journal;
+mod keys;
+mod leader;
 mod notices;
+mod outbox;
 mod record;
 mod repair;
 mod requests;
 mod resets;
+mod roster;
 mod selection;
 mod settle;
 mod sql;

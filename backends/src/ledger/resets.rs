@@ -144,7 +144,7 @@ pub(super) fn notification_message(row: &Row) -> Sql<Message> {
 }
 
 /// What the password must not contain: the username, and the words of the school's and district's names.
-fn forbidden(row: &Row) -> Sql<Vec<String>> {
+pub(super) fn forbidden(row: &Row) -> Sql<Vec<String>> {
     let mut names: Vec<String> = vec![row.get("username")?];
     for column in ["school_name", "district_name"] {
         if let Some(name) = row.get::<Option<String>>(column)? {

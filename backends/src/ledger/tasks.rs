@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
 use keybell_shared::ids::{DistrictId, TaskId};
-use keybell_shared::ports::ledger::{Closed, ItemFilter, ItemView, LedgerResult, TaskLedger, TaskView};
+use keybell_shared::ports::ledger::{Closed, CodeCount, ItemFilter, ItemView, LedgerResult, TaskLedger, TaskView};
 use keybell_shared::progress::Snapshot;
 use keybell_shared::states::TaskState;
 
@@ -91,6 +91,24 @@ impl TaskLedger for SqlLedger {
             }
         };
         Ok(rows.iter().map(item).collect::<Sql<_>>()?)
+    }
+
+    async fn codes(&self, district: DistrictId, task: TaskId) -> LedgerResult<Vec<CodeCount>> {
+        let rows = self
+            .db
+            .read(
+                "SELECT state, code, count(*) AS n FROM items WHERE task_id = $1 AND district_id = $2
+                 GROUP BY state, code ORDER BY state, code",
+                args![task, district],
+            )
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let items = u64::try_from(row.get::<i64>("n")?).unwrap_or_default();
+                Ok(CodeCount { state: row.word("state")?, code: row.maybe_word("code")?, items })
+            })
+            .collect::<Sql<_>>()?)
     }
 
     async fn snapshots(&self) -> LedgerResult<Vec<Snapshot>> {

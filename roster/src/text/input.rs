@@ -16,7 +16,13 @@ pub(crate) fn decoded<'a>(mut file: impl Read + 'a) -> io::Result<Box<dyn Read +
     };
     let rest = head.split_off(2);
     let input = Cursor::new(rest).chain(file);
-    Ok(Box::new(Utf16 { input, decoder: utf16.new_decoder_without_bom_handling(), text: Vec::new(), at: 0, ended: false }))
+    Ok(Box::new(Utf16 {
+        input,
+        decoder: utf16.new_decoder_without_bom_handling(),
+        text: Vec::new(),
+        at: 0,
+        ended: false,
+    }))
 }
 
 struct Utf16<R> {

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn typos_are_seen() {
-        for (one, other) in [("emial", "email"), ("Email", "email"), ("agentSourceIds", "agentSourcedIds"), ("", "ab")] {
+        for (one, other) in [("emial", "email"), ("Email", "email"), ("agentSourceIds", "agentSourcedIds"), ("", "ab")]
+        {
             assert!(alike(one, other), "{one} {other}");
         }
         for (one, other) in [("phone", "email"), ("grade", "gradesss"), ("", "abc"), ("sms", "email")] {

@@ -10,4 +10,4 @@ pub(crate) use cell::{clean, decode, is_invisible};
 pub(crate) use input::decoded;
 pub(crate) use layout::{Column, Layout};
 pub(crate) use records::{Found, Record, Records};
-pub(crate) use table::{Next, Row, Table, Unusable};
+pub(crate) use table::{Next, Row, Table};

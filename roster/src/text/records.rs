@@ -235,6 +235,7 @@ impl<R: Read> Records<R> {
     }
 
     fn after_quote(&mut self, scan: &mut Scan) -> io::Result<Stop> {
+        let start = scan.offset;
         loop {
             match self.byte(scan.offset)? {
                 None => return Ok(Stop::File),
@@ -246,7 +247,7 @@ impl<R: Read> Records<R> {
                     self.line_end(scan)?;
                     return Ok(Stop::Line);
                 }
-                Some(b' ') if scan.offset < 2 * MAX_FIELDS * MAX_FIELD => scan.offset += 1,
+                Some(b' ') if scan.offset - start < MAX_FIELD => scan.offset += 1,
                 Some(_) => return Ok(Stop::Malformed(AFTER_QUOTE)),
             }
         }

@@ -77,7 +77,7 @@ pub(crate) enum Next<'a> {
 }
 
 /// The header cannot be used; why.
-pub(crate) type Unusable = Vec<Problem>;
+type Unusable = Vec<Problem>;
 
 /// Reads a file that has a header.
 pub(crate) struct Table<R> {
@@ -121,22 +121,18 @@ impl<R: Read> Table<R> {
         let warnings = head.warnings(record.line, &header, &places);
         let keep = (0..header.len()).map(|at| places.contains(&Some(at))).collect();
         let row = Row { layout, line: 0, number: 0, cells: vec![String::new(); layout.columns.len()] };
-        Ok(Ok(Self {
-            records,
-            record,
-            keep,
-            places,
-            row,
-            rows: 0,
-            legacy: false,
-            scratch: String::new(),
-            warnings,
-        }))
+        Ok(Ok(Self { records, record, keep, places, row, rows: 0, legacy: false, scratch: String::new(), warnings }))
     }
 
     /// How many rows there were so far, good and bad.
     pub(crate) const fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Whether the file has a column.
+    pub(crate) fn has(&self, column: &str) -> bool {
+        let place = self.row.layout.place(column).and_then(|place| self.places.get(place));
+        place.is_some_and(Option::is_some)
     }
 
     /// Reads the next row. Blank ones are passed over and not counted.
@@ -267,13 +263,15 @@ impl Head {
     fn places(&self, line: u64, header: &[String]) -> Result<Vec<Option<usize>>, Unusable> {
         let mut problems = Vec::new();
         let mut places = Vec::new();
+        // A line without any known column may be a person and must not be repeated.
+        let is_header = header.iter().any(|name| self.layout.knows(name));
         for column in self.layout.columns {
             let mut found = header.iter().enumerate().filter(|(_, name)| name.eq_ignore_ascii_case(column.name));
             let place = found.next().map(|(at, _)| at);
             if found.next().is_some() {
                 problems.push(self.problem(line, Some(column.name), RowCode::E12, "the column is there twice"));
             } else if place.is_none() && column.required {
-                let like = header.iter().find(|name| !self.layout.knows(name) && alike(name, column.name));
+                let like = header.iter().find(|name| is_header && !self.layout.knows(name) && alike(name, column.name));
                 let reason = like.map_or_else(
                     || "the column is missing".to_owned(),
                     |name| format!("the column is missing; `{name}` looks like it, correct the header"),
@@ -393,7 +391,10 @@ mod tests {
             ("1,Hunter2\n", "users.csv:1 id E01 the column is missing"),
             ("id,nmae\n", "users.csv:1 name E01 the column is missing; `nmae` looks like it, correct the header"),
             ("id,name,name\n", "users.csv:1 name E12 the column is there twice"),
-            ("i\0d\0,\0", "users.csv:1 E11 the header holds NUL bytes, so this may be UTF-16 without a mark; export it as UTF-8"),
+            (
+                "i\0d\0,\0",
+                "users.csv:1 E11 the header holds NUL bytes, so this may be UTF-16 without a mark; export it as UTF-8",
+            ),
         ] {
             let problems = Table::open(text.as_bytes(), &LAYOUT).unwrap().err().unwrap();
             assert_eq!(problems[0].to_string(), told);

@@ -24,7 +24,7 @@ use crate::outage::{Failure, Outage};
 const PREFETCH: u16 = 8;
 
 /// How long one request is tried before it is handed back; well below the broker's own patience of 30 minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// How often a request may meet a defect of ours before it goes to the dead letters, where it is kept.
 const MAX_DEFECTS: u32 = 5;
@@ -215,3 +215,6 @@ fn told(problem: &Problem) -> String {
     };
     format!("{field}{}{entries}", problem.detail)
 }
+
+#[cfg(test)]
+mod tests;

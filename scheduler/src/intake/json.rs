@@ -69,3 +69,6 @@ fn no_empty_filter(outline: &Outline) -> Result<(), Problem> {
 pub(super) fn malformed(code: &'static str, detail: impl Into<String>) -> Problem {
     Problem::new(ProblemKind::Malformed, code, detail)
 }
+
+#[cfg(test)]
+mod tests;

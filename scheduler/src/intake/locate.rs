@@ -32,11 +32,12 @@ fn find(path: &str, value: &Value, embed: Embed) -> Option<Fault> {
     let reason = failure(&embed(value))?;
     let within = match value {
         Value::Object(members) => find_member(path, members, embed),
-        Value::Array(elements) => elements
+        // Where even an empty list is wrong, the list is the fault, not its elements.
+        Value::Array(elements) if failure(&embed(&json!([]))).is_none() => elements
             .iter()
             .enumerate()
             .find_map(|(at, one)| find(&format!("{path}[{at}]"), one, &|candidate| embed(&json!([candidate])))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     };
     // What fails only as a whole lacks something.
     Some(within.unwrap_or(Fault { path: path.to_owned(), reason }))

@@ -140,3 +140,6 @@ impl Intake {
         Ok(shared_password::name_parts([own.slug, own.name]))
     }
 }
+
+#[cfg(test)]
+mod tests;

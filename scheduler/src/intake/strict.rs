@@ -1,5 +1,6 @@
 //! A first walk through a JSON document, for what a typed reading would not notice: keys that stand twice (two parsers
-//! could take different ones), and NUL characters (PostgreSQL's text cannot hold them).
+//! could take different ones), NUL characters (PostgreSQL's text cannot hold them), and lists in the place of objects
+//! (the typed reading would take their elements for fields, by position).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,6 +13,9 @@ use super::json::malformed;
 /// The longest part of a key that is repeated in an answer, in characters.
 const SHOWN: usize = 64;
 
+/// The places of a request that are objects.
+const OBJECTS: [&str; 4] = ["", "selection", "selection.where", "password"];
+
 /// Walks through the whole document.
 pub(super) fn check(text: &str) -> Result<(), Problem> {
     let mut found = None;
@@ -20,13 +24,12 @@ pub(super) fn check(text: &str) -> Result<(), Problem> {
     let walked = Walk { path: String::new(), found: &mut found }.deserialize(&mut reader).and_then(|()| reader.end());
     match (walked, found) {
         (Ok(()), None) => Ok(()),
-        (Err(error), Some(Finding { code, field, what })) => {
-            let detail = format!("{what} (line {}, column {})", error.line(), error.column());
-            Err(Problem { field: Some(field), ..malformed(code, detail) })
-        }
         (Err(error), None) => Err(syntax(&error)),
-        // A finding always ends the walk.
-        (Ok(()), Some(Finding { code, field, what })) => Err(Problem { field: Some(field), ..malformed(code, what) }),
+        (walked, Some(Finding { code, field, what })) => {
+            let place = walked.err().map(|error| format!(" (line {}, column {})", error.line(), error.column()));
+            let field = (!field.is_empty()).then_some(field);
+            Err(Problem { field, ..malformed(code, format!("{what}{}", place.unwrap_or_default())) })
+        }
     }
 }
 
@@ -111,6 +114,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        if OBJECTS.contains(&self.path.as_str()) {
+            let code = if self.path.is_empty() { "body.invalid" } else { "field.invalid" };
+            return Err(self.found(code, "a JSON object is expected here, not a list"));
+        }
         let mut at = 0_usize;
         while seq.next_element_seed(Walk { path: format!("{}[{at}]", self.path), found: &mut *self.found })?.is_some() {
             at += 1;

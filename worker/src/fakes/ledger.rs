@@ -126,7 +126,9 @@ impl ResetLedger for FakeLedger {
                     item.written = Some(write.clone());
                     ResetOutcome::Changed(item.waits.then(|| notice(write.item, item)).into_iter().collect())
                 }
-                other => ResetOutcome::NotChanged(other),
+                Decision::Skip(_) | Decision::Supersede | Decision::Hold | Decision::Closed => {
+                    ResetOutcome::NotChanged(decision)
+                }
             };
             outcomes.push((write.item, outcome));
         }

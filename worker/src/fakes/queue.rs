@@ -68,7 +68,9 @@ impl FakeQueue {
     pub(crate) fn cut(&self) {
         let mut broker = self.broker();
         let ids: Vec<u64> = broker.consumers.keys().copied().collect();
-        ids.into_iter().for_each(|id| broker.close(id));
+        for id in ids {
+            broker.close(id);
+        }
     }
 }
 
@@ -129,9 +131,9 @@ impl WorkQueue for FakeQueue {
         broker.next += 1;
         let id = broker.next;
         let (sender, deliveries) = mpsc::channel(usize::from(prefetch));
-        let (queue, watched) = (self.clone(), sender.clone());
+        let (queue, taken) = (self.clone(), sender.clone());
         let watcher = tokio::spawn(async move {
-            watched.closed().await;
+            taken.closed().await;
             queue.broker().close(id);
         });
         let live = Live {
@@ -151,7 +153,7 @@ impl WorkQueue for FakeQueue {
     }
 
     async fn room(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn ping(&self) -> Result<(), QueueError> {

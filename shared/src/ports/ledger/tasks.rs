@@ -49,6 +49,17 @@ pub struct ItemView {
     pub changed_at: Millis,
 }
 
+/// How many items of a task stand in one state with one code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CodeCount {
+    /// The state.
+    pub state: ItemState,
+    /// The code, where the state has one.
+    pub code: Option<Code>,
+    /// How many.
+    pub items: u64,
+}
+
 /// The filter of an item list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ItemFilter {
@@ -93,6 +104,26 @@ pub trait TaskLedger: Send + Sync {
         filter: ItemFilter,
         limit: u32,
     ) -> LedgerResult<Vec<ItemView>>;
+
+    /// How many items of the task stand in which state with which code.
+    async fn codes(&self, district: DistrictId, task: TaskId) -> LedgerResult<Vec<CodeCount>> {
+        let mut counted: Vec<CodeCount> = Vec::new();
+        let mut filter = ItemFilter::default();
+        loop {
+            let page = self.items(district, task, filter, 1_000).await?;
+            for item in &page {
+                let known = counted.iter_mut().find(|count| (count.state, count.code) == (item.state, item.code));
+                match known {
+                    Some(count) => count.items += 1,
+                    None => counted.push(CodeCount { state: item.state, code: item.code, items: 1 }),
+                }
+            }
+            match page.last() {
+                Some(last) => filter.after = Some(last.id),
+                None => return Ok(counted),
+            }
+        }
+    }
 
     /// Snapshots of all tasks that are not final, and of those that became final within the last minute.
     async fn snapshots(&self) -> LedgerResult<Vec<Snapshot>>;

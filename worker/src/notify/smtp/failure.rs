@@ -4,6 +4,9 @@ use lettre::transport::smtp::Error;
 
 use crate::notify::Sent;
 
+/// What lettre says, as if it were an answer, when the connection ends where an answer should be.
+const ENDED: &str = "incomplete response";
+
 /// How far a dialogue has come. What a silence means depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
@@ -80,10 +83,11 @@ impl Failure {
     /// Reads an error of lettre's.
     pub(super) fn of(step: Step, error: &Error) -> Self {
         let text = || std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-        let cause = match error.status() {
-            Some(code) => Cause::Refused(code.into(), text()),
-            None if error.is_response() || error.is_client() => Cause::Confused(text()),
-            None => Cause::Broken(text()),
+        let cause = match (error.status(), text()) {
+            (Some(code), text) => Cause::Refused(code.into(), text),
+            (None, text) if text == ENDED => Cause::Broken("the server closed the connection".to_owned()),
+            (None, text) if error.is_response() => Cause::Confused(text),
+            (None, text) => Cause::Broken(text),
         };
         Self { step, cause }
     }
@@ -114,15 +118,14 @@ impl Failure {
             Cause::Late => (None, "no answer in time".to_owned()),
         };
         let detail = format!("{said} ({})", step.words());
+        // We must sign in, or with other means: that is about us, at whatever step the server says it.
+        let about_us = step <= Step::Mail || matches!(code, Some(530 | 534 | 535 | 538));
         match (step, code) {
-            (Step::Slot | Step::Connect | Step::Tls | Step::Auth | Step::Mail, _) => Sent::down(detail),
-            // We must sign in, or with other means: that is about us, at whatever step the server says it.
-            (_, Some(530 | 534 | 535 | 538)) => Sent::down(detail),
-            (Step::Recipient | Step::Data | Step::Body, Some(500..=599)) => Sent::PermanentRecipient(detail),
-            (Step::Recipient | Step::Data | Step::Body, Some(400..=499)) => Sent::TemporaryRecipient(detail),
-            // Nothing was handed over yet, and only this recipient can be the reason.
-            (Step::Recipient, _) => Sent::TemporaryRecipient(detail),
-            (Step::Data | Step::Body, _) => Sent::Unknown(detail),
+            _ if about_us => Sent::down(detail),
+            (_, Some(500..=599)) => Sent::PermanentRecipient(detail),
+            // Without a clear answer to RCPT nothing was handed over, and only this recipient can be the reason.
+            (_, Some(400..=499)) | (Step::Recipient, _) => Sent::TemporaryRecipient(detail),
+            _ => Sent::Unknown(detail),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::connection::{Connection, Counted};
 /// A connection that did nothing for this long is closed.
 const IDLE: Duration = Duration::from_secs(10);
 /// A slot that the server had no connection for is tried again after this.
-const REGROW: Duration = Duration::from_secs(60);
+const REGROW: Duration = Duration::from_secs(30);
 
 /// Connections that wait for work, and slots for those that have some.
 pub(super) struct Pool {

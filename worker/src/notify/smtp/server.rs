@@ -22,7 +22,7 @@ pub(super) enum Tls {
 }
 
 /// A mail server and our name and credentials there.
-pub(super) struct Server {
+pub(in crate::notify) struct Server {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: Tls,
@@ -35,7 +35,7 @@ impl Server {
     ///
     /// # Errors
     /// Says what does not fit. Credentials never stand in the URL, and never leave without TLS but to this machine.
-    pub(super) fn read(
+    pub(in crate::notify) fn read(
         url: &str,
         username: &str,
         password: &SecretString,

@@ -1,0 +1,156 @@
+//! Districts and API keys.
+
+use async_trait::async_trait;
+use keybell_shared::actor::Actor;
+use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId};
+use keybell_shared::ports::ledger::{District, KeyLedger, KeyView, LedgerResult, NewKey};
+use keybell_shared::seal::{hex, unhex};
+
+use super::SqlLedger;
+use super::journal::{self, NewAudit};
+use super::sql::{Failure, Row, Sql, Tx, args};
+
+#[async_trait]
+impl KeyLedger for SqlLedger {
+    async fn districts(&self) -> LedgerResult<Vec<District>> {
+        let rows = self.db.read("SELECT id, slug, name FROM districts", args![]).await?;
+        let mut districts: Vec<District> = rows.iter().map(district).collect::<Sql<_>>()?;
+        // Sorted here: databases sort text by different rules.
+        districts.sort_by(|one, other| one.slug.cmp(&other.slug));
+        Ok(districts)
+    }
+
+    async fn ensure_district(&self, slug: &str, name: &str) -> LedgerResult<District> {
+        Ok(self.db.retrying(|| self.ensure_district_once(slug, name)).await?)
+    }
+
+    async fn add_key(&self, key: NewKey) -> LedgerResult<bool> {
+        Ok(self.db.retrying(|| self.add_key_once(&key)).await?)
+    }
+
+    async fn key(&self, id: ApiKeyId) -> LedgerResult<Option<(Vec<u8>, Actor)>> {
+        // A key ends with its person: who has left the district acts no more.
+        let row = self
+            .db
+            .read_first(
+                "SELECT k.district_id, k.name, k.role, k.account_id, k.secret_hash
+                 FROM api_keys k LEFT JOIN accounts a ON a.id = k.account_id
+                 WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.account_id IS NULL OR a.active)",
+                args![id],
+            )
+            .await?;
+        Ok(row.map(|row| secret_and_actor(id, &row)).transpose()?)
+    }
+
+    async fn keys(&self, district: DistrictId) -> LedgerResult<Vec<KeyView>> {
+        let rows = self
+            .db
+            .read(
+                "SELECT id, name, role, created_at, revoked_at FROM api_keys
+                 WHERE district_id = $1 ORDER BY created_at, id",
+                args![district],
+            )
+            .await?;
+        Ok(rows.iter().map(view).collect::<Sql<_>>()?)
+    }
+
+    async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool> {
+        Ok(self.db.retrying(|| self.revoke_key_once(district, id)).await?)
+    }
+}
+
+impl SqlLedger {
+    async fn ensure_district_once(&self, slug: &str, name: &str) -> Sql<District> {
+        let mut tx = self.db.begin().await?;
+        tx.run(
+            "INSERT INTO districts (id, slug, name, created_at) VALUES ($1, $2, $3, {now})
+             ON CONFLICT (slug) DO NOTHING",
+            args![DistrictId::fresh(), slug, name],
+        )
+        .await?;
+        let row = tx.first("SELECT id, slug, name FROM districts WHERE slug = $1", args![slug]).await?;
+        let made = row.map(|row| district(&row)).transpose()?;
+        tx.commit().await?;
+        made.ok_or_else(|| Failure::row(format!("district `{slug}` is not there after it was made")))
+    }
+
+    async fn add_key_once(&self, key: &NewKey) -> Sql<bool> {
+        let mut tx = self.db.begin().await?;
+        let person = match &key.person {
+            None => None,
+            Some(username) => match person(&mut tx, key.district, username).await? {
+                None => return Ok(false),
+                found => found,
+            },
+        };
+        tx.run(
+            "INSERT INTO api_keys (id, district_id, name, role, account_id, secret_hash, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, {now})",
+            args![key.id, key.district, &key.name, key.role.as_str(), person, hex(&key.secret_hash)],
+        )
+        .await?;
+        let detail = format!("role {}, name {:?}", key.role, key.name);
+        audit(&mut tx, key.district, "key.created", key.id, detail).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn revoke_key_once(&self, district: DistrictId, id: ApiKeyId) -> Sql<bool> {
+        let mut tx = self.db.begin().await?;
+        let changed = tx
+            .run(
+                "UPDATE api_keys SET revoked_at = {now} WHERE id = $1 AND district_id = $2 AND revoked_at IS NULL",
+                args![id, district],
+            )
+            .await?;
+        if changed == 0 {
+            return Ok(false);
+        }
+        audit(&mut tx, district, "key.revoked", id, String::new()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+async fn person(tx: &mut Tx, district: DistrictId, username: &str) -> Sql<Option<AccountId>> {
+    let row = tx
+        .first(
+            "SELECT id FROM accounts WHERE district_id = $1 AND username_key = $2",
+            args![district, username.to_lowercase()],
+        )
+        .await?;
+    row.map(|row| row.get("id")).transpose()
+}
+
+/// Keys are made and revoked at the command line only.
+async fn audit(tx: &mut Tx, district: DistrictId, action: &'static str, key: ApiKeyId, detail: String) -> Sql<()> {
+    let subject = format!("key {key}");
+    journal::audits(tx, &[NewAudit { district, actor: "console".to_owned(), action, subject, detail }]).await
+}
+
+fn district(row: &Row) -> Sql<District> {
+    Ok(District { id: row.get("id")?, slug: row.get("slug")?, name: row.get("name")? })
+}
+
+fn view(row: &Row) -> Sql<KeyView> {
+    Ok(KeyView {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        role: row.word("role")?,
+        created_at: row.get("created_at")?,
+        revoked_at: row.get("revoked_at")?,
+    })
+}
+
+fn secret_and_actor(id: ApiKeyId, row: &Row) -> Sql<(Vec<u8>, Actor)> {
+    let secret: String = row.get("secret_hash")?;
+    let secret = unhex(&secret).ok_or_else(|| Failure::row(format!("the secret hash of key {id} is not hexadecimal")))?;
+    let actor = Actor {
+        district: row.get("district_id")?,
+        role: row.word("role")?,
+        name: row.get("name")?,
+        key: Some(id),
+        person: row.get("account_id")?,
+    };
+    Ok((secret, actor))
+}

@@ -1,0 +1,107 @@
+//! Events on their way out, and the audit chain.
+
+use async_trait::async_trait;
+use keybell_shared::clock::Millis;
+use keybell_shared::ids::DistrictId;
+use keybell_shared::ports::events::Event;
+use keybell_shared::ports::ledger::{LedgerResult, OutboxLedger};
+use keybell_shared::seal::hex;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::SqlLedger;
+use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
+
+#[async_trait]
+impl OutboxLedger for SqlLedger {
+    async fn unsent_events(&self, limit: u32) -> LedgerResult<Vec<Event>> {
+        let rows = self
+            .db
+            .read(
+                "SELECT id, district_id, kind, body, at FROM events WHERE NOT sent ORDER BY id LIMIT $1",
+                args![limit],
+            )
+            .await?;
+        Ok(rows.iter().map(event).collect::<Sql<_>>()?)
+    }
+
+    async fn events_sent(&self, ids: &[i64]) -> LedgerResult<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.db
+            .retrying(|| {
+                self.db.run("UPDATE events SET sent = TRUE WHERE id {in $1 bigint} AND NOT sent", args![json_arg(ids)])
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn chain_audit(&self, limit: u32) -> LedgerResult<u64> {
+        Ok(self.db.retrying(|| self.chain_once(limit)).await?)
+    }
+}
+
+impl SqlLedger {
+    async fn chain_once(&self, limit: u32) -> Sql<u64> {
+        let mut tx = self.db.begin().await?;
+        // The chain has one end: whoever wants to prolong it takes turns, also while two believe that they lead.
+        tx.all("SELECT id FROM meta WHERE id = 1 {lock}", args![]).await?;
+        let (mut place, mut chain) = end(&mut tx).await?;
+        let rows = tx
+            .all("SELECT * FROM audit WHERE chain IS NULL ORDER BY id LIMIT $1", args![limit])
+            .await?;
+        let mut links: Vec<Json> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            place += 1;
+            chain = link(&chain, place, row)?;
+            links.push(json!({"id": row.get::<i64>("id")?, "place": place, "chain": chain}));
+        }
+        if !links.is_empty() {
+            tx.run(
+                "UPDATE audit SET place = r.place, chain = r.chain
+                 FROM {rows $1: id bigint, place bigint, chain text} AS r
+                 WHERE audit.id = r.id AND audit.chain IS NULL",
+                args![json_arg(&links)],
+            )
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(u64::try_from(links.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Place and chain of the last chained row; 0 and nothing before the first one.
+async fn end(tx: &mut Tx) -> Sql<(i64, String)> {
+    let last = tx
+        .first(
+            "SELECT place, chain FROM audit WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1",
+            args![],
+        )
+        .await?;
+    last.map_or_else(|| Ok((0, String::new())), |row| Ok((row.get("place")?, row.get("chain")?)))
+}
+
+/// SHA-256, in hexadecimal, over the compact JSON array `[previous chain, place, district, at, actor, action, subject,
+/// detail]`: anybody can compute it again from the rows alone.
+fn link(previous: &str, place: i64, row: &Row) -> Sql<String> {
+    let fields = json!([
+        previous,
+        place,
+        row.get::<DistrictId>("district_id")?,
+        row.get::<Millis>("at")?,
+        row.get::<String>("actor")?,
+        row.get::<String>("action")?,
+        row.get::<String>("subject")?,
+        row.get::<String>("detail")?,
+    ]);
+    Ok(hex(&Sha256::digest(fields.to_string())))
+}
+
+fn event(row: &Row) -> Sql<Event> {
+    let id: i64 = row.get("id")?;
+    let body: String = row.get("body")?;
+    let body = serde_json::from_str(&body)
+        .map_err(|error| Failure::row(format!("the body of event {id} cannot be read: {error}")))?;
+    Ok(Event { id, district: row.get("district_id")?, kind: row.get("kind")?, body, at: row.get("at")? })
+}

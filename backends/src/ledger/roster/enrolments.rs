@@ -1,0 +1,77 @@
+//! Who is in which class.
+
+use std::collections::HashMap;
+
+use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::ports::ledger::{Enrolment, RowFate};
+use serde_json::{Value as Json, json};
+
+use super::fate::Wanted;
+use super::{SqlLedger, accounts};
+use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+
+impl SqlLedger {
+    pub(super) async fn put_enrolments_once(&self, district: DistrictId, rows: &[Enrolment]) -> Sql<Vec<RowFate>> {
+        let mut tx = self.begin_roster(district).await?;
+        let names: Vec<&str> = rows.iter().map(|enrolment| enrolment.class.as_str()).collect();
+        let classes = classes(&mut tx, district, &names).await?;
+        let names: Vec<&str> = rows.iter().map(|enrolment| enrolment.person.as_str()).collect();
+        let people = accounts(&mut tx, district, &names).await?;
+        let mut wanted = Wanted::new(known(&mut tx, &people).await?);
+        let fates = rows
+            .iter()
+            .map(|row| match (classes.get(&row.class), people.get(&row.person)) {
+                (Some(class), Some(person)) => {
+                    wanted.put((*class, *person), (row.role.clone(), row.active), row.active)
+                }
+                _ => RowFate::Dangling,
+            })
+            .collect();
+        let changed: Vec<Json> = wanted
+            .changed()
+            .map(|((class, person), (role, active))| {
+                json!({"class": class, "person": person, "role": role, "active": active})
+            })
+            .collect();
+        if !changed.is_empty() {
+            tx.run(
+                "INSERT INTO enrolments (class_id, account_id, role, active)
+                 SELECT r.class, r.person, r.role, r.active
+                 FROM {rows $1: class bigint, person uuid, role text, active boolean} AS r
+                 WHERE TRUE
+                 ON CONFLICT (class_id, account_id) DO UPDATE SET role = excluded.role, active = excluded.active",
+                args![json_arg(&changed)],
+            )
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(fates)
+    }
+}
+
+async fn classes(tx: &mut Tx, district: DistrictId, names: &[&str]) -> Sql<HashMap<String, i64>> {
+    let rows = tx
+        .all(
+            "SELECT source_id, id FROM classes WHERE district_id = $1 AND source_id {in $2 text}",
+            args![district, json_arg(names)],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get("source_id")?, row.get("id")?))).collect()
+}
+
+/// All enrolments of these people: a person is in a few classes, a class may have everybody.
+async fn known(
+    tx: &mut Tx,
+    people: &HashMap<String, AccountId>,
+) -> Sql<HashMap<(i64, AccountId), (String, bool)>> {
+    let people: Vec<AccountId> = people.values().copied().collect();
+    let rows = tx
+        .all(
+            "SELECT class_id, account_id, role, active FROM enrolments WHERE account_id {in $1 uuid}",
+            args![json_arg(&people)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok(((row.get("class_id")?, row.get("account_id")?), (row.get("role")?, row.get("active")?))))
+        .collect()
+}

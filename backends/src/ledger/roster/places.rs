@@ -1,0 +1,115 @@
+//! Schools and classes.
+
+use keybell_shared::ids::DistrictId;
+use keybell_shared::ports::ledger::{Class, RowFate, School};
+use serde_json::{Value as Json, json};
+
+use super::fate::Wanted;
+use super::{SqlLedger, schools};
+use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+
+/// Everything of a school or class that can change: name, school (for classes), active.
+type Place = (String, Option<i64>, bool);
+
+impl SqlLedger {
+    pub(super) async fn put_schools_once(&self, district: DistrictId, rows: &[School]) -> Sql<Vec<RowFate>> {
+        let mut tx = self.begin_roster(district).await?;
+        let names: Vec<&str> = rows.iter().map(|school| school.source_id.as_str()).collect();
+        let known = tx
+            .all(
+                "SELECT source_id, name, active FROM schools WHERE district_id = $1 AND source_id {in $2 text}",
+                args![district, json_arg(&names)],
+            )
+            .await?;
+        let mut wanted: Wanted<String, Place> = Wanted::new(
+            known
+                .iter()
+                .map(|row| Ok((row.get("source_id")?, (row.get("name")?, None, row.get("active")?))))
+                .collect::<Sql<_>>()?,
+        );
+        let fates = rows
+            .iter()
+            .map(|school| {
+                wanted.put(school.source_id.clone(), (school.name.clone(), None, school.active), school.active)
+            })
+            .collect();
+        let changed: Vec<Json> = wanted
+            .changed()
+            .map(|(id, (name, _, active))| json!({"source_id": id, "name": name, "active": active}))
+            .collect();
+        store_schools(&mut tx, district, &changed).await?;
+        tx.commit().await?;
+        Ok(fates)
+    }
+
+    pub(super) async fn put_classes_once(&self, district: DistrictId, rows: &[Class]) -> Sql<Vec<RowFate>> {
+        let mut tx = self.begin_roster(district).await?;
+        let at: Vec<&str> = rows.iter().map(|class| class.school.as_str()).collect();
+        let schools = schools(&mut tx, district, &at).await?;
+        let names: Vec<&str> = rows.iter().map(|class| class.source_id.as_str()).collect();
+        let known = tx
+            .all(
+                "SELECT source_id, title, school_id, active FROM classes
+                 WHERE district_id = $1 AND source_id {in $2 text}",
+                args![district, json_arg(&names)],
+            )
+            .await?;
+        let mut wanted: Wanted<String, Place> = Wanted::new(
+            known
+                .iter()
+                .map(|row| Ok((row.get("source_id")?, (row.get("title")?, row.get("school_id")?, row.get("active")?))))
+                .collect::<Sql<_>>()?,
+        );
+        let fates = rows
+            .iter()
+            .map(|class| match schools.get(&class.school) {
+                Some(school) => {
+                    let new = (class.title.clone(), Some(*school), class.active);
+                    wanted.put(class.source_id.clone(), new, class.active)
+                }
+                None => RowFate::Dangling,
+            })
+            .collect();
+        let changed: Vec<Json> = wanted
+            .changed()
+            .map(|(id, (title, school, active))| {
+                json!({"source_id": id, "title": title, "school": school, "active": active})
+            })
+            .collect();
+        store_classes(&mut tx, district, &changed).await?;
+        tx.commit().await?;
+        Ok(fates)
+    }
+}
+
+async fn store_schools(tx: &mut Tx, district: DistrictId, changed: &[Json]) -> Sql<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "INSERT INTO schools (district_id, source_id, name, active)
+         SELECT $1, r.source_id, r.name, r.active FROM {rows $2: source_id text, name text, active boolean} AS r
+         WHERE TRUE
+         ON CONFLICT (district_id, source_id) DO UPDATE SET name = excluded.name, active = excluded.active",
+        args![district, json_arg(changed)],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn store_classes(tx: &mut Tx, district: DistrictId, changed: &[Json]) -> Sql<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "INSERT INTO classes (district_id, school_id, source_id, title, active)
+         SELECT $1, r.school, r.source_id, r.title, r.active
+         FROM {rows $2: source_id text, title text, school bigint, active boolean} AS r
+         WHERE TRUE
+         ON CONFLICT (district_id, source_id) DO UPDATE SET
+             school_id = excluded.school_id, title = excluded.title, active = excluded.active",
+        args![district, json_arg(changed)],
+    )
+    .await?;
+    Ok(())
+}

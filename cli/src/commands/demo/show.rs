@@ -1,0 +1,139 @@
+//! What the demo shows at its end.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use keybell_shared::actor::Role;
+use keybell_shared::codes::Code;
+use keybell_shared::config::EmailSender;
+use keybell_shared::ports::ledger::{CodeCount, District, KeyLedger as _, NewKey, TaskLedger as _};
+use keybell_shared::progress::Snapshot;
+use keybell_shared::states::{ItemState, TaskState};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+
+use super::super::Context;
+use super::super::task::legend;
+use crate::args::{Demo, Output};
+use crate::configuration::outbox;
+use crate::outcome::Exit;
+use crate::output::{complain, say, say_json};
+use crate::wiring::Backends;
+
+/// The demo's one object for programs. `total` is the sum of `reset`, `skipped` and `failed`.
+#[derive(Serialize)]
+struct Summary {
+    task: keybell_shared::ids::TaskId,
+    state: TaskState,
+    total: i64,
+    reset: i64,
+    notified: i64,
+    unreachable: u64,
+    skipped: i64,
+    failed: i64,
+    seconds: f64,
+}
+
+pub(super) async fn result(
+    context: &Context,
+    backends: &Backends,
+    district: &District,
+    last: &Snapshot,
+    seconds: f64,
+    arguments: &Demo,
+) -> Result<Exit> {
+    let codes = backends.ledger.codes(district.id, last.task).await?;
+    let counts = last.counts;
+    let unreachable = of(&codes, ItemState::Undelivered, Code::N02);
+    let skipped = counts.skipped + counts.cancelled + counts.superseded;
+    let done = matches!(last.state, TaskState::Completed | TaskState::CompletedWithErrors);
+    let undelivered = counts.undelivered - i64::try_from(unreachable).unwrap_or_default();
+    let exit = if done && counts.failed == 0 && undelivered == 0 { Exit::Done } else { Exit::Failed };
+    if context.output == Output::Json {
+        say_json(&Summary {
+            task: last.task,
+            state: last.state,
+            total: counts.total(),
+            reset: counts.changed(),
+            notified: counts.notified,
+            unreachable,
+            skipped,
+            failed: counts.failed,
+            seconds: (seconds * 10.0).round() / 10.0,
+        })?;
+        return Ok(exit);
+    }
+    say(&format!("\n{}", legend(&codes)));
+    say(&format!(
+        "\n{} accounts: {} passwords changed ({} people told, {unreachable} not reachable), {skipped} left untouched, \
+         {} failed; {seconds:.1} s",
+        counts.total(),
+        counts.changed(),
+        counts.notified,
+        counts.failed,
+    ));
+    let folder = outbox(&context.config, &context.config.email.folder);
+    if context.config.email.sender == EmailSender::Folder
+        && let Some(path) = newest(&folder, "eml")
+    {
+        mail(&path);
+    }
+    next(context, &folder, arguments);
+    Ok(exit)
+}
+
+fn of(codes: &[CodeCount], state: ItemState, code: Code) -> u64 {
+    codes.iter().filter(|count| count.state == state && count.code == Some(code)).map(|count| count.items).sum()
+}
+
+/// The newest file of a kind.
+fn newest(folder: &Path, extension: &str) -> Option<PathBuf> {
+    std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .max_by_key(|path| path.metadata().and_then(|data| data.modified()).ok())
+}
+
+/// One mail as it lies in the outbox, so that everybody sees what people get.
+fn mail(path: &Path) {
+    let Ok(text) = std::fs::read_to_string(path) else { return };
+    say(&format!("\nOne of the mails, {}:\n", path.display()));
+    for line in text.lines() {
+        say(&format!("  │ {line}"));
+    }
+}
+
+fn next(context: &Context, outbox: &Path, arguments: &Demo) {
+    say("\nWhat next:");
+    if context.config.email.sender == EmailSender::Folder {
+        say(&format!("  look at every message          ls {}", outbox.display()));
+    }
+    if !super::is_cluster(&context.config) {
+        let folder = context.config.folder.display();
+        say(&format!("  see the people not reached     keybell --folder {folder} task list"));
+        say(&format!("  import your own roster         keybell --folder {folder} roster import PATH"));
+    }
+    if !arguments.serve {
+        say("  try the API                    keybell demo --serve");
+    }
+    if !arguments.cluster {
+        say("  the same on RabbitMQ           keybell demo --cluster");
+    }
+}
+
+/// A key to try the API with.
+pub(super) async fn api(context: &Context, backends: &Backends, district: &District) -> Result<()> {
+    let (id, text, secret_hash) = keybell_api::keys::mint();
+    let key =
+        NewKey { id, district: district.id, name: "demo".to_owned(), role: Role::DistrictAdmin, person: None, secret_hash };
+    backends.ledger.add_key(key).await?;
+    let listen = context.config.http.listen;
+    complain(&format!(
+        "\nThe API runs on http://{listen} (Ctrl-C ends it). Try:\n  curl -H 'Authorization: Bearer {}' \
+         http://{listen}/v1/tasks",
+        text.expose_secret()
+    ));
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `keybell roster`.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+use keybell_roster::{Report, import, peek};
+use keybell_shared::ports::ledger::{District, KeyLedger as _, RosterLedger};
+
+use super::Context;
+use crate::args::{Output, Roster};
+use crate::outcome::Exit;
+use crate::output::{say, say_json};
+use crate::wiring::{Backends, open};
+
+pub(crate) async fn run(context: Context, arguments: Roster) -> Result<Exit> {
+    let Roster::Import { path, district: named } = arguments;
+    let roster = peek(&path)?;
+    let backends = open(&context.config).await?;
+    let name = roster.district_name.clone().unwrap_or_else(|| "My district".to_owned());
+    let district = match named {
+        Some(slug) => backends.ledger.ensure_district(&slug, &name).await?,
+        None => match backends.ledger.districts().await?.as_slice() {
+            [only] => only.clone(),
+            [] => backends.ledger.ensure_district(&slug(&name), &name).await?,
+            many => anyhow::bail!(
+                "name the district with --district; there are: {}",
+                many.iter().map(|district| district.slug.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        },
+    };
+    let report = bring_in(&backends, &district, &path).await?;
+    backends.close().await;
+    match context.output {
+        Output::Json => say_json(&report)?,
+        Output::Text => {
+            say(&format!("{} (district `{}`)", district.name, district.slug));
+            say(report.table().trim_end());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Imports with a spinner, or silently where there is no terminal.
+pub(crate) async fn bring_in(backends: &Backends, district: &District, path: &Path) -> Result<Report> {
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let shown = bar.clone();
+    let ledger: Arc<dyn RosterLedger> = Arc::clone(&backends.ledger) as Arc<dyn RosterLedger>;
+    let report = import(path, district.id, ledger, move |progress| {
+        shown.set_message(format!("{}: {} rows", progress.file, progress.rows));
+        shown.tick();
+    })
+    .await?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// A short name for the command line: `Larkspur Valley School District` becomes `larkspur-valley-school-district`.
+fn slug(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    if words.is_empty() { "district".to_owned() } else { words.join("-") }
+}

@@ -1,0 +1,98 @@
+//! Which implementations stand behind the ports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use keybell_backends::board::{memory::MemoryBoard, redis::RedisBoard};
+use keybell_backends::events::{memory::MemoryEvents, rabbitmq::RabbitEvents};
+use keybell_backends::ledger::SqlLedger;
+use keybell_backends::queue::{memory::MemoryQueue, rabbitmq::RabbitQueue};
+use keybell_shared::config::{Config, RunMode};
+use keybell_shared::ports::board::Board;
+use keybell_shared::ports::events::EventSink;
+use keybell_shared::ports::ledger::LeaderLedger as _;
+use keybell_shared::ports::queue::WorkQueue;
+use keybell_shared::ports::requests::RequestQueue;
+use tokio_util::sync::CancellationToken;
+
+use crate::lock::FolderLock;
+
+/// How many messages a queue of the embedded mode holds; the window of queued items is smaller.
+const EMBEDDED_QUEUE: usize = 20_000;
+
+/// The ports of this process.
+pub(crate) struct Backends {
+    pub(crate) ledger: Arc<SqlLedger>,
+    pub(crate) queue: Arc<dyn WorkQueue>,
+    pub(crate) board: Arc<dyn Board>,
+    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) requests: Option<Arc<dyn RequestQueue>>,
+    /// Holds the embedded folder for this process.
+    _lock: Option<FolderLock>,
+}
+
+/// Opens the ledger alone: enough for looking at things.
+pub(crate) async fn open(config: &Config) -> Result<Backends> {
+    match config.mode {
+        RunMode::Embedded => embedded(config).await,
+        RunMode::Cluster => cluster(config),
+    }
+}
+
+async fn embedded(config: &Config) -> Result<Backends> {
+    let lock = FolderLock::take(&config.folder)?;
+    let ledger = SqlLedger::sqlite(&config.folder.join("keybell.sqlite"))
+        .await
+        .with_context(|| format!("the ledger in {}", config.folder.display()))?;
+    ledger.migrate().await.with_context(|| format!("the ledger in {}", config.folder.display()))?;
+    crate::keys::create(&crate::configuration::keys_folder(config))?;
+    Ok(Backends {
+        ledger: Arc::new(ledger),
+        queue: MemoryQueue::new(EMBEDDED_QUEUE),
+        board: MemoryBoard::new(),
+        events: MemoryEvents::new(),
+        requests: None,
+        _lock: Some(lock),
+    })
+}
+
+fn cluster(config: &Config) -> Result<Backends> {
+    let ledger = SqlLedger::postgres(&config.database.url, config.database.connections)?;
+    let queue = RabbitQueue::new(&config.broker.url, &config.broker.prefix);
+    let board = RedisBoard::new(&config.redis.url, &config.redis.prefix).context("redis.url")?;
+    Ok(Backends {
+        ledger: Arc::new(ledger),
+        events: RabbitEvents::new(&queue),
+        requests: Some(Arc::clone(&queue) as Arc<dyn RequestQueue>),
+        queue,
+        board,
+        _lock: None,
+    })
+}
+
+impl Backends {
+    /// Waits, with one clear line, until the ledger answers and has this version's tables.
+    pub(crate) async fn wait_for_ledger(&self, stop: &CancellationToken) -> Result<()> {
+        let mut told = false;
+        while let Err(error) = self.ledger.ping().await {
+            if !told {
+                tracing::warn!("waiting for the database (database.url): {error}; `keybell doctor` explains");
+                told = true;
+            }
+            tokio::select! {
+                () = stop.cancelled() => anyhow::bail!("stopped while waiting for the database"),
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+        if told {
+            tracing::info!("the database answers");
+        }
+        Ok(())
+    }
+
+    /// Closes the ledger, so that an embedded file is complete.
+    pub(crate) async fn close(self) {
+        self.ledger.close().await;
+    }
+}

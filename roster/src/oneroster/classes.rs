@@ -1,0 +1,48 @@
+//! `classes.csv`.
+
+use std::sync::Arc;
+
+use keybell_shared::ports::ledger::Class;
+
+use super::fields::{is_active, required};
+use super::layouts::CLASSES;
+use super::orgs::{Kind, Orgs};
+use super::stream::{Notes, Outlet, scan};
+use crate::code::RowCode;
+use crate::error::RosterError;
+use crate::report::{Outcome, Problem};
+use crate::seen::Seen;
+use crate::source::Source;
+use crate::text::Row;
+
+/// Reads the classes; answers their ids. `orgs` is `None` if the roster does not tell all organisations; then the ledger
+/// must know the schools.
+pub(super) fn read(
+    source: &Source,
+    orgs: Option<&Arc<Orgs>>,
+    out: &mut Outlet<Class>,
+) -> Result<(Outcome, Seen), RosterError> {
+    let mut ids = Seen::default();
+    let outcome = scan(source, &CLASSES, out, |row, out| class(row, orgs, &mut ids, out))?;
+    Ok((outcome, ids))
+}
+
+fn class(row: &Row, orgs: Option<&Arc<Orgs>>, ids: &mut Seen, out: &mut Outlet<Class>) -> Result<(), Problem> {
+    let id = required(row, "sourcedId")?;
+    let school = required(row, "schoolSourcedId")?;
+    let active = is_active(row)?;
+    match orgs.map(|orgs| orgs.kind(school)) {
+        None | Some(Some(Kind::School)) => {}
+        Some(Some(Kind::District)) => {
+            return Err(row.reject("schoolSourcedId", RowCode::E03, "this is the district and no school"));
+        }
+        Some(None) => return Err(row.reject("schoolSourcedId", RowCode::E03, "orgs.csv has no such school")),
+    }
+    if !ids.insert(id) {
+        return Err(row.reject("sourcedId", RowCode::E04, "this id was on an earlier line"));
+    }
+    let title = row.get("title").to_owned();
+    let class = Class { source_id: id.to_owned(), school: school.to_owned(), title, active };
+    out.row(row, class, Notes { doubtful: Some("schoolSourcedId"), ..Notes::default() });
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The second pass over `users.csv`: who is told about whom. It comes when everybody is in the ledger, and reads the file
+//! again instead of keeping all links in memory.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::Sender;
+
+use super::people::agents;
+use super::stream::BATCH;
+use crate::code::RowCode;
+use crate::report::Problem;
+use crate::seen::{Bits, Seen};
+use crate::source::Source;
+use crate::text::{Layout, Next, Row, Table, decoded};
+
+/// Who went in.
+#[derive(Debug, Default)]
+pub(super) struct Accepted {
+    /// By row of `users.csv`: went in, and is nobody's guardian.
+    pub(super) wards: Bits,
+    /// The ids of everybody who went in.
+    pub(super) people: Seen,
+    /// The ids of those who are guardians.
+    pub(super) kin: Seen,
+}
+
+/// A person with their guardians.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// What to say, per guardian that nobody knows.
+    pub(super) unknown: Problem,
+    /// The roster id of the person, and those of the guardians.
+    pub(super) ids: (String, Vec<String>),
+}
+
+/// Some links, and agents that are no guardians.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    pub(super) links: Vec<Link>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Reads the links of everybody who went in. A file that breaks off does so for the second time, and has been told.
+///
+/// An agent that the roster knows as pupil or staff is not linked: the standard lets `agentSourcedIds` name any related
+/// person, and a classmate must not be sent a password. The lists of guardians themselves are not read.
+pub(super) fn read(source: &Source, layout: &'static Layout, accepted: &Arc<Accepted>, sender: &Sender<Links>) {
+    let told = source.read(layout.file, |input| rows(input, layout, accepted, sender));
+    if let Err(error) = told.and_then(|told| told) {
+        tracing::debug!(%error, "the second pass over the users ended early");
+    }
+}
+
+fn rows(
+    input: &mut dyn io::Read,
+    layout: &'static Layout,
+    accepted: &Accepted,
+    sender: &Sender<Links>,
+) -> io::Result<()> {
+    let Ok(mut table) = Table::open(decoded(input)?, layout)? else { return Ok(()) };
+    // Without the column, the roster says nothing about guardians, and what the ledger has stays.
+    if !table.has("agentSourcedIds") {
+        return Ok(());
+    }
+    let mut links = Links::default();
+    loop {
+        match table.next()? {
+            Next::Row(row) if accepted.wards.has(row.number) => link(row, accepted, &mut links),
+            Next::Row(_) | Next::Bad(_) => {}
+            Next::End => break,
+        }
+        table.warnings.clear();
+        let full = links.links.len() >= BATCH || links.problems.len() >= BATCH;
+        if full && sender.blocking_send(std::mem::take(&mut links)).is_err() {
+            return Ok(());
+        }
+    }
+    // The receiver is only gone if the import has ended.
+    sender.blocking_send(links).map_err(|_| io::Error::other("the import has ended"))
+}
+
+fn link(row: &Row, accepted: &Accepted, links: &mut Links) {
+    let warn = |reason| row.warn("agentSourcedIds", RowCode::W05, reason);
+    let (kept, others): (Vec<String>, Vec<String>) =
+        agents(row).into_iter().partition(|agent| accepted.kin.contains(agent) || !accepted.people.contains(agent));
+    links.problems.extend(others.iter().map(|_| warn("this person is no guardian, parent or relative")));
+    links.links.push(Link { unknown: warn("nobody has this id"), ids: (row.get("sourcedId").to_owned(), kept) });
+}

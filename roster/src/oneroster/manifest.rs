@@ -1,0 +1,100 @@
+//! `manifest.csv`: the version, and for each file whether it is there and in which mode.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::layouts::MANIFEST;
+use crate::error::RosterError;
+use crate::recognise;
+use crate::source::Source;
+use crate::text::{Next, Table, decoded};
+
+/// The most properties that are read; the standard has about thirty.
+const MAX_PROPERTIES: usize = 1000;
+
+/// How a file is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Everything.
+    Bulk,
+    /// Changes since the last export.
+    Delta,
+    /// Not at all.
+    Absent,
+    /// Some other word.
+    Odd,
+    /// The manifest does not say.
+    Unsaid,
+}
+
+/// What the manifest says.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    /// The version, as written.
+    pub(super) version: String,
+    /// Whether roles are in a file of their own, which came with 1.2.
+    pub(super) has_roles: bool,
+    modes: BTreeMap<String, Mode>,
+}
+
+impl Manifest {
+    /// Reads it. Without one, the files may be another system's export, which is refused by its name.
+    pub(super) fn read(source: &Source) -> Result<Self, RosterError> {
+        if !source.has(MANIFEST.file) {
+            let format = recognise::unmanifested(source);
+            return Err(format.map_or(RosterError::NoManifest, |format| RosterError::Unsupported { format }));
+        }
+        let said = source.read(MANIFEST.file, |input| properties(input));
+        let said = said.and_then(|said| said).map_err(|error| RosterError::Manifest(error.to_string()))?;
+        let properties = said.map_err(RosterError::Manifest)?;
+        let version = properties.get("oneroster.version").cloned().unwrap_or_default();
+        let has_roles = match version.as_str() {
+            "" => return Err(RosterError::Manifest("it does not say oneroster.version".to_owned())),
+            "1.1" | "1.1.0" => false,
+            "1.2" | "1.2.0" | "1.2.1" => true,
+            other => return Err(RosterError::Version(other.chars().take(20).collect())),
+        };
+        let modes = properties.iter().filter_map(|(name, value)| {
+            let file = name.strip_prefix("file.")?;
+            let mode = match value.to_ascii_lowercase().as_str() {
+                "bulk" => Mode::Bulk,
+                "delta" => Mode::Delta,
+                "absent" => Mode::Absent,
+                "" => Mode::Unsaid,
+                _ => Mode::Odd,
+            };
+            Some((format!("{file}.csv"), mode))
+        });
+        let modes = modes.collect();
+        Ok(Self { version, has_roles, modes })
+    }
+
+    /// What it says about a file.
+    pub(super) fn mode(&self, file: &str) -> Mode {
+        self.modes.get(&file.to_ascii_lowercase()).copied().unwrap_or(Mode::Unsaid)
+    }
+}
+
+/// The properties by lower-case name; the inner error says what is wrong with them.
+fn properties(input: &mut dyn io::Read) -> io::Result<Result<BTreeMap<String, String>, String>> {
+    let mut table = match Table::open(decoded(input)?, &MANIFEST)? {
+        Ok(table) => table,
+        Err(problems) => {
+            return Ok(Err(problems.first().map_or_else(String::new, |problem| problem.reason.to_string())));
+        }
+    };
+    let mut properties = BTreeMap::new();
+    while table.rows() < MAX_PROPERTIES {
+        let row = match table.next()? {
+            Next::Row(row) => row,
+            Next::Bad(problem) => return Ok(Err(format!("line {}: {}", problem.line, problem.reason))),
+            Next::End => return Ok(Ok(properties)),
+        };
+        let (name, value) = (row.get("propertyName").to_ascii_lowercase(), row.get("value").to_owned());
+        if properties.get(&name).is_some_and(|known| *known != value) {
+            return Ok(Err(format!("line {}: the same property is there with two values", row.line)));
+        }
+        properties.insert(name, value);
+    }
+    Ok(Err(format!("it has more than {MAX_PROPERTIES} properties")))
+}

@@ -1,0 +1,531 @@
+//! A ledger of one district in memory: as much of it as the scheduler asks for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keybell_shared::actor::Actor;
+use keybell_shared::clock::{Millis, Stopwatch};
+use keybell_shared::codes::Code;
+use keybell_shared::error::LedgerError;
+use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, ItemId, NotificationId, TaskId};
+use keybell_shared::message::{Message, Work};
+use keybell_shared::ports::events::Event;
+use keybell_shared::ports::ledger::{
+    Acceptance, AccountLedger, Chunk, Claimed, Class, Closed, DispatchLedger, District, Enrolment, ExpansionLedger,
+    IntakeLedger, ItemFilter, ItemView, KeyLedger, KeyView, LeaderLedger, LedgerResult, NewKey, NewTask, NoticeLedger,
+    OutboxLedger, Person, Preview, RepairLedger, ResetJob, ResetLedger, ResetOutcome, ResetWrite, Resolved,
+    RosterLedger, RowFate, Runnable, School, SendReport, SignIn, TaskLedger, TaskView, UnknownNames,
+};
+use keybell_shared::progress::{Counts, Snapshot};
+use keybell_shared::request::Selection;
+use keybell_shared::stage::Stage;
+use keybell_shared::states::{ItemState, TaskState};
+
+/// A waiting notification that is due.
+pub(crate) struct Note {
+    pub(crate) message: Message,
+    pub(crate) published: bool,
+}
+
+pub(crate) struct FakeTask {
+    pub(crate) new: NewTask,
+    pub(crate) state: TaskState,
+    pub(crate) items: Vec<(ItemId, ItemState)>,
+    pub(crate) version: i64,
+}
+
+/// Everything that a test may set or look at.
+pub(crate) struct State {
+    pub(crate) district: DistrictId,
+    pub(crate) names: HashMap<String, AccountId>,
+    pub(crate) preview: Preview,
+    pub(crate) unknown_names: UnknownNames,
+    pub(crate) producers: HashMap<String, Actor>,
+    pub(crate) tasks: Vec<FakeTask>,
+    pub(crate) refused: Vec<(String, String, String)>,
+    /// Nothing answers.
+    pub(crate) away: bool,
+    /// So many calls of `accept` meet a defect.
+    pub(crate) defects: u32,
+    pub(crate) accepts: u32,
+    pub(crate) lease: Option<(String, Stopwatch, Duration)>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) lost: Vec<Message>,
+    pub(crate) expired: u64,
+    pub(crate) sweeps: u32,
+    pub(crate) graces: Vec<Duration>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) unchained: u64,
+    pub(crate) mismatch: Option<String>,
+    /// So many calls of `expanding` panic.
+    pub(crate) panics: u32,
+    keys: HashMap<(String, String), (String, TaskId)>,
+}
+
+pub(crate) struct FakeLedger(Mutex<State>);
+
+impl FakeLedger {
+    /// A district with `accounts` eligible accounts, named `a0`, `a1`, …
+    pub(crate) fn new(accounts: u64) -> Self {
+        Self(Mutex::new(State {
+            district: DistrictId::fresh(),
+            names: (0..accounts).map(|n| (format!("a{n}"), AccountId::fresh())).collect(),
+            preview: Preview { eligible: accounts, skipped: Vec::new() },
+            unknown_names: Vec::new(),
+            producers: HashMap::new(),
+            tasks: Vec::new(),
+            refused: Vec::new(),
+            away: false,
+            defects: 0,
+            accepts: 0,
+            lease: None,
+            notes: Vec::new(),
+            lost: Vec::new(),
+            expired: 0,
+            sweeps: 0,
+            graces: Vec::new(),
+            events: Vec::new(),
+            unchained: 0,
+            mismatch: None,
+            panics: 0,
+            keys: HashMap::new(),
+        }))
+    }
+
+    /// The state, for the test.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// The state, for a call of the ledger.
+    fn up(&self) -> LedgerResult<MutexGuard<'_, State>> {
+        let state = self.state();
+        if state.away { Err(LedgerError::Unavailable("switched off by the test".into())) } else { Ok(state) }
+    }
+
+    /// Sets an item's state, as a worker's commit would.
+    pub(crate) fn settle(&self, item: ItemId, to: ItemState) {
+        let mut state = self.state();
+        for task in &mut state.tasks {
+            for (_, at) in task.items.iter_mut().filter(|(id, _)| *id == item) {
+                *at = to;
+                task.version += 1;
+            }
+        }
+    }
+
+    /// The states of the task's items.
+    pub(crate) fn items_of(&self, task: TaskId) -> Vec<ItemState> {
+        self.state().task(task).items.iter().map(|(_, state)| *state).collect()
+    }
+}
+
+impl State {
+    pub(crate) fn task(&mut self, id: TaskId) -> &mut FakeTask {
+        self.tasks.iter_mut().find(|task| task.new.id == id).unwrap()
+    }
+
+    fn change(&mut self, id: TaskId, from: &[TaskState], to: TaskState) -> Option<TaskState> {
+        let task = self.tasks.iter_mut().find(|task| task.new.id == id)?;
+        if from.contains(&task.state) {
+            task.state = to;
+            task.version += 1;
+        }
+        Some(task.state)
+    }
+}
+
+fn unused<T>() -> LedgerResult<T> {
+    Err(LedgerError::Defect("no scheduler asks for this".into()))
+}
+
+fn snapshot(task: &FakeTask) -> Snapshot {
+    let mut counts = Counts::default();
+    for (_, state) in &task.items {
+        counts.add(*state, 1);
+    }
+    Snapshot {
+        task: task.new.id,
+        district: task.new.actor.district,
+        epoch: 1,
+        version: task.version,
+        state: task.state,
+        counts,
+        accepted_at: Millis(0),
+        finished_at: None,
+        counted_at: Millis(0),
+    }
+}
+
+#[async_trait]
+impl IntakeLedger for FakeLedger {
+    async fn resolve_accounts(&self, _: DistrictId, names: &[String]) -> LedgerResult<Resolved> {
+        let state = self.up()?;
+        let unknown = names.iter().filter(|name| !state.names.contains_key(*name)).cloned().collect();
+        let found: HashSet<_> = names.iter().filter_map(|name| state.names.get(name).copied()).collect();
+        Ok(Resolved { found: found.into_iter().collect(), unknown })
+    }
+
+    async fn unknown_names(&self, _: DistrictId, _: &Selection) -> LedgerResult<UnknownNames> {
+        Ok(self.up()?.unknown_names.clone())
+    }
+
+    async fn preview(&self, _: &Actor, _: &Selection, _: &[AccountId]) -> LedgerResult<Preview> {
+        Ok(self.up()?.preview.clone())
+    }
+
+    async fn accept(&self, task: NewTask) -> LedgerResult<Acceptance> {
+        let mut state = self.up()?;
+        state.accepts += 1;
+        if state.defects > 0 {
+            state.defects -= 1;
+            return Err(LedgerError::Defect("asked for by the test".into()));
+        }
+        let key = (task.idempotency.producer.clone(), task.idempotency.key.clone());
+        if let Some((fingerprint, known)) = state.keys.get(&key) {
+            let same = *fingerprint == task.idempotency.fingerprint;
+            return Ok(if same { Acceptance::Repeated(*known) } else { Acceptance::Mismatch });
+        }
+        let id = task.id;
+        state.keys.insert(key, (task.idempotency.fingerprint.clone(), id));
+        state.tasks.push(FakeTask { new: task, state: TaskState::Expanding, items: Vec::new(), version: 1 });
+        Ok(Acceptance::Accepted(id))
+    }
+
+    async fn producer(&self, name: &str) -> LedgerResult<Option<Actor>> {
+        Ok(self.up()?.producers.get(name).cloned())
+    }
+
+    async fn allow_producer(&self, _: DistrictId, _: &str) -> LedgerResult<()> {
+        unused()
+    }
+
+    async fn refuse(&self, _: &Actor, message_id: &str, code: &str, detail: &str) -> LedgerResult<()> {
+        self.up()?.refused.push((message_id.into(), code.into(), detail.into()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ExpansionLedger for FakeLedger {
+    async fn expanding(&self, limit: u32) -> LedgerResult<Vec<TaskId>> {
+        let mut state = self.up()?;
+        if state.panics > 0 {
+            state.panics -= 1;
+            drop(state);
+            panic!("asked for by the test");
+        }
+        let open = state.tasks.iter().filter(|task| task.state == TaskState::Expanding);
+        Ok(open.map(|task| task.new.id).take(limit as usize).collect())
+    }
+
+    async fn expand_chunk(&self, _: &str, task: TaskId, size: u32) -> LedgerResult<Chunk> {
+        let mut state = self.up()?;
+        let (all, before) = (state.preview.eligible, state.tasks.iter().map(|task| task.items.len()).sum::<usize>());
+        let task = state.task(task);
+        if task.state != TaskState::Expanding {
+            return Ok(Chunk::NotExpanding);
+        }
+        let count = (all - task.items.len() as u64).min(u64::from(size));
+        task.version += 1;
+        if count == 0 {
+            task.state = TaskState::Running;
+            return Ok(Chunk::Finished);
+        }
+        let first = i64::try_from(before).unwrap();
+        task.items.extend((0..i64::try_from(count).unwrap()).map(|n| (ItemId(first + n), ItemState::Pending)));
+        Ok(Chunk::More(count))
+    }
+}
+
+#[async_trait]
+impl DispatchLedger for FakeLedger {
+    async fn queued(&self, limit: u32) -> LedgerResult<u32> {
+        let state = self.up()?;
+        let queued = state.tasks.iter().flat_map(|task| &task.items).filter(|(_, at)| *at == ItemState::Queued).count();
+        Ok(u32::try_from(queued).unwrap().min(limit))
+    }
+
+    async fn runnable(&self, limit: u32) -> LedgerResult<Vec<Runnable>> {
+        let state = self.up()?;
+        let pending = |task: &&FakeTask| {
+            task.state == TaskState::Running && task.items.iter().any(|(_, at)| *at == ItemState::Pending)
+        };
+        let runnable = |task: &FakeTask| Runnable { task: task.new.id, district: task.new.actor.district };
+        Ok(state.tasks.iter().filter(pending).map(runnable).take(limit as usize).collect())
+    }
+
+    async fn pending(&self, task: TaskId, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
+        let mut state = self.up()?;
+        let pending = state.task(task).items.iter().filter(|(_, at)| *at == ItemState::Pending);
+        Ok(pending.map(|(id, _)| (*id, 1)).take(limit as usize).collect())
+    }
+
+    async fn mark_queued(&self, items: &[ItemId]) -> LedgerResult<u64> {
+        let mut state = self.up()?;
+        let ids: HashSet<_> = items.iter().collect();
+        let all = state.tasks.iter_mut().flat_map(|task| &mut task.items);
+        let mut marked = 0;
+        for (_, at) in all.filter(|(id, at)| ids.contains(id) && *at == ItemState::Pending) {
+            *at = ItemState::Queued;
+            marked += 1;
+        }
+        Ok(marked)
+    }
+}
+
+#[async_trait]
+impl RepairLedger for FakeLedger {
+    async fn expire_leases(&self, _: &str, _: Duration, limit: u32) -> LedgerResult<u64> {
+        let mut state = self.up()?;
+        let count = state.expired.min(u64::from(limit));
+        state.expired -= count;
+        Ok(count)
+    }
+
+    async fn due_notifications(
+        &self,
+        _: &str,
+        stage: Stage,
+        _: bool,
+        grace: Duration,
+        limit: u32,
+    ) -> LedgerResult<Vec<Message>> {
+        let mut ledger = self.up()?;
+        ledger.graces.push(grace);
+        let due = ledger.notes.iter_mut().filter(|note| !note.published && note.message.stage() == stage);
+        let note = |note: &mut Note| {
+            note.published = true;
+            note.message
+        };
+        Ok(due.take(limit as usize).map(note).collect())
+    }
+
+    async fn lost_items(&self, _: &str, grace: Duration, _: u32) -> LedgerResult<Vec<Message>> {
+        let mut state = self.up()?;
+        state.graces.push(grace);
+        Ok(std::mem::take(&mut state.lost))
+    }
+
+    async fn count_death(&self, _: &str, _: &Message) -> LedgerResult<bool> {
+        unused()
+    }
+
+    async fn sweep_seals(&self, _: &str, _: u32) -> LedgerResult<u64> {
+        self.up()?.sweeps += 1;
+        Ok(0)
+    }
+}
+
+#[async_trait]
+impl ResetLedger for FakeLedger {
+    async fn reset_jobs(&self, _: &[ItemId]) -> LedgerResult<Vec<ResetJob>> {
+        unused()
+    }
+
+    async fn hold(&self, _: &[ItemId]) -> LedgerResult<()> {
+        unused()
+    }
+
+    async fn commit_resets(&self, _: &str, _: &[ResetWrite]) -> LedgerResult<Vec<(ItemId, ResetOutcome)>> {
+        unused()
+    }
+
+    async fn fail_items(&self, _: &str, _: &[ItemId], _: Code) -> LedgerResult<()> {
+        unused()
+    }
+
+    async fn unpublish(&self, notifications: &[NotificationId]) -> LedgerResult<()> {
+        let mut state = self.up()?;
+        for note in &mut state.notes {
+            if let Work::Email(id) | Work::Sms(id) = note.message.work
+                && notifications.contains(&id)
+            {
+                note.published = false;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TaskLedger for FakeLedger {
+    async fn task(&self, district: DistrictId, id: TaskId) -> LedgerResult<Option<TaskView>> {
+        let state = self.up()?;
+        let found = state.tasks.iter().find(|task| task.new.id == id && task.new.actor.district == district);
+        Ok(found.map(|task| TaskView {
+            id,
+            seq: 1,
+            district,
+            requester: task.new.actor.name.clone(),
+            request: task.new.request.clone(),
+            progress: snapshot(task),
+            digest: None,
+        }))
+    }
+
+    async fn tasks(&self, _: DistrictId, _: Option<&str>, _: Option<i64>, _: u32) -> LedgerResult<Vec<TaskView>> {
+        unused()
+    }
+
+    async fn items(&self, _: DistrictId, _: TaskId, _: ItemFilter, _: u32) -> LedgerResult<Vec<ItemView>> {
+        unused()
+    }
+
+    async fn snapshots(&self) -> LedgerResult<Vec<Snapshot>> {
+        Ok(self.up()?.tasks.iter().map(snapshot).collect())
+    }
+
+    async fn finish(&self, limit: u32) -> LedgerResult<Vec<Closed>> {
+        let mut state = self.up()?;
+        let mismatch = state.mismatch.clone();
+        let done =
+            |task: &&mut FakeTask| task.state == TaskState::Running && task.items.iter().all(|(_, at)| at.is_final());
+        let close = |task: &mut FakeTask| {
+            task.state = TaskState::Completed;
+            task.version += 1;
+            Closed { task: task.new.id, state: task.state, mismatch: mismatch.clone() }
+        };
+        Ok(state.tasks.iter_mut().filter(done).take(limit as usize).map(close).collect())
+    }
+
+    async fn pause(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
+        Ok(self.up()?.change(task, &[TaskState::Running], TaskState::Paused))
+    }
+
+    async fn resume(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
+        Ok(self.up()?.change(task, &[TaskState::Paused], TaskState::Running))
+    }
+
+    async fn cancel(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
+        let open = [TaskState::Expanding, TaskState::Running, TaskState::Paused, TaskState::Cancelling];
+        Ok(self.up()?.change(task, &open, TaskState::Cancelled))
+    }
+}
+
+#[async_trait]
+impl OutboxLedger for FakeLedger {
+    async fn unsent_events(&self, limit: u32) -> LedgerResult<Vec<Event>> {
+        Ok(self.up()?.events.iter().take(limit as usize).cloned().collect())
+    }
+
+    async fn events_sent(&self, ids: &[i64]) -> LedgerResult<()> {
+        self.up()?.events.retain(|event| !ids.contains(&event.id));
+        Ok(())
+    }
+
+    async fn chain_audit(&self, limit: u32) -> LedgerResult<u64> {
+        let mut state = self.up()?;
+        let count = state.unchained.min(u64::from(limit));
+        state.unchained -= count;
+        Ok(count)
+    }
+}
+
+#[async_trait]
+impl LeaderLedger for FakeLedger {
+    async fn lead(&self, _: &str, holder: &str, ttl: Duration) -> LedgerResult<bool> {
+        let mut state = self.up()?;
+        let free = state.lease.as_ref().is_none_or(|(by, since, ttl)| by == holder || since.elapsed() >= *ttl);
+        if free {
+            state.lease = Some((holder.into(), Stopwatch::start(), ttl));
+        }
+        Ok(free)
+    }
+
+    async fn resign(&self, _: &str, holder: &str) -> LedgerResult<()> {
+        self.up()?.lease.take_if(|(by, ..)| by == holder);
+        Ok(())
+    }
+
+    async fn ping(&self) -> LedgerResult<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl KeyLedger for FakeLedger {
+    async fn districts(&self) -> LedgerResult<Vec<District>> {
+        let state = self.up()?;
+        Ok(vec![District { id: state.district, slug: "larkspur".into(), name: "Larkspur Unified Schools".into() }])
+    }
+
+    async fn ensure_district(&self, _: &str, _: &str) -> LedgerResult<District> {
+        unused()
+    }
+
+    async fn add_key(&self, _: NewKey) -> LedgerResult<bool> {
+        unused()
+    }
+
+    async fn key(&self, _: ApiKeyId) -> LedgerResult<Option<(Vec<u8>, Actor)>> {
+        unused()
+    }
+
+    async fn keys(&self, _: DistrictId) -> LedgerResult<Vec<KeyView>> {
+        unused()
+    }
+
+    async fn revoke_key(&self, _: DistrictId, _: ApiKeyId) -> LedgerResult<bool> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl NoticeLedger for FakeLedger {
+    async fn claim(&self, _: &str, _: &[NotificationId], _: Duration) -> LedgerResult<Vec<Claimed>> {
+        unused()
+    }
+
+    async fn record(&self, _: &str, _: &[SendReport]) -> LedgerResult<Vec<Message>> {
+        unused()
+    }
+
+    async fn defer(&self, _: &[NotificationId], _: Duration) -> LedgerResult<()> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl AccountLedger for FakeLedger {
+    async fn sign_in(&self, _: DistrictId, _: &str) -> LedgerResult<Option<SignIn>> {
+        unused()
+    }
+
+    async fn sign_in_failed(&self, _: AccountId) -> LedgerResult<()> {
+        unused()
+    }
+
+    async fn sign_in_succeeded(&self, _: AccountId) -> LedgerResult<()> {
+        unused()
+    }
+
+    async fn change_password(&self, _: &str, _: AccountId, _: i64, _: &str) -> LedgerResult<bool> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl RosterLedger for FakeLedger {
+    async fn put_schools(&self, _: DistrictId, _: &[School]) -> LedgerResult<Vec<RowFate>> {
+        unused()
+    }
+
+    async fn put_classes(&self, _: DistrictId, _: &[Class]) -> LedgerResult<Vec<RowFate>> {
+        unused()
+    }
+
+    async fn put_people(&self, _: DistrictId, _: &[Person]) -> LedgerResult<Vec<RowFate>> {
+        unused()
+    }
+
+    async fn link_guardians(&self, _: DistrictId, _: &[(String, Vec<String>)]) -> LedgerResult<Vec<(String, String)>> {
+        unused()
+    }
+
+    async fn put_enrolments(&self, _: DistrictId, _: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
+        unused()
+    }
+}

@@ -1,0 +1,308 @@
+//! The reset stage against a ledger in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keybell_shared::codes::Code;
+use keybell_shared::config::{self, Hashing};
+use keybell_shared::eligibility::Decision;
+use keybell_shared::ids::{AccountId, DistrictId, ItemId, NotificationId, TaskId};
+use keybell_shared::message::{Message, Work};
+use keybell_shared::password;
+use keybell_shared::request::ResetRequest;
+use keybell_shared::seal::{Binding, OpenKey, Sealed, fresh_pair};
+use keybell_shared::verdict::Verdict;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{HashPool, Parts, handler};
+use crate::fakes::{FakeLedger, FakeQueue, Item};
+use crate::harness::Handler;
+
+struct Bench {
+    ledger: FakeLedger,
+    queue: FakeQueue,
+    pool: Arc<HashPool>,
+    notifier: OpenKey,
+    reset_pub: keybell_shared::seal::SealKey,
+    stage: Arc<dyn Handler>,
+    district: DistrictId,
+    task: TaskId,
+}
+
+fn request(json: &str) -> Arc<ResetRequest> {
+    Arc::new(serde_json::from_str(json).expect("a request"))
+}
+
+fn generated() -> Arc<ResetRequest> {
+    request(r#"{"selection":{"scope":"all"},"reason":"lost"}"#)
+}
+
+fn bench() -> Bench {
+    let (ledger, queue) = (FakeLedger::default(), FakeQueue::default());
+    let (reset_key, reset_pub) = fresh_pair();
+    let (notifier, notifier_pub) = fresh_pair();
+    let cost = Hashing { memory_kib: 256, passes: 1, lanes: 1, threads: 2 };
+    let pool = Arc::new(HashPool::new(&cost, 2).expect("pool"));
+    let stage = handler(Parts {
+        ledger: Arc::new(ledger.clone()),
+        queue: Arc::new(queue.clone()),
+        pool: Arc::clone(&pool),
+        open_key: Arc::new(reset_key),
+        seal_key: Arc::new(notifier_pub),
+        worker: config::Worker::default(),
+        seal_ttl: Duration::from_secs(99),
+        writer: "worker-test-1".into(),
+    });
+    Bench { ledger, queue, pool, notifier, reset_pub, stage, district: DistrictId::fresh(), task: TaskId::fresh() }
+}
+
+impl Bench {
+    fn item(&self, request: &Arc<ResetRequest>) -> Item {
+        Item {
+            district: self.district,
+            task: self.task,
+            account: AccountId::fresh(),
+            request: Arc::clone(request),
+            shared: None,
+            hint: Decision::Reset,
+            decision: Decision::Reset,
+            forbidden: vec!["mjones".into()],
+            waits: true,
+            written: None,
+            failed: None,
+        }
+    }
+
+    fn add(&self, number: i64, item: Item) {
+        self.ledger.rows().items.insert(ItemId(number), item);
+    }
+
+    fn get(&self, number: i64) -> Item {
+        self.ledger.rows().items[&ItemId(number)].clone()
+    }
+
+    fn message(&self, number: i64) -> Message {
+        Message { district: self.district, task: self.task, work: Work::Reset(ItemId(number)), dispatch: 1 }
+    }
+
+    async fn handle(&self, numbers: impl IntoIterator<Item = i64>) -> Vec<Verdict> {
+        self.stage.handle(numbers.into_iter().map(|number| self.message(number)).collect()).await
+    }
+
+    fn published(&self) -> Vec<i64> {
+        let notified = |message: &Message| match message.work {
+            Work::Email(id) | Work::Sms(id) => id.0,
+            Work::Reset(_) => panic!("only notifications are published"),
+        };
+        let mut ids: Vec<i64> = self.queue.broker().published.iter().map(notified).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// What the notifier reads from the seal of a written item.
+    fn told(&self, number: i64) -> SecretString {
+        let item = self.get(number);
+        let write = item.written.expect("written");
+        let binding = Binding::Account(item.district, item.account, write.attempt);
+        self.notifier.open(&write.sealed.expect("sealed"), binding).expect("opens for its own account and attempt")
+    }
+
+    async fn opens(&self, number: i64, password: SecretString) -> bool {
+        let phc = self.get(number).written.expect("written").hash;
+        self.pool.verify(password, &phc).await.expect("a hash")
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_opens_the_account() {
+    let bench = bench();
+    (1..=70).for_each(|number| bench.add(number, bench.item(&generated())));
+    assert_eq!(bench.handle(1..=70).await, vec![Verdict::Done; 70]);
+    for number in 1..=70 {
+        let told = bench.told(number);
+        assert_eq!(password::check(told.expose_secret(), &["mjones".into()]), Ok(()));
+        assert!(bench.opens(number, told).await);
+        let write = bench.get(number).written.expect("written");
+        assert_eq!(write.expires_in, Some(Duration::from_hours(168)));
+        assert_eq!(write.seal_ttl, Duration::from_hours(168));
+    }
+    assert_eq!(bench.published(), (1..=70).collect::<Vec<_>>());
+    assert_eq!(bench.ledger.rows().groups, [70]);
+}
+
+#[tokio::test]
+async fn a_permanent_password_that_nobody_is_told_is_not_sealed() {
+    let bench = bench();
+    let silent = request(r#"{"selection":{"scope":"all"},"reason":"lost","temporary":false,"notify":"never"}"#);
+    bench.add(1, Item { waits: false, ..bench.item(&silent) });
+    assert_eq!(bench.handle([1]).await, [Verdict::Done]);
+    let write = bench.get(1).written.expect("written");
+    assert_eq!((write.sealed.is_none(), write.expires_in, write.seal_ttl), (true, None, Duration::from_secs(99)));
+    assert!(bench.published().is_empty());
+}
+
+fn shared(notify: &str) -> Arc<ResetRequest> {
+    request(&format!(
+        r#"{{"selection":{{"scope":"all"}},"reason":"lost","notify":"{notify}","password":{{"source":"shared"}}}}"#
+    ))
+}
+
+#[tokio::test]
+async fn a_shared_password_is_opened_for_its_task_only() {
+    let bench = bench();
+    let password = SecretString::from("Caf\u{e9}-River-47");
+    let seal = |task| bench.reset_pub.seal(&password, Binding::Task(bench.district, task)).expect("seal");
+    let with = |sealed: Option<Sealed>| Item { shared: sealed, ..bench.item(&shared("always")) };
+    bench.add(1, with(Some(seal(bench.task))));
+    bench.add(2, with(Some(seal(bench.task))));
+    assert_eq!(bench.handle([1, 2]).await, [Verdict::Done, Verdict::Done]);
+    for number in [1, 2] {
+        assert!(bench.opens(number, password.clone()).await);
+        assert_eq!(bench.told(number).expose_secret(), password.expose_secret());
+    }
+    assert_ne!(bench.get(1).written.expect("written").hash, bench.get(2).written.expect("written").hash);
+
+    bench.add(3, Item { waits: false, ..bench.item(&shared("auto")) });
+    bench.add(4, Item { shared: Some(seal(TaskId::fresh())), ..bench.item(&shared("auto")) });
+    assert_eq!(bench.handle([3]).await, [Verdict::Done]);
+    assert_eq!(bench.handle([4]).await, [Verdict::Done]);
+    for number in [3, 4] {
+        assert_eq!((bench.get(number).failed, bench.get(number).written.is_none()), (Some(Code::X03), true));
+    }
+}
+
+#[tokio::test]
+async fn an_item_without_a_possible_password_fails_and_the_others_do_not() {
+    let bench = bench();
+    let all = password::english().iter().map(|&word| word.to_owned()).chain(["-".repeat(4)]).collect();
+    let short: Vec<String> = ('a'..='z').map(|letter| letter.to_string()).collect();
+    bench.add(
+        1,
+        Item {
+            forbidden: all,
+            ..bench.item(&request(
+                r#"{"selection":{"scope":"all"},"reason":"lost","password":{"source":"generated","format":"phrase4"}}"#,
+            ))
+        },
+    );
+    bench.add(2, Item { forbidden: short, ..bench.item(&generated()) });
+    assert_eq!(bench.handle([1, 2]).await, [Verdict::Done, Verdict::Done]);
+    assert!(bench.get(2).written.is_some(), "names of one letter forbid nothing");
+    // Words of three letters are too short to be anybody's name, so that a phrase may still be found.
+    assert_ne!(bench.get(1).failed.is_some(), bench.get(1).written.is_some());
+}
+
+#[tokio::test]
+async fn decisions_other_than_a_reset_are_recorded_without_a_hash() {
+    let bench = bench();
+    let like = |hint, decision| Item { hint, decision, ..bench.item(&generated()) };
+    bench.add(1, like(Decision::Skip(Code::S03), Decision::Skip(Code::S03)));
+    bench.add(2, like(Decision::Supersede, Decision::Supersede));
+    bench.add(3, like(Decision::Hold, Decision::Hold));
+    bench.add(4, like(Decision::Reset, Decision::Hold));
+    bench.add(5, like(Decision::Skip(Code::S03), Decision::Reset));
+    bench.add(6, like(Decision::Closed, Decision::Closed));
+    assert_eq!(bench.handle(1..=6).await, vec![Verdict::Done; 6]);
+    assert_eq!(bench.ledger.rows().groups, [4]);
+    let mut held = bench.ledger.rows().held.clone();
+    held.sort_unstable();
+    assert_eq!(held, [ItemId(3), ItemId(4), ItemId(5)]);
+    assert!((1..=6).all(|number| bench.get(number).written.is_none()));
+    assert_eq!(bench.published(), [6], "what a crash left unpublished is published again");
+}
+
+#[tokio::test]
+async fn two_items_of_one_account_are_committed_one_after_the_other() {
+    let bench = bench();
+    let first = bench.item(&generated());
+    bench.add(1, first.clone());
+    bench.add(2, first);
+    bench.add(3, bench.item(&generated()));
+    assert_eq!(bench.handle([1, 2, 3, 3]).await, vec![Verdict::Done; 4]);
+    assert_eq!(bench.ledger.rows().groups, [2, 1]);
+}
+
+#[tokio::test]
+async fn a_redelivery_after_the_commit_publishes_and_changes_nothing() {
+    let bench = bench();
+    bench.add(1, bench.item(&generated()));
+    bench.handle([1]).await;
+    let before = bench.get(1).written.expect("written").attempt;
+    assert_eq!(bench.handle([1]).await, [Verdict::Done]);
+    assert_eq!(bench.get(1).written.expect("written").attempt, before);
+    assert_eq!(bench.published(), [1, 1]);
+}
+
+#[tokio::test]
+async fn what_the_queue_does_not_take_is_given_back_to_the_scan() {
+    for down in [true, false] {
+        let bench = bench();
+        bench.add(1, bench.item(&generated()));
+        bench.queue.broker().down = down;
+        bench.queue.broker().full = !down;
+        assert_eq!(bench.handle([1]).await, [Verdict::Done]);
+        assert!(bench.get(1).written.is_some());
+        assert_eq!(bench.ledger.rows().unpublished, [NotificationId(1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_notification_that_is_nowhere_brings_its_message_again() {
+    let bench = bench();
+    bench.add(1, bench.item(&generated()));
+    bench.add(2, Item { waits: false, ..bench.item(&generated()) });
+    bench.queue.broker().down = true;
+    bench.ledger.rows().no_unpublish = true;
+    let verdicts = bench.handle([1, 2]).await;
+    assert!(matches!(verdicts[..], [Verdict::Unsettled(_), Verdict::Done]), "{verdicts:?}");
+}
+
+#[tokio::test]
+async fn an_outage_is_unsettled_and_a_refusal_is_given_up() {
+    let bench = bench();
+    (1..=4).for_each(|number| bench.add(number, bench.item(&generated())));
+    bench.ledger.rows().bad.insert(ItemId(2));
+    bench.ledger.rows().unreadable.insert(ItemId(3));
+    let verdicts = bench.handle(1..=4).await;
+    assert!(
+        matches!(verdicts[..], [Verdict::Done, Verdict::GiveUp(_), Verdict::GiveUp(_), Verdict::Done]),
+        "{verdicts:?}"
+    );
+    bench.ledger.rows().no_commits = true;
+    bench.add(5, bench.item(&generated()));
+    let verdicts = bench.handle([1, 5]).await;
+    assert!(matches!(verdicts[..], [Verdict::Done, Verdict::Unsettled(_)]), "{verdicts:?}");
+    bench.ledger.rows().down = true;
+    let verdicts = bench.handle([1, 5]).await;
+    assert!(matches!(verdicts[..], [Verdict::Unsettled(_), Verdict::Unsettled(_)]), "{verdicts:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_consumed_until_the_ledger_answers_again() {
+    let bench = bench();
+    bench.add(1, bench.item(&generated()));
+    bench.stage.ready().await;
+    bench.ledger.rows().down = true;
+    bench.handle([1]).await;
+    let waiting = tokio::spawn({
+        let stage = Arc::clone(&bench.stage);
+        async move { stage.ready().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    bench.ledger.rows().down = false;
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("ready again").expect("no panic");
+    assert_eq!(bench.handle([1]).await, [Verdict::Done]);
+}
+
+#[tokio::test]
+async fn forged_messages_do_nothing() {
+    let bench = bench();
+    bench.add(1, bench.item(&generated()));
+    let forged = Message { district: DistrictId::fresh(), ..bench.message(1) };
+    let unknown = bench.message(99);
+    assert_eq!(bench.stage.handle(vec![forged, unknown]).await, [Verdict::Done, Verdict::Done]);
+    assert!(bench.get(1).written.is_none());
+    let misplaced = Message { work: Work::Sms(NotificationId(1)), ..bench.message(1) };
+    assert!(matches!(bench.stage.handle(vec![misplaced]).await[..], [Verdict::GiveUp(_)]));
+}
