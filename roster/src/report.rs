@@ -196,7 +196,7 @@ impl Report {
             let cells: String = HEAD.iter().skip(1).zip(cells).fold(String::new(), |line, (head, cell)| {
                 line + &format!("  {cell:>width$}", width = head.len().max(8))
             });
-            out.push_str(&format!("{name:<first$}{cells}\n"));
+            push_line(&mut out, format_args!("{name:<first$}{cells}"));
         };
         line("file", &HEAD.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>());
         for (name, counts) in &rows {

@@ -1,11 +1,13 @@
 //! What a value looks like, for reports that must not repeat it.
 
+type Is = fn(char) -> bool;
+
 /// Describes a value without telling it: `empty`, `3 digits`, `9 letters`, `12 characters: letters, digits, signs`.
 pub(crate) fn shape(value: &str) -> String {
     if value.is_empty() {
         return "empty".to_owned();
     }
-    let kinds: [(&str, fn(char) -> bool); 4] = [
+    let kinds: [(&str, Is); 4] = [
         ("letters", char::is_alphabetic),
         ("digits", |c| c.is_numeric()),
         ("spaces", char::is_whitespace),

@@ -2,3 +2,6 @@
 
 pub mod ledgers;
 pub mod relay;
+
+pub mod sms;
+pub mod smtp;

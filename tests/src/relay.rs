@@ -120,7 +120,8 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mood: watch:
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         let thawed = mood.wait_for(|mood| !mood.frozen).await.is_ok();
-        if !thawed || to.write_all(&buffer[..count]).await.is_err() {
+        let read = buffer.get(..count).unwrap_or_default();
+        if !thawed || to.write_all(read).await.is_err() {
             break;
         }
     }

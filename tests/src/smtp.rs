@@ -370,7 +370,8 @@ impl Dialogue {
     }
 
     async fn starttls(&mut self) -> Result<(), Over> {
-        match lock(&self.state.manner).starttls {
+        let answer = lock(&self.state.manner).starttls;
+        match answer {
             None => self.say(502, "not here").await,
             Some(answer) => {
                 self.writer.write_all(answer.as_bytes()).await?;

@@ -69,7 +69,8 @@ impl Board for MemoryBoard {
         if snapshot.state.is_final() && !ended_before {
             shown.note_end(snapshot.task);
         }
-        let unheard = shown.watched.get(&snapshot.task).is_some_and(|watchers| watchers.send(snapshot.clone()).is_err());
+        let unheard =
+            shown.watched.get(&snapshot.task).is_some_and(|watchers| watchers.send(snapshot.clone()).is_err());
         if unheard {
             shown.watched.remove(&snapshot.task);
         }

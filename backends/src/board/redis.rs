@@ -24,10 +24,10 @@ use tokio::time::timeout;
 const WAIT: Duration = Duration::from_secs(1);
 
 /// How long a task's last snapshot stays after its end.
-const ENDED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+const ENDED_TTL: Duration = Duration::from_hours(7 * 24);
 
 /// How long a task's snapshot stays that is not written any more although the task did not end.
-const OPEN_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+const OPEN_TTL: Duration = Duration::from_hours(30 * 24);
 
 /// The live progress view on Redis.
 pub struct RedisBoard {
@@ -46,7 +46,8 @@ impl RedisBoard {
     /// When `url` cannot be read.
     pub fn new(url: &SecretString, prefix: &str) -> Result<Arc<Self>, BoardError> {
         // The parser's own words could repeat the password.
-        let unreadable = |_| BoardError("redis.url is no Redis URL; write redis://user:password@host:6379/0".to_owned());
+        let unreadable =
+            |_| BoardError("redis.url is no Redis URL; write redis://user:password@host:6379/0".to_owned());
         let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(5));
         let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
         let info = url.expose_secret().into_connection_info().map_err(unreadable)?.set_tcp_settings(settings);

@@ -54,7 +54,7 @@ struct Role {
 #[derive(Debug, Default)]
 pub(super) struct Roles {
     key: JoinKey,
-    roles: Vec<Role>,
+    all: Vec<Role>,
     words: Names,
     schools: Names,
 }
@@ -87,10 +87,10 @@ impl Roles {
     /// Takes out what is known of a person.
     pub(super) fn take(&mut self, user: &str) -> Person {
         let user = self.key.of(user);
-        let start = self.roles.partition_point(|role| role.user < user);
+        let start = self.all.partition_point(|role| role.user < user);
         let mut person = Person::default();
         let (words, schools) = (&self.words, &self.schools);
-        let of_user = self.roles.iter_mut().skip(start).take_while(|role| role.user == user);
+        let of_user = self.all.iter_mut().skip(start).take_while(|role| role.user == user);
         for role in of_user {
             role.taken = true;
             person.dangling |= role.dangling;
@@ -105,7 +105,7 @@ impl Roles {
 
     /// The lines of the roles that nobody took.
     pub(super) fn left(&self) -> Vec<u64> {
-        let left = self.roles.iter().filter(|role| !role.taken && !role.dangling);
+        let left = self.all.iter().filter(|role| !role.taken && !role.dangling);
         let mut lines: Vec<u64> = left.map(|role| role.line).collect();
         lines.sort_unstable();
         lines
@@ -122,7 +122,7 @@ pub(super) fn read(
     let mut ids = Seen::default();
     let outcome = scan(source, &ROLES, out, |row, out| one(row, orgs, &mut roles, &mut ids, out))?;
     // Stable, so that the roles of a kind stay in the order of the file.
-    roles.roles.sort_by_key(|role| (role.user, !role.primary));
+    roles.all.sort_by_key(|role| (role.user, !role.primary));
     Ok((outcome, roles))
 }
 
@@ -164,13 +164,13 @@ fn one(
         Some(Kind::District) => {}
         None => {
             role.dangling = true;
-            roles.roles.push(role);
+            roles.all.push(role);
             return Err(row.reject("orgSourcedId", RowCode::E03, "orgs.csv has no such organisation"));
         }
     }
     if role::standard(written).is_none() {
         out.problem(row.warn("role", RowCode::W04, "no role of OneRoster; counts as staff of the highest rank"));
     }
-    roles.roles.push(role);
+    roles.all.push(role);
     Ok(())
 }

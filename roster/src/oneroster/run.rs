@@ -31,8 +31,8 @@ type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<RowFate>>> + Sen
 /// Rows of one kind, and how the ledger takes them.
 pub(super) trait Storable: Send + Sync + Sized + 'static {
     /// The roster's id, where rows of this kind are asked for by it later.
-    fn id(&self) -> &str {
-        ""
+    fn id(&self) -> Option<&str> {
+        None
     }
 
     /// The schools that must be in the ledger before.
@@ -61,8 +61,8 @@ impl Storable for Class {
 }
 
 impl Storable for Person {
-    fn id(&self) -> &str {
-        &self.source_id
+    fn id(&self) -> Option<&str> {
+        Some(&self.source_id)
     }
 
     fn schools(&self) -> Vec<&str> {
@@ -137,7 +137,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         if !self.is_wanted(&ORGS) {
             return Ok(None);
         }
-        let (outcome, mut orgs) = self.pump(&ORGS, |source, out| orgs::read(source, out)).await?;
+        let (outcome, mut orgs) = self.pump(&ORGS, orgs::read).await?;
         self.waiting = std::mem::take(&mut orgs.waiting);
         self.report.district_name = orgs.district_name.take();
         // Of a file that could not be read to its end it is not known what it does not have.
@@ -326,7 +326,15 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         RosterError::Ledger { file: file.to_owned(), rows: self.report.file(file).counts.read, cause }
     }
 
-    fn settle(&mut self, layout: &'static Layout, id: &str, line: u64, number: usize, notes: &Notes, fate: RowFate) {
+    fn settle(
+        &mut self,
+        layout: &'static Layout,
+        id: Option<&str>,
+        line: u64,
+        number: usize,
+        notes: &Notes,
+        fate: RowFate,
+    ) {
         let refusal = match fate {
             RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive => None,
             RowFate::UsernameTaken => {
@@ -339,7 +347,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
             if !notes.role_lines.is_empty() {
                 tally(&mut self.report.file(ROLES.file).counts, fate, notes.role_lines.len() as u64);
             }
-            if !id.is_empty() {
+            if let Some(id) = id {
                 self.accepted.people.insert(id);
                 if notes.kin {
                     self.accepted.kin.insert(id);
@@ -384,7 +392,7 @@ fn not_needed(source: &Source, has_roles: bool) -> Vec<String> {
     };
     let spelling = |name: &str| {
         let known = NOT_NEEDED.into_iter().find(|known| known.eq_ignore_ascii_case(name));
-        let safe = || name.chars().filter(|c| c.is_ascii_graphic()).take(80).collect();
+        let safe = || name.chars().filter(char::is_ascii_graphic).take(80).collect();
         known.map_or_else(safe, ToOwned::to_owned)
     };
     source.names().filter(|name| !read(name)).map(spelling).collect()

@@ -132,7 +132,7 @@ fn rows<T>(
     let mut table = match Table::open(decoded(input)?, layout)? {
         Ok(table) => table,
         Err(problems) => {
-            problems.into_iter().for_each(|problem| out.problem(problem));
+            out.batch.problems.extend(problems);
             return Ok(Ok(Outcome::Refused));
         }
     };

@@ -11,22 +11,16 @@ const UNDEFINED: [u8; 5] = [0x81, 0x8D, 0x8F, 0x90, 0x9D];
 /// both, uses bytes that Windows-1252 does not define, or holds U+FFFD (an earlier program lost letters) is refused.
 pub(crate) fn decode(bytes: &[u8], text: &mut String) -> Result<bool, &'static str> {
     text.clear();
-    let legacy = match std::str::from_utf8(bytes) {
-        Ok(utf8) => {
-            text.push_str(utf8);
-            false
+    let legacy = std::str::from_utf8(bytes).map(|utf8| text.push_str(utf8)).is_err();
+    if legacy {
+        if bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii()) {
+            return Err("the text mixes UTF-8 with another encoding");
         }
-        Err(_) => {
-            if bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii()) {
-                return Err("the text mixes UTF-8 with another encoding");
-            }
-            if bytes.iter().any(|byte| UNDEFINED.contains(byte)) {
-                return Err("the text is neither UTF-8 nor Windows-1252; export it as UTF-8");
-            }
-            text.push_str(&WINDOWS_1252.decode_without_bom_handling(bytes).0);
-            true
+        if bytes.iter().any(|byte| UNDEFINED.contains(byte)) {
+            return Err("the text is neither UTF-8 nor Windows-1252; export it as UTF-8");
         }
-    };
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(bytes).0);
+    }
     if text.contains('\u{FFFD}') {
         return Err("letters were lost before the file came here (U+FFFD); export it again as UTF-8");
     }

@@ -271,8 +271,9 @@ impl Head {
             if found.next().is_some() {
                 problems.push(self.problem(line, Some(column.name), RowCode::E12, "the column is there twice"));
             } else if place.is_none() && column.required {
-                let like = header.iter().find(|name| is_header && !self.layout.knows(name) && alike(name, column.name));
-                let reason = like.map_or_else(
+                let close =
+                    header.iter().find(|name| is_header && !self.layout.knows(name) && alike(name, column.name));
+                let reason = close.map_or_else(
                     || "the column is missing".to_owned(),
                     |name| format!("the column is missing; `{name}` looks like it, correct the header"),
                 );
@@ -289,8 +290,8 @@ impl Head {
         let unknown = header.iter().filter(|name| !name.is_empty() && !self.layout.knows(name));
         let told = unknown.take(MAX_UNKNOWN).map(|name| {
             let absent = self.layout.columns.iter().zip(places).filter(|(_, place)| place.is_none());
-            let like = absent.map(|(column, _)| column.name).find(|known| alike(name, known));
-            let reason = like.map_or_else(
+            let close = absent.map(|(column, _)| column.name).find(|known| alike(name, known));
+            let reason = close.map_or_else(
                 || Cow::Borrowed("the standard has no such column; it is ignored"),
                 |known| format!("ignored; it looks like `{known}`, correct the header to use it").into(),
             );
@@ -340,26 +341,26 @@ mod tests {
         (rows, table.warnings.iter().map(ToString::to_string).collect())
     }
 
-    fn ok(cells: [&str; 3]) -> Result<Vec<String>, String> {
-        Ok(cells.map(ToOwned::to_owned).to_vec())
+    fn cells(cells: [&str; 3]) -> Vec<String> {
+        cells.map(ToOwned::to_owned).to_vec()
     }
 
     #[test]
     fn columns_are_found_in_any_order_and_case() {
         let (rows, warnings) = read("Name , PASSWORD,ID,metadata.x\nAnn,secret,1,y\n");
-        assert_eq!(rows, [ok(["1", "Ann", ""])]);
+        assert_eq!(rows, [Ok(cells(["1", "Ann", ""]))]);
         assert!(warnings.is_empty());
     }
 
     #[test]
     fn ragged_rows_are_told_unless_only_optional_cells_are_missing() {
         let (rows, _) = read("id,name,email\n1,Ann\n2\n3,Bob,,\n4,Cid,x,y\n,,\n\n ,\n");
-        assert_eq!(rows[0], ok(["1", "Ann", ""]));
+        assert_eq!(rows[0], Ok(cells(["1", "Ann", ""])));
         assert_eq!(
             rows[1].as_ref().unwrap_err(),
             "users.csv:3 name E12 the row ends before this column: it has 1 columns and the header 3"
         );
-        assert_eq!(rows[2], ok(["3", "Bob", ""]));
+        assert_eq!(rows[2], Ok(cells(["3", "Bob", ""])));
         assert_eq!(rows[3].as_ref().unwrap_err(), "users.csv:5 E12 the row has 4 columns and the header 3");
         assert_eq!(rows.len(), 4);
     }

@@ -66,6 +66,14 @@ impl TestLedger {
         })
     }
 
+    /// A second process's view where there can be one; SQLite belongs to one process, so there it is the same ledger.
+    ///
+    /// # Panics
+    /// When the database cannot be opened again.
+    pub async fn another_or_same(&self) -> Arc<SqlLedger> {
+        if self.raw.is_postgres() { self.another().await } else { Arc::clone(&self.ledger) }
+    }
+
     /// The URL of the PostgreSQL database; `None` for SQLite.
     #[must_use]
     pub fn url(&self) -> Option<&str> {

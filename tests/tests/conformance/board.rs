@@ -1,5 +1,7 @@
 //! What every board must do, on Redis and in memory.
 
+#![expect(clippy::expect_used, reason = "the helpers of tests fail loudly, as the tests do")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +21,9 @@ use crate::queue::soon;
 /// Where the Redis of the tests is.
 #[expect(clippy::disallowed_methods, reason = "the one home of this variable in the suite")]
 fn redis_url() -> String {
-    std::env::var("KEYBELL_REDIS_URL")
-        .unwrap_or_else(|_| panic!("KEYBELL_REDIS_URL is not set; start the services: eval \"$(scripts/services env)\""))
+    std::env::var("KEYBELL_REDIS_URL").unwrap_or_else(|_| {
+        panic!("KEYBELL_REDIS_URL is not set; start the services: eval \"$(scripts/services env)\"")
+    })
 }
 
 /// A prefix on the Redis of the tests whose keys are deleted at the end, also when the test fails.
@@ -222,7 +225,12 @@ async fn a_redis_that_is_away_is_an_error_soon_and_found_again() {
         assert!(board.watch(task).await.is_err());
         assert!(since.elapsed() < Duration::from_secs(6), "about a second each at most");
         relay.resume();
-        soon("Redis", async { while board.ping().await.is_err() { tokio::task::yield_now().await } }).await;
+        soon("Redis", async {
+            while board.ping().await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
 
         // Silent instead of gone.
         let mut watcher = board.watch(task).await.expect("a stream");

@@ -60,7 +60,10 @@ async fn an_event_reaches_a_queue_bound_to_the_exchange() {
         for expected in sent {
             let delivery = soon("an event", deliveries.next()).await.expect("not the end").expect("no error");
             assert_eq!(delivery.routing_key.as_str(), format!("{}.{}", expected.district, expected.kind));
-            assert_eq!(delivery.properties.message_id().as_ref().map(ToString::to_string), Some(expected.id.to_string()));
+            assert_eq!(
+                delivery.properties.message_id().as_ref().map(ToString::to_string),
+                Some(expected.id.to_string())
+            );
             assert_eq!(delivery.properties.kind().as_ref().map(ToString::to_string), Some(expected.kind.clone()));
             assert_eq!(serde_json::from_slice::<Event>(&delivery.data).expect("JSON"), expected);
         }

@@ -1,5 +1,7 @@
 //! What every work queue must do, on RabbitMQ and in memory.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail loudly, as the tests do")]
+
 mod bench;
 mod capacity;
 mod rabbit;
@@ -29,8 +31,7 @@ fn message(stage: Stage, number: i64) -> Message {
 /// The number of the message of a delivery.
 fn number(delivery: &Delivery) -> i64 {
     match delivery.message.as_ref().expect("a message").work {
-        Work::Reset(ItemId(number)) => number,
-        Work::Email(NotificationId(number)) | Work::Sms(NotificationId(number)) => number,
+        Work::Reset(ItemId(number)) | Work::Email(NotificationId(number)) | Work::Sms(NotificationId(number)) => number,
     }
 }
 

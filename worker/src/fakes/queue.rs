@@ -22,13 +22,19 @@ pub(crate) struct Broker {
     pub(crate) down: bool,
     /// Publishing is answered with `false`.
     pub(crate) full: bool,
+    seen: Seen,
+    pub(crate) published: Vec<Message>,
+}
+
+/// What has happened so far.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen {
     /// How many consumers were ever opened.
     pub(crate) opened: usize,
     pub(crate) acked: usize,
     pub(crate) redelivered: usize,
     /// The most that was ever unacknowledged at a time.
     pub(crate) most_unacked: usize,
-    pub(crate) published: Vec<Message>,
 }
 
 struct Live {
@@ -44,8 +50,13 @@ struct Live {
 pub(crate) struct FakeQueue(Arc<Mutex<Broker>>);
 
 impl FakeQueue {
+    /// Holds the lock: never call it twice in one statement.
     pub(crate) fn broker(&self) -> MutexGuard<'_, Broker> {
         self.0.lock().expect("no panic holds the lock")
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.broker().seen
     }
 
     pub(crate) fn put(&self, source: Source, message: Result<Message, Undecodable>) {
@@ -82,13 +93,13 @@ impl Broker {
             while live.unacked.len() < live.prefetch {
                 let Some((message, redelivered)) = ready.pop_front() else { break };
                 self.next += 1;
-                self.redelivered += usize::from(redelivered);
+                self.seen.redelivered += usize::from(redelivered);
                 live.unacked.insert(self.next, (message.clone(), redelivered));
                 if sender.try_send(Delivery { message, tag: self.next, redelivered }).is_err() {
                     break;
                 }
             }
-            self.most_unacked = self.most_unacked.max(live.unacked.len());
+            self.seen.most_unacked = self.seen.most_unacked.max(live.unacked.len());
         }
     }
 
@@ -127,7 +138,7 @@ impl WorkQueue for FakeQueue {
         if broker.down {
             return Err(QueueError::Unavailable("down".into()));
         }
-        broker.opened += 1;
+        broker.seen.opened += 1;
         broker.next += 1;
         let id = broker.next;
         let (sender, deliveries) = mpsc::channel(usize::from(prefetch));
@@ -183,7 +194,7 @@ impl Acks for FakeAcks {
             }
         })?;
         let mut broker = self.queue.broker();
-        broker.acked += tags.len();
+        broker.seen.acked += tags.len();
         broker.hand_out();
         Ok(())
     }

@@ -128,7 +128,7 @@ async fn every_verdict_has_its_answer() {
     queue.put(RESET, Err(Undecodable::Version(9)));
     queue.put(RESET, Ok(Message { work: Work::Email(keybell_shared::ids::NotificationId(1)), ..reset_message(0) }));
     let (stop, task) = start(&queue, &script, DRAIN);
-    until("all are answered", || queue.broker().acked == 2 && queue.waiting(Source::Dead) == 3).await;
+    until("all are answered", || queue.seen().acked == 2 && queue.waiting(Source::Dead) == 3).await;
     assert_eq!(script.handled(), 3, "what is unreadable or misplaced reaches no handler");
     assert_eq!(queue.unacked(), 0);
     end(&stop, task).await;
@@ -142,7 +142,7 @@ async fn unreadable_dead_letters_are_dropped() {
     queue.put(Source::Dead, Err(Undecodable::TooLarge(9_999)));
     queue.put(Source::Dead, Ok(reset_message(1)));
     let (stop, task) = start(&queue, &script, DRAIN);
-    until("both are acknowledged", || queue.broker().acked == 2).await;
+    until("both are acknowledged", || queue.seen().acked == 2).await;
     assert_eq!(script.handled(), 1);
     end(&stop, task).await;
 }
@@ -167,9 +167,9 @@ async fn unsettled_messages_come_again_and_the_others_do_not() {
     );
     put(&queue, 1..=4);
     let (stop, task) = start(&queue, &script, DRAIN);
-    until("all are acknowledged", || queue.broker().acked == 4).await;
+    until("all are acknowledged", || queue.seen().acked == 4).await;
     assert_eq!(script.batches(), [vec![1, 2, 3, 4], vec![3]]);
-    assert_eq!((queue.broker().opened, queue.broker().redelivered), (2, 1));
+    assert_eq!((queue.seen().opened, queue.seen().redelivered), (2, 1));
     end(&stop, task).await;
 }
 
@@ -192,7 +192,7 @@ async fn a_panic_and_a_missing_verdict_count_as_unsettled() {
     );
     put(&queue, 1..=2);
     let (stop, task) = start(&queue, &script, DRAIN);
-    until("both are acknowledged", || queue.broker().acked == 2).await;
+    until("both are acknowledged", || queue.seen().acked == 2).await;
     assert_eq!(script.batches(), [vec![1, 2], vec![1, 2], vec![2]]);
     end(&stop, task).await;
 }
@@ -220,9 +220,9 @@ async fn several_batches_run_and_never_more_than_fit_into_the_prefetch() {
     let (stop, task) = start(&queue, &script, DRAIN);
     until("four batches run at a time", || now.load(Ordering::SeqCst) == 4).await;
     gate.add_permits(1_000);
-    until("all are acknowledged", || queue.broker().acked == 100).await;
+    until("all are acknowledged", || queue.seen().acked == 100).await;
     assert_eq!(most.load(Ordering::SeqCst), 4, "nine messages are four batches of two");
-    assert!(queue.broker().most_unacked <= 9);
+    assert!(queue.seen().most_unacked <= 9);
     assert!(script.batches().iter().all(|batch| batch.len() <= 2));
     end(&stop, task).await;
 }
@@ -233,11 +233,11 @@ async fn a_busy_stage_gathers_full_batches_and_a_quiet_one_does_not_wait() {
     let script = Script::new(32, 8, all_done());
     put(&queue, 1..=64);
     let (stop, task) = start(&queue, &script, DRAIN);
-    until("all are acknowledged", || queue.broker().acked == 64).await;
+    until("all are acknowledged", || queue.seen().acked == 64).await;
     assert_eq!(script.batches().len(), 8);
     put(&queue, 65..=65);
-    until("a single one is handled as well", || queue.broker().acked == 65).await;
-    assert_eq!(queue.broker().opened, 1);
+    until("a single one is handled as well", || queue.seen().acked == 65).await;
+    assert_eq!(queue.seen().opened, 1);
     end(&stop, task).await;
 }
 
@@ -255,8 +255,8 @@ async fn a_soft_stop_finishes_what_is_in_hand_and_takes_nothing_new() {
     gate.add_permits(10);
     tokio::time::timeout(DRAIN, task).await.expect("stops").expect("no panic");
     until("the consumer is gone", || queue.unacked() == 0).await;
-    assert_eq!((queue.broker().acked, queue.waiting(RESET)), (2, 5));
-    assert_eq!(queue.broker().redelivered, 0);
+    assert_eq!((queue.seen().acked, queue.waiting(RESET)), (2, 5));
+    assert_eq!(queue.seen().redelivered, 0);
 }
 
 #[tokio::test]
@@ -268,7 +268,7 @@ async fn a_soft_stop_is_bounded() {
     until("two are in hand", || script.handled() == 2).await;
     end(&stop, task).await;
     until("both are handed back", || queue.waiting(RESET) == 2).await;
-    assert_eq!(queue.broker().acked, 0);
+    assert_eq!(queue.seen().acked, 0);
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn a_hard_stop_drops_everything_at_once() {
     until("all are handed back", || queue.waiting(RESET) == 3).await;
     // Nobody waits at the gate any more, so that the handler's future is gone.
     gate.add_permits(1);
-    assert_eq!((gate.available_permits(), queue.broker().acked), (1, 0));
+    assert_eq!((gate.available_permits(), queue.seen().acked), (1, 0));
 }
 
 #[tokio::test]
@@ -303,17 +303,17 @@ async fn lost_connections_are_opened_again_and_nothing_is_lost() {
     let queue = FakeQueue::default();
     let script = Script::new(4, 2, all_done());
     let (stop, task) = start(&queue, &script, DRAIN);
-    until("it consumes", || queue.broker().opened == 1).await;
+    until("it consumes", || queue.seen().opened == 1).await;
     queue.broker().down = true;
     queue.cut();
     put(&queue, 1..=10);
     tokio::task::yield_now().await;
     assert_eq!(script.handled(), 0);
     queue.broker().down = false;
-    until("all are acknowledged", || queue.broker().acked == 10).await;
+    until("all are acknowledged", || queue.seen().acked == 10).await;
     queue.cut();
     put(&queue, 11..=12);
-    until("all are acknowledged", || queue.broker().acked == 12).await;
+    until("all are acknowledged", || queue.seen().acked == 12).await;
     end(&stop, task).await;
 }
 
@@ -327,7 +327,7 @@ async fn a_connection_lost_in_the_middle_of_a_batch_only_repeats_it() {
     until("it is in hand", || script.handled() == 2).await;
     queue.cut();
     gate.add_permits(2);
-    until("it came again and is acknowledged", || queue.broker().acked == 2).await;
+    until("it came again and is acknowledged", || queue.seen().acked == 2).await;
     assert_eq!(script.batches(), [vec![1, 2], vec![1, 2]]);
     end(&stop, task).await;
 }
@@ -340,17 +340,17 @@ async fn an_open_breaker_is_handed_what_was_prefetched_and_then_nothing() {
     put(&queue, 1..=2);
     let (stop, task) = start(&queue, &script, DRAIN);
     tokio::task::yield_now().await;
-    assert_eq!(queue.broker().opened, 0, "nothing is consumed while the breaker is open");
+    assert_eq!(queue.seen().opened, 0, "nothing is consumed while the breaker is open");
     script.open.send_replace(true);
-    until("both are acknowledged", || queue.broker().acked == 2).await;
+    until("both are acknowledged", || queue.seen().acked == 2).await;
     script.open.send_replace(false);
     put(&queue, 3..=40);
-    until("the consumer is gone", || queue.broker().acked > 2 && queue.unacked() == 0).await;
-    let (acked, waiting) = (queue.broker().acked, queue.waiting(RESET));
+    until("the consumer is gone", || queue.seen().acked > 2 && queue.unacked() == 0).await;
+    let (acked, waiting) = (queue.seen().acked, queue.waiting(RESET));
     assert_eq!(acked + waiting, 40);
     assert!(waiting > 0, "the stop keeps most of them in the queue");
     script.open.send_replace(true);
-    until("the rest is acknowledged", || queue.broker().acked == 40).await;
-    assert_eq!((queue.broker().redelivered, queue.broker().opened), (0, 2), "no delivery was used up");
+    until("the rest is acknowledged", || queue.seen().acked == 40).await;
+    assert_eq!((queue.seen().redelivered, queue.seen().opened), (0, 2), "no delivery was used up");
     end(&stop, task).await;
 }

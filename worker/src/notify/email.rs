@@ -46,7 +46,9 @@ pub(super) fn sender(text: &str) -> Result<Mailbox, Unmailable> {
 pub(super) fn build(from: &Mailbox, message: &Outgoing) -> Result<Mime, Unmailable> {
     let to = address(&message.address)?;
     // The text ends up in several buffers of lettre's, which are freed unwiped; they live for this call only.
-    let body = Body::new_with_encoding(message.text.as_str().to_owned(), ContentTransferEncoding::QuotedPrintable)
+    // The last line's end comes from lettre.
+    let text = message.text.strip_suffix('\n').unwrap_or(&message.text).to_owned();
+    let body = Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable)
         .map_err(|_| Unmailable::Header)?;
     let part = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body);
     let mail = Message::builder()

@@ -20,6 +20,9 @@ use super::{Outgoing, Sender, Sent};
 /// More of an answer is not read.
 const MOST: usize = 64 * 1024;
 
+/// A connection that did nothing for this long is closed.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// Twilio's codes for recipients that will never get the message: no valid number, opted out, no mobile, not reachable
 /// from this account, a landline. <https://www.twilio.com/docs/api/errors>
 const RECIPIENT: [u32; 10] = [21211, 21214, 21217, 21265, 21408, 21610, 21612, 21614, 30005, 30006];
@@ -70,6 +73,8 @@ impl Gateway {
             .timeout(deadline)
             // A failure to connect is certain to have delivered nothing; a time-out of the whole is not.
             .connect_timeout(deadline / 2)
+            // A request over a connection that the provider just closed is lost without a clear answer: leave first.
+            .pool_idle_timeout(IDLE)
             .redirect(Policy::none())
             .no_proxy()
             .tcp_nodelay(true)

@@ -1,8 +1,8 @@
 //! Changing passwords: draw, hash, seal, commit, publish.
 //!
-//! One batch of the harness becomes one transaction: its items are read in one query ([`handler`]), each open one gets a
-//! password, a hash and a seal ([`prepare`], on the threads of the [`HashPool`]), the group is committed and its
-//! notifications are published ([`commit`]). The commit decides under the accounts' locks; everything before it is only
+//! One batch of the harness becomes one transaction: its items are read in one query (`handler.rs`), each open one gets a
+//! password, a hash and a seal (`prepare.rs`, on the threads of the [`HashPool`]), the group is committed and its
+//! notifications are published (`commit.rs`, `publish.rs`). The commit decides under the accounts' locks; everything before it is only
 //! preparation, and a crash anywhere repeats work, never a reset.
 
 mod commit;

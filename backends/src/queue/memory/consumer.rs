@@ -94,9 +94,10 @@ impl Acks for MemoryAcks {
 
     async fn reject(&self, tag: u64) -> Result<(), QueueError> {
         for entry in self.0.answer(&[tag])? {
-            match &self.0.dead {
-                Some(dead) => dead.push_over(entry),
-                None => tracing::warn!(message = ?entry.message, "a dead letter was rejected and is dropped"),
+            if let Some(dead) = &self.0.dead {
+                dead.push_over(entry);
+            } else {
+                tracing::warn!(message = ?entry.message, "a dead letter was rejected and is dropped");
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use lapin::types::ShortString;
 use tokio::sync::Mutex;
 
 use super::errors::explain;
-use super::link::answer;
+use super::live::answer;
 
 /// One acknowledgement on the wire.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keybell_shared::error::QueueError;
@@ -14,7 +14,6 @@ use lapin::tcp::{AsyncTcpStream, TLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::errors::explain;
@@ -25,21 +24,27 @@ const HEARTBEAT_SECONDS: u16 = 10;
 /// How long the way to the socket may take, and then how long the broker may take to greet us.
 const STEP_WAIT: Duration = Duration::from_secs(5);
 
-/// The second handle of a connection's socket.
+/// The second handle of a connection's socket; none before there is a socket, and after the cut.
 #[derive(Default)]
 pub(super) struct Socket(Mutex<Option<TcpStream>>);
 
 impl Socket {
-    fn keep(&self, stream: TcpStream) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+    fn handle(&self) -> MutexGuard<'_, Option<TcpStream>> {
+        // No code that holds the lock can panic half way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the connection at once, without a word to the broker.
     pub(super) fn cut(&self) {
-        if let Some(stream) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(stream) = self.handle().take() {
             // An error only says that it is closed already.
             drop(stream.shutdown(Shutdown::Both));
         }
+    }
+
+    /// Whether the connection was cut, even if the client did not notice yet.
+    pub(super) fn is_cut(&self) -> bool {
+        self.handle().is_none()
     }
 }
 
@@ -68,7 +73,7 @@ pub(super) async fn open(url: &SecretString, role: &str) -> Result<(Connection, 
             let address = runtime.to_socket_addrs((uri.authority.host.clone(), uri.authority.port));
             let stream = timeout(STEP_WAIT, AsyncTcpStream::connect(&runtime, address)).await.map_err(late)??;
             if let AsyncTcpStream::Plain(plain) = &stream {
-                kept.keep(second_handle(plain.get_ref())?);
+                *kept.handle() = Some(second_handle(plain.get_ref())?);
             }
             if uri.scheme == AMQPScheme::AMQP {
                 return Ok(stream);

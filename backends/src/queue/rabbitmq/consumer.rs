@@ -11,7 +11,7 @@ use lapin::types::{FieldTable, ShortString};
 use tokio::sync::mpsc;
 
 use super::acks::RabbitAcks;
-use super::link::{Live, answer};
+use super::live::{Live, answer};
 
 /// AMQP reply code: all is well.
 const REPLY_SUCCESS: u16 = 200;

@@ -10,6 +10,7 @@ mod connect;
 mod consumer;
 mod errors;
 mod link;
+mod live;
 mod publisher;
 mod topology;
 
@@ -26,7 +27,8 @@ use keybell_shared::stage::Stage;
 use lapin::types::ShortString;
 use secrecy::SecretString;
 
-use link::{Link, Live};
+use link::Link;
+use live::Live;
 use publisher::Parcel;
 use topology::Topology;
 
@@ -63,7 +65,9 @@ impl RabbitQueue {
         let safe = publisher::publish(&live, &self.topology, self.topology.events(), &parcels).await?;
         match safe.iter().filter(|safe| !**safe).count() {
             0 => Ok(()),
-            refused => Err(QueueError::Unavailable(format!("the broker did not take {refused} of {} events", safe.len()))),
+            refused => {
+                Err(QueueError::Unavailable(format!("the broker did not take {refused} of {} events", safe.len())))
+            }
         }
     }
 
@@ -123,7 +127,7 @@ impl WorkQueue for RabbitQueue {
 
     async fn room(&self) {
         // These queues have no length limit, so they never refuse for being full.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn ping(&self) -> Result<(), QueueError> {

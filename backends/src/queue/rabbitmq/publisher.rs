@@ -13,7 +13,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::time::timeout;
 
 use super::errors::{explain, is_missing};
-use super::link::{Live, late};
+use super::live::{Live, late};
 use super::topology::Topology;
 
 /// How long the broker may take to confirm a group. Under a memory or disk alarm it never does.

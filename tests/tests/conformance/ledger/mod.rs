@@ -1,7 +1,14 @@
 //! What every ledger does, on PostgreSQL and on SQLite: each test is written once and named in `on_both!`.
 
 mod accounts;
+mod expansion;
+mod flow;
+mod intake;
 mod keys;
 mod leader;
+mod notices;
 mod outbox;
+mod repair;
+mod resets;
 mod roster;
+mod tasks;

@@ -93,7 +93,10 @@ async fn a_deleted_exchange_comes_back() {
         let queue = broker.queue();
         publish(&*queue, [1]).await;
         let channel = broker.channel().await;
-        channel.exchange_delete(broker.name("work"), lapin::options::ExchangeDeleteOptions::default()).await.expect("deleted");
+        channel
+            .exchange_delete(broker.name("work"), lapin::options::ExchangeDeleteOptions::default())
+            .await
+            .expect("deleted");
         assert!(matches!(queue.publish(&[message(Stage::Reset, 2)]).await, Err(QueueError::Unavailable(_))));
         publish(&*queue, [2]).await;
     })
@@ -215,7 +218,12 @@ async fn a_queue_with_other_arguments_is_refused_with_its_name_and_the_cure() {
         assert!(reason.contains(broker.name("email").as_str()), "{reason}");
         assert!(reason.contains("delete_queue"), "{reason}");
         broker.delete_queue("email").await;
-        soon("the cure", async { while queue.ping().await.is_err() { tokio::task::yield_now().await } }).await;
+        soon("the cure", async {
+            while queue.ping().await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     })
     .await;
 }

@@ -129,7 +129,9 @@ impl Connection {
             return Err(progress.confused(&answer));
         }
         progress.at(Step::Body);
-        let answer = self.smtp.message(&mime.bytes).await.map_err(failed)?;
+        // lettre ends the last line itself, together with the dot.
+        let bytes = mime.bytes.strip_suffix(b"\r\n").unwrap_or(&mime.bytes);
+        let answer = self.smtp.message(bytes).await.map_err(failed)?;
         if !answer.has_code(250) {
             return Err(progress.confused(&answer));
         }

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 /// The most bytes that a server may send before we write again. An EHLO answer has a few hundred, a TLS handshake with
 /// a long chain 10 KiB.
-const CAP: usize = 64 * 1024;
+const CAP: usize = 32 * 1024;
 /// Read at a time.
 const CHUNK: usize = 4096;
 

@@ -1,0 +1,41 @@
+//! The roles that people hold at schools.
+
+use std::collections::HashMap;
+
+use keybell_shared::ids::AccountId;
+use keybell_shared::ports::ledger::Person;
+use serde_json::{Value as Json, json};
+
+use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+
+/// The memberships of a person at known schools, each once, the primary one first.
+pub(super) fn resolve<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Vec<(i64, &'a str)> {
+    let mut found: Vec<(i64, &str)> = Vec::with_capacity(person.memberships.len());
+    for membership in &person.memberships {
+        let place = schools.get(&membership.school).map(|school| (*school, membership.role.as_str()));
+        found.extend(place.filter(|place| !found.contains(place)));
+    }
+    found
+}
+
+/// Replaces the memberships of these accounts.
+pub(super) async fn replace(tx: &mut Tx, of: &[(AccountId, &[(i64, &str)])]) -> Sql<()> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    let accounts: Vec<AccountId> = of.iter().map(|(account, _)| *account).collect();
+    tx.run("DELETE FROM memberships WHERE account_id {in $1 uuid}", args![json_arg(&accounts)]).await?;
+    let rows: Vec<Json> = of
+        .iter()
+        .flat_map(|(account, memberships)| {
+            memberships.iter().map(move |(school, role)| json!({"account": account, "school": school, "role": role}))
+        })
+        .collect();
+    tx.run(
+        "INSERT INTO memberships (account_id, school_id, role)
+         SELECT r.account, r.school, r.role FROM {rows $1: account uuid, school bigint, role text} AS r",
+        args![json_arg(&rows)],
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! A ledger in memory that keeps to the contract of `RosterLedger`.
+
+mod port;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use keybell_roster::{Report, RosterError, import};
+use keybell_shared::ids::DistrictId;
+use keybell_shared::ports::ledger::{Class, Enrolment, Person, RosterLedger, RowFate, School};
+use port::{Plain, Port};
+
+/// What the ledger holds, by roster id.
+#[derive(Debug, Default)]
+pub(crate) struct Holdings {
+    pub(crate) schools: BTreeMap<String, School>,
+    pub(crate) classes: BTreeMap<String, Class>,
+    pub(crate) people: BTreeMap<String, Person>,
+    usernames: BTreeMap<String, String>,
+    pub(crate) guardians: BTreeMap<String, Vec<String>>,
+    pub(crate) enrolments: BTreeMap<(String, String), Enrolment>,
+}
+
+/// The ledger.
+pub(crate) type Fake = Port<Mutex<Holdings>>;
+
+fn put<K: Ord, V: Clone + PartialEq>(rows: &mut BTreeMap<K, V>, key: K, row: &V, active: bool) -> RowFate {
+    let before = rows.insert(key, row.clone());
+    match before {
+        _ if !active => RowFate::Inactive,
+        None => RowFate::Created,
+        Some(before) if before == *row => RowFate::Unchanged,
+        Some(_) => RowFate::Updated,
+    }
+}
+
+#[expect(clippy::unwrap_used, reason = "a poisoned lock means that a test has failed already")]
+impl Plain for Mutex<Holdings> {
+    fn schools(&self, rows: &[School]) -> Vec<RowFate> {
+        let schools = &mut self.lock().unwrap().schools;
+        rows.iter().map(|row| put(schools, row.source_id.clone(), row, row.active)).collect()
+    }
+
+    fn classes(&self, rows: &[Class]) -> Vec<RowFate> {
+        let Holdings { schools, classes, .. } = &mut *self.lock().unwrap();
+        let fate = |row: &Class| {
+            let known = schools.contains_key(&row.school);
+            if known { put(classes, row.source_id.clone(), row, row.active) } else { RowFate::Dangling }
+        };
+        rows.iter().map(fate).collect()
+    }
+
+    fn people(&self, rows: &[Person]) -> Vec<RowFate> {
+        assert!(rows.len() <= 500, "a batch of {}", rows.len());
+        let Holdings { schools, people, usernames, .. } = &mut *self.lock().unwrap();
+        let fate = |row: &Person| {
+            let owner = usernames.get(&row.username.to_lowercase());
+            if owner.is_some_and(|owner| *owner != row.source_id) {
+                return RowFate::UsernameTaken;
+            }
+            if row.memberships.iter().any(|membership| !schools.contains_key(&membership.school)) {
+                return RowFate::Dangling;
+            }
+            usernames.insert(row.username.to_lowercase(), row.source_id.clone());
+            put(people, row.source_id.clone(), row, row.active)
+        };
+        rows.iter().map(fate).collect()
+    }
+
+    fn guardians(&self, links: &[(String, Vec<String>)]) -> Vec<(String, String)> {
+        let Holdings { people, guardians, .. } = &mut *self.lock().unwrap();
+        let mut unknown = Vec::new();
+        for (ward, ids) in links {
+            assert!(people.contains_key(ward), "{ward} is linked and did not go in");
+            let (known, others): (Vec<String>, Vec<String>) =
+                ids.iter().cloned().partition(|id| people.contains_key(id));
+            guardians.insert(ward.clone(), known);
+            unknown.extend(others.into_iter().map(|id| (ward.clone(), id)));
+        }
+        unknown
+    }
+
+    fn enrolments(&self, rows: &[Enrolment]) -> Vec<RowFate> {
+        let Holdings { classes, people, enrolments, .. } = &mut *self.lock().unwrap();
+        let mut seen = BTreeSet::new();
+        let fate = |row: &Enrolment| {
+            let key = (row.class.clone(), row.person.clone());
+            assert!(seen.insert(key.clone()), "the same pair twice in one batch");
+            let known = classes.contains_key(&row.class) && people.contains_key(&row.person);
+            if known { put(enrolments, key, row, row.active) } else { RowFate::Dangling }
+        };
+        rows.iter().map(fate).collect()
+    }
+}
+
+/// Imports into a ledger and checks what always holds: every row has one fate, and every rejection and warning is told.
+pub(crate) async fn import_into(ledger: &Arc<Fake>, path: &std::path::Path) -> Result<Report, RosterError> {
+    let ledger: Arc<dyn RosterLedger> = Arc::clone(ledger) as _;
+    let report = import(path, DistrictId::fresh(), ledger, |_| {}).await?;
+    assert!(report.total.add_up(), "{}", report.table());
+    for file in &report.files {
+        assert!(file.counts.add_up(), "{file:?}\n{}", report.table());
+        let told = |effect| report.problems.iter().filter(|it| it.file == file.file && it.effect == effect).count();
+        assert_eq!(told(keybell_roster::Effect::Row) as u64, file.counts.rejected, "{}", report.table());
+        assert_eq!(told(keybell_roster::Effect::Warning) as u64, file.counts.warnings, "{}", report.table());
+    }
+    Ok(report)
+}

@@ -1,0 +1,141 @@
+//! Writing items down, and whom a selection means.
+
+use keybell_shared::actor::{Actor, Role};
+use keybell_shared::codes::Code;
+use keybell_shared::eligibility::{Facts, exclusion};
+use keybell_shared::ids::{AccountId, TaskId};
+use keybell_shared::ports::ledger::{Chunk, ExpansionLedger as _, ItemFilter, TaskLedger as _};
+use keybell_shared::states::{ItemState, TaskState};
+use keybell_tests::ledgers::{Fixture, TestLedger, accept, district_with, request, task};
+use keybell_tests::on_both;
+use serde_json::json;
+
+on_both!(
+    chunks_add_up_and_the_last_one_starts_the_task,
+    selections_mean_what_they_say,
+    two_expanders_write_every_item_once,
+    a_cancel_wins_between_two_chunks,
+    the_rules_in_sql_are_the_rules_in_rust,
+);
+
+async fn chunks_add_up_and_the_last_one_starts_the_task(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 30).await;
+    on.raw.run(&format!("UPDATE accounts SET active = FALSE WHERE id = '{}'", fixture.pupils[4])).await;
+    let task = accept(&*on.ledger, &fixture.admin(), request(json!({"selection": {"scope": "all"}}))).await;
+    assert_eq!(on.ledger.expanding(5).await.expect("expanding"), [task]);
+    let mut written = 0;
+    loop {
+        match on.ledger.expand_chunk("s", task, 7).await.expect("a chunk") {
+            Chunk::More(n) => written += n,
+            Chunk::Finished => break,
+            Chunk::NotExpanding => panic!("still expanding"),
+        }
+    }
+    assert_eq!(written, 41, "thirty pupils, ten guardians and a teacher");
+    assert_eq!(on.ledger.expand_chunk("s", task, 7).await, Ok(Chunk::NotExpanding));
+    let view = on.ledger.task(fixture.district.id, task).await.expect("a task").expect("there");
+    assert_eq!((view.progress.state, view.progress.counts.total()), (TaskState::Running, 41));
+    assert_eq!((view.progress.counts.open, view.progress.counts.skipped), (40, 1));
+    assert_eq!(view.digest.map(|digest| digest.len()), Some(64));
+    let skipped = ItemFilter { state: Some(ItemState::Skipped), after: None };
+    let items = on.ledger.items(fixture.district.id, task, skipped, 10).await.expect("items");
+    assert_eq!(items.iter().map(|item| item.code).collect::<Vec<_>>(), [Some(Code::S03)]);
+}
+
+/// The usernames that a selection means, in the order of their ids.
+async fn meant(on: &TestLedger, fixture: &Fixture, selection: serde_json::Value) -> Vec<String> {
+    let task = task(&*on.ledger, &fixture.admin(), request(json!({"selection": selection}))).await;
+    let items = on.ledger.items(fixture.district.id, task, ItemFilter::default(), 100).await.expect("items");
+    items.into_iter().map(|item| item.username).collect()
+}
+
+async fn selections_mean_what_they_say(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 3).await;
+    on.raw.run(&format!("UPDATE accounts SET grade = '06' WHERE id = '{}'", fixture.pupils[1])).await;
+    on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{}'", fixture.pupils[2])).await;
+    // A stranger's district changes nothing.
+    district_with(&*on.ledger, 3).await;
+    assert_eq!(meant(on, &fixture, json!({"scope": "all"})).await, ["p1", "p2", "p3", "g1", "t1"]);
+    assert_eq!(meant(on, &fixture, json!({"scope": "without_role"})).await, ["p1", "p2", "p3", "g1"]);
+    let selected = json!({"scope": "selected", "accounts": ["P2", "t1"]});
+    assert_eq!(meant(on, &fixture, selected).await, ["p2", "t1"]);
+    let except = json!({"scope": "all_except", "accounts": ["p1", "g1"], "where": {"user_types": ["student", "guardian"]}});
+    assert_eq!(meant(on, &fixture, except).await, ["p2", "p3"]);
+    let grades = json!({"scope": "all", "where": {"grades": ["05", "06"], "classes": ["1a"]}});
+    assert_eq!(meant(on, &fixture, grades).await, ["p1", "p2"], "AND between fields, OR within one");
+    let school = json!({"scope": "all", "where": {"schools": ["North School"], "user_types": ["teacher"]}});
+    assert_eq!(meant(on, &fixture, school).await, ["t1"]);
+}
+
+async fn two_expanders_write_every_item_once(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 60).await;
+    let other = on.another_or_same().await;
+    let task = accept(&*on.ledger, &fixture.admin(), request(json!({"selection": {"scope": "all"}}))).await;
+    let race = |ledger: std::sync::Arc<keybell_backends::ledger::SqlLedger>| async move {
+        while !matches!(ledger.expand_chunk("s", task, 5).await.expect("a chunk"), Chunk::Finished | Chunk::NotExpanding) {}
+    };
+    tokio::join!(race(on.ledger.clone()), race(other));
+    let view = on.ledger.task(fixture.district.id, task).await.expect("a task").expect("there");
+    assert_eq!((view.progress.counts.total(), view.progress.state), (81, TaskState::Running));
+    assert_eq!(on.raw.number(&format!("SELECT count(*) FROM items WHERE task_id = '{task}'")).await, 81);
+}
+
+async fn a_cancel_wins_between_two_chunks(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 20).await;
+    let task = accept(&*on.ledger, &fixture.admin(), request(json!({"selection": {"scope": "all"}}))).await;
+    on.ledger.expand_chunk("s", task, 5).await.expect("a chunk");
+    let state = on.ledger.cancel(fixture.district.id, task, "me").await.expect("cancelled");
+    assert_eq!(state, Some(TaskState::Cancelled));
+    assert_eq!(on.ledger.expand_chunk("s", task, 5).await, Ok(Chunk::NotExpanding));
+    let codes = on.ledger.codes(fixture.district.id, task).await.expect("codes");
+    assert_eq!(codes.iter().map(|count| (count.state, count.code, count.items)).collect::<Vec<_>>(), [(
+        ItemState::Cancelled,
+        Some(Code::S08),
+        5
+    )]);
+}
+
+/// Every combination of the facts about an account: the expansion (SQL) and the commit (Rust) must agree.
+async fn the_rules_in_sql_are_the_rules_in_rust(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 64).await;
+    let mut expected: Vec<(AccountId, Option<Code>)> = Vec::new();
+    for (bits, account) in fixture.pupils.iter().enumerate() {
+        let on_bit = |bit: usize| bits & (1 << bit) != 0;
+        let rank = if on_bit(4) { 40 } else { 10 };
+        on.raw
+            .run(&format!(
+                "UPDATE accounts SET managed_by = {}, active = {}, quick_login = {}, protected = {}, rank = {rank}
+                 WHERE id = '{account}'",
+                if on_bit(0) { "'clever'" } else { "NULL" },
+                !on_bit(1),
+                on_bit(2),
+                on_bit(3),
+            ))
+            .await;
+        if on_bit(5) {
+            on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{account}'")).await;
+        }
+        let facts = Facts {
+            item: ItemState::Pending,
+            task: TaskState::Running,
+            task_seq: 1,
+            last_reset_seq: 0,
+            active: !on_bit(1),
+            managed_elsewhere: on_bit(0),
+            quick_login: on_bit(2),
+            protected: on_bit(3),
+            requester: false,
+            rank,
+            reach: Role::Teacher.reach(),
+            in_scope: !on_bit(5),
+        };
+        expected.push((*account, exclusion(&facts)));
+    }
+    let teacher = Actor { role: Role::Teacher, person: Some(fixture.teacher), name: "t".to_owned(), ..fixture.admin() };
+    let names: Vec<String> = (1..=64).map(|n| format!("p{n}")).collect();
+    let asked = request(json!({"selection": {"scope": "selected", "accounts": names}}));
+    let task: TaskId = task(&*on.ledger, &teacher, asked).await;
+    let items = on.ledger.items(fixture.district.id, task, ItemFilter::default(), 100).await.expect("items");
+    let found: Vec<(AccountId, Option<Code>)> = items.iter().map(|item| (item.account, item.code)).collect();
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,134 @@
+//! Accepting requests.
+
+use keybell_shared::actor::{Actor, Role};
+use keybell_shared::codes::Code;
+use keybell_shared::ids::TaskId;
+use keybell_shared::ports::ledger::{
+    Acceptance, Idempotency, IntakeLedger as _, NewTask, OutboxLedger as _, TaskLedger as _,
+};
+use keybell_tests::ledgers::{TestLedger, district_with, request};
+use keybell_tests::on_both;
+use serde_json::json;
+
+on_both!(
+    a_repeated_request_is_one_task,
+    two_at_the_same_time_become_one_task,
+    names_are_resolved_and_unknown_ones_listed,
+    unknown_schools_classes_grades_and_types_are_listed,
+    a_preview_counts_by_code,
+    a_teacher_reaches_the_own_classes_only,
+    producers_and_refusals,
+);
+
+fn new_task(actor: &Actor, key: &str, fingerprint: &str) -> NewTask {
+    NewTask {
+        id: TaskId::fresh(),
+        actor: actor.clone(),
+        request: request(json!({"selection": {"scope": "all"}})),
+        named: Vec::new(),
+        shared: None,
+        idempotency: Idempotency {
+            producer: actor.name.clone(),
+            key: key.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        },
+    }
+}
+
+async fn a_repeated_request_is_one_task(on: &TestLedger) {
+    let actor = district_with(&*on.ledger, 2).await.admin();
+    let first = new_task(&actor, "k1", "same");
+    assert_eq!(on.ledger.accept(first.clone()).await, Ok(Acceptance::Accepted(first.id)));
+    assert_eq!(on.ledger.accept(new_task(&actor, "k1", "same")).await, Ok(Acceptance::Repeated(first.id)));
+    assert_eq!(on.ledger.accept(new_task(&actor, "k1", "other")).await, Ok(Acceptance::Mismatch));
+    // The key is the caller's own, and the district's own.
+    let stranger = district_with(&*on.ledger, 1).await.admin();
+    let theirs = new_task(&stranger, "k1", "other");
+    assert_eq!(on.ledger.accept(theirs.clone()).await, Ok(Acceptance::Accepted(theirs.id)));
+    assert_eq!(on.raw.number("SELECT count(*) FROM tasks").await, 2);
+    assert_eq!(on.ledger.tasks(actor.district, None, None, 10).await.expect("tasks").len(), 1);
+    assert!(on.ledger.task(stranger.district, first.id).await.expect("an answer").is_none(), "another district's");
+}
+
+async fn two_at_the_same_time_become_one_task(on: &TestLedger) {
+    let actor = district_with(&*on.ledger, 2).await.admin();
+    let other = on.another_or_same().await;
+    for round in 0..10 {
+        let key = format!("k{round}");
+        let (left, right) = tokio::join!(
+            on.ledger.accept(new_task(&actor, &key, "same")),
+            other.accept(new_task(&actor, &key, "same"))
+        );
+        let id = |acceptance: Acceptance| match acceptance {
+            Acceptance::Accepted(id) | Acceptance::Repeated(id) => id,
+            Acceptance::Mismatch => panic!("the same request"),
+        };
+        assert_eq!(id(left.expect("left")), id(right.expect("right")));
+    }
+    assert_eq!(on.raw.number("SELECT count(*) FROM tasks").await, 10);
+}
+
+async fn names_are_resolved_and_unknown_ones_listed(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 4).await;
+    let names = ["P1".to_owned(), "p2".to_owned(), fixture.pupils[2].to_string(), "p1".to_owned(), "nobody".to_owned()];
+    let resolved = on.ledger.resolve_accounts(fixture.district.id, &names).await.expect("resolved");
+    let mut found = resolved.found;
+    found.sort();
+    assert_eq!(found, fixture.pupils[..3]);
+    assert_eq!(resolved.unknown, ["nobody"]);
+    let stranger = district_with(&*on.ledger, 1).await;
+    let theirs = [fixture.pupils[0].to_string()];
+    let resolved = on.ledger.resolve_accounts(stranger.district.id, &theirs).await.expect("resolved");
+    assert!(resolved.found.is_empty(), "an account of another district is as unknown as one that does not exist");
+}
+
+async fn unknown_schools_classes_grades_and_types_are_listed(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 4).await;
+    let asked = request(json!({"selection": {"scope": "all", "where": {
+        "schools": ["s1", "North School", "South"], "classes": ["c1", "1a", "9z"], "grades": ["05", "13"],
+        "user_types": ["student", "pirate"]}}}));
+    let unknown = on.ledger.unknown_names(fixture.district.id, &asked.selection).await.expect("an answer");
+    let expected = [("schools", "South"), ("classes", "9z"), ("grades", "13"), ("user_types", "pirate")];
+    assert_eq!(unknown, expected.map(|(field, name)| (field, name.to_owned())));
+}
+
+async fn a_preview_counts_by_code(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 9).await;
+    let p = &fixture.pupils;
+    on.raw.run(&format!("UPDATE accounts SET managed_by = 'clever' WHERE id = '{}'", p[0])).await;
+    on.raw.run(&format!("UPDATE accounts SET active = FALSE WHERE id IN ('{}', '{}')", p[1], p[2])).await;
+    on.raw.run(&format!("UPDATE accounts SET protected = TRUE WHERE id = '{}'", p[3])).await;
+    let selection = request(json!({"selection": {"scope": "without_role"}})).selection;
+    let preview = on.ledger.preview(&fixture.admin(), &selection, &[]).await.expect("a preview");
+    // Nine pupils and three guardians, less one, two and one.
+    assert_eq!(preview.eligible, 8);
+    assert_eq!(preview.skipped, [(Code::S01, 1), (Code::S03, 2), (Code::S04, 1)]);
+    let named = request(json!({"selection": {"scope": "all_except", "accounts": ["p9"]}})).selection;
+    let preview = on.ledger.preview(&fixture.admin(), &named, &[p[8]]).await.expect("a preview");
+    assert_eq!(preview.eligible + preview.skipped.iter().map(|(_, n)| n).sum::<u64>(), 12, "all but one of thirteen");
+}
+
+async fn a_teacher_reaches_the_own_classes_only(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 6).await;
+    let teacher = Actor { role: Role::Teacher, person: Some(fixture.teacher), name: "t".to_owned(), ..fixture.admin() };
+    on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{}'", fixture.pupils[0])).await;
+    let all = request(json!({"selection": {"scope": "all"}})).selection;
+    let preview = on.ledger.preview(&teacher, &all, &[]).await.expect("a preview");
+    // Five pupils of the class; the teacher is in the class, too, and is nobody's to reset by themselves.
+    assert_eq!((preview.eligible, preview.skipped), (5, vec![(Code::S05, 1)]));
+    let selected = request(json!({"selection": {"scope": "selected", "accounts": ["p1"]}})).selection;
+    let preview = on.ledger.preview(&teacher, &selected, &fixture.pupils[..1]).await.expect("a preview");
+    assert_eq!((preview.eligible, preview.skipped), (0, vec![(Code::S09, 1)]));
+}
+
+async fn producers_and_refusals(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 1).await;
+    assert!(on.ledger.producer("sis").await.expect("an answer").is_none());
+    on.ledger.allow_producer(fixture.district.id, "sis").await.expect("allowed");
+    let actor = on.ledger.producer("sis").await.expect("an answer").expect("allowed");
+    assert_eq!((actor.district, actor.role), (fixture.district.id, Role::Application));
+    on.ledger.refuse(&actor, "m-1", "selection.empty", "the list is empty").await.expect("noted");
+    let events = on.ledger.unsent_events(10).await.expect("events");
+    let refused = events.iter().find(|event| event.kind == "request.refused").expect("an event");
+    assert_eq!(refused.body["message_id"], "m-1");
+}
