@@ -3,8 +3,8 @@
 //! [`import`] reads OneRoster 1.1, 1.2 and 1.2.1 in bulk mode, from a folder or a zip. Files are streamed in batches, so
 //! that a district of a hundred thousand people needs no more memory than a small one; nothing is unpacked to disk.
 //! Real files are sloppy: what is sound goes in, everything else is told per row in the [`Report`] by file, line,
-//! column, [`RowCode`] and the value's shape, never by the value. Columns with passwords are dropped where the bytes
-//! are split into fields; no structure of this crate can hold one.
+//! column, [`RowCode`] and the value's shape, never by the value. Columns with passwords are skipped
+//! where the bytes are split into fields, so that they never leave the read buffer.
 //!
 //! The way of one row: [`source`] (folder or zip) → [`text`] (bytes to fields to cells) → [`oneroster`] (cells to people)
 //! → `RosterLedger`. Exports of other systems are known by name ([`Format`]) and refused with what to do instead.

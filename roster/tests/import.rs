@@ -88,6 +88,8 @@ async fn a_sound_roster_goes_in_and_a_second_time_changes_nothing() {
     let report = import_into(&ledger, folder.path()).await.unwrap();
     assert_eq!(told(&report), [""; 0]);
     assert!(report.is_clean());
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!((&json["total"]["created"], &json["files"][0]["outcome"]), (&8.into(), &"read".into()));
     assert_eq!(counts(&report, "users.csv"), Counts { read: 5, created: 3, inactive: 2, ..Counts::default() });
     // The district's row and the department that nobody refers to are read and not stored.
     assert_eq!(counts(&report, "orgs.csv"), Counts { read: 4, created: 2, unchanged: 2, ..Counts::default() });
@@ -365,6 +367,14 @@ async fn in_1_2_nobody_goes_in_without_readable_roles() {
 }
 
 #[tokio::test]
+async fn a_1_2_roster_may_have_its_roles_among_the_users() {
+    let manifest = MANIFEST.replace(",1.1\n", ",1.2\n") + "file.roles,bulk\n";
+    let (report, ledger) = imported(&[("manifest.csv", manifest.as_bytes())]).await;
+    assert_eq!(told(&report), ["roles.csv E13 the manifest announces it, and it is not there"]);
+    assert_eq!(ledger.0.lock().unwrap().people["u1"].role, "student");
+}
+
+#[tokio::test]
 async fn files_are_refused_one_by_one() {
     let manifest = MANIFEST.replace("file.enrollments,bulk", "file.enrollments,delta");
     let manifest = manifest.replace("file.classes,bulk", "file.classes,absent");
@@ -431,6 +441,11 @@ async fn whole_rosters_are_refused_by_name() {
     fs::remove_file(folder.path().join("users.csv")).unwrap();
     assert!(refusal(folder).await.starts_with("there is no users.csv"));
     assert!(refusal(TempDir::new().unwrap()).await.starts_with("this is a folder of something else"));
+    let clever = TempDir::new().unwrap();
+    for name in ["schools.csv", "students.csv", "sections.csv"] {
+        fs::write(clever.path().join(name), "School_id,Student_id\n").unwrap();
+    }
+    assert!(refusal(clever).await.starts_with("this is a Clever export, which is not supported yet"));
     let gone = peek(Path::new("/no/such/roster")).unwrap_err();
     assert!(matches!(gone, RosterError::Unreadable { .. }));
 }

@@ -116,6 +116,43 @@ async fn every_other_export_is_refused_by_its_name() {
     }
 }
 
+#[tokio::test]
+async fn naughty_strings_go_in_as_names_or_are_told() {
+    let Some(real) = real("strings") else { return };
+    let text = fs::read_to_string(real.join("strings/blns.json")).unwrap();
+    let strings: Vec<String> = serde_json::from_str(&text).unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    fs::write(file("manifest.csv"), "propertyName,value\noneroster.version,1.1\n").unwrap();
+    fs::write(file("orgs.csv"), "sourcedId,name,type\ns,School,school\n").unwrap();
+    let mut users = csv::Writer::from_path(file("users.csv")).unwrap();
+    let columns = ["sourcedId", "enabledUser", "orgSourcedIds", "role", "username", "givenName", "familyName", "email"];
+    users.write_record(columns).unwrap();
+    for (n, odd) in strings.iter().enumerate() {
+        let id = n.to_string();
+        users.write_record([&id, "true", "s", "student", &format!("user{n}"), odd, odd, odd]).unwrap();
+        users.write_record([&format!("name{n}"), "true", "s", "student", odd, "Given", "Family", ""]).unwrap();
+    }
+    users.flush().unwrap();
+    let ledger = Arc::new(Fake::default());
+    let report = import_into(&ledger, folder.path()).await.unwrap();
+    let told = report.table();
+    assert_eq!(report.total.read, 2 * strings.len() as u64 + 1, "{told}");
+    let held = ledger.0.lock().unwrap();
+    let mut names = 0;
+    for (n, odd) in strings.iter().enumerate() {
+        let Some(person) = held.people.get(&n.to_string()) else { continue };
+        names += 1;
+        assert!(!person.given_name.chars().any(char::is_control));
+        // What is plain text is kept to the letter.
+        if odd.chars().all(|c| c.is_ascii_graphic()) {
+            assert_eq!(person.given_name, *odd);
+        }
+    }
+    println!("{names} of {} strings went in as names, {} rows were left out", strings.len(), report.total.rejected);
+    assert!(names + 10 > strings.len(), "{told}");
+}
+
 #[test]
 fn odd_addresses_are_judged_as_isemail_does() {
     let Some(real) = real("addresses") else { return };

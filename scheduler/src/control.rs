@@ -9,8 +9,6 @@ use keybell_shared::ports::ledger::TaskLedger;
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::states::TaskState;
 
-use crate::intake::producer;
-
 /// Controls running tasks for a caller.
 #[derive(Clone)]
 pub struct Control {
@@ -67,8 +65,7 @@ impl Control {
             Role::DistrictAdmin | Role::Principal => Ok(()),
             Role::Application | Role::Teacher => {
                 let view = self.ledger.task(actor.district, task).await?.ok_or_else(|| Problem::not_found("task"))?;
-                let own = view.requester == actor.name || view.requester == producer(actor);
-                if own { Ok(()) } else { Err(Problem::not_found("task")) }
+                if view.requester == actor.name { Ok(()) } else { Err(Problem::not_found("task")) }
             }
             Role::Operator => Err(Problem::new(
                 ProblemKind::Forbidden,

@@ -64,3 +64,6 @@ impl<L: ExpansionLedger + ?Sized> Round for Expand<L> {
         self.accepted.woken().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,8 +211,7 @@ fn bind(address: SocketAddr) -> std::net::TcpListener {
 
 async fn message(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: String) -> Response<Body> {
     let form = reqwest::Url::parse(&format!("http://form/?{body}"));
-    let form: HashMap<String, String> =
-        form.map(|form| form.query_pairs().into_owned().collect()).unwrap_or_default();
+    let form: HashMap<String, String> = form.map(|form| form.query_pairs().into_owned().collect()).unwrap_or_default();
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
     let to = field("To");
     let signed_in = headers.get("authorization").is_some_and(|value| value == AUTHORIZATION);

@@ -13,7 +13,7 @@ impl DispatchLedger for SqlLedger {
         let row = self
             .db
             .read_first(
-                "SELECT count(*) AS n FROM (SELECT 1 FROM items WHERE state = 'queued' LIMIT $1) AS window_items",
+                "SELECT count(*) AS n FROM (SELECT 1 FROM items {lite INDEXED BY items_queued} WHERE state = 'queued' LIMIT $1) AS window_items",
                 args![limit],
             )
             .await?;

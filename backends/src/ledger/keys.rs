@@ -144,7 +144,8 @@ fn view(row: &Row) -> Sql<KeyView> {
 
 fn secret_and_actor(id: ApiKeyId, row: &Row) -> Sql<(Vec<u8>, Actor)> {
     let secret: String = row.get("secret_hash")?;
-    let secret = unhex(&secret).ok_or_else(|| Failure::row(format!("the secret hash of key {id} is not hexadecimal")))?;
+    let secret =
+        unhex(&secret).ok_or_else(|| Failure::row(format!("the secret hash of key {id} is not hexadecimal")))?;
     let actor = Actor {
         district: row.get("district_id")?,
         role: row.word("role")?,

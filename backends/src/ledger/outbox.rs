@@ -48,9 +48,7 @@ impl SqlLedger {
         // The chain has one end: whoever wants to prolong it takes turns, also while two believe that they lead.
         tx.all("SELECT id FROM meta WHERE id = 1 {lock}", args![]).await?;
         let (mut place, mut chain) = end(&mut tx).await?;
-        let rows = tx
-            .all("SELECT * FROM audit WHERE chain IS NULL ORDER BY id LIMIT $1", args![limit])
-            .await?;
+        let rows = tx.all("SELECT * FROM audit WHERE chain IS NULL ORDER BY id LIMIT $1", args![limit]).await?;
         let mut links: Vec<Json> = Vec::with_capacity(rows.len());
         for row in &rows {
             place += 1;
@@ -73,12 +71,8 @@ impl SqlLedger {
 
 /// Place and chain of the last chained row; 0 and nothing before the first one.
 async fn end(tx: &mut Tx) -> Sql<(i64, String)> {
-    let last = tx
-        .first(
-            "SELECT place, chain FROM audit WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1",
-            args![],
-        )
-        .await?;
+    let last =
+        tx.first("SELECT place, chain FROM audit WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1", args![]).await?;
     last.map_or_else(|| Ok((0, String::new())), |row| Ok((row.get("place")?, row.get("chain")?)))
 }
 

@@ -1,6 +1,7 @@
 //! The files of OneRoster and their columns. `required` is what an import cannot do without, which is less than what the
 //! standard demands; the password columns of `users.csv` are known and never read.
 
+use crate::source::Source;
 use crate::text::{Column, Layout};
 
 pub(super) static MANIFEST: Layout = Layout {
@@ -127,7 +128,7 @@ pub(super) static ENROLMENTS: Layout = Layout {
 };
 
 /// Files of the standard that hold nothing for passwords; they are listed and not opened.
-pub(super) const NOT_NEEDED: [&str; 16] = [
+const NOT_NEEDED: [&str; 16] = [
     "academicSessions.csv",
     "categories.csv",
     "classResources.csv",
@@ -145,3 +146,17 @@ pub(super) const NOT_NEEDED: [&str; 16] = [
     "userProfiles.csv",
     "userResources.csv",
 ];
+
+/// The files that are there and not read, in the standard's spelling where it has one.
+pub(super) fn not_needed(source: &Source, has_roles: bool) -> Vec<String> {
+    let read = |name: &str| {
+        ["manifest.csv", "orgs.csv", "classes.csv", "users.csv", "enrollments.csv"].contains(&name)
+            || (has_roles && name == "roles.csv")
+    };
+    let spelling = |name: &str| {
+        let known = NOT_NEEDED.into_iter().find(|known| known.eq_ignore_ascii_case(name));
+        let safe = || name.chars().filter(char::is_ascii_graphic).take(80).collect();
+        known.map_or_else(safe, ToOwned::to_owned)
+    };
+    source.names().filter(|name| !read(name)).map(spelling).collect()
+}

@@ -14,6 +14,7 @@ mod orgs;
 mod people;
 mod roles;
 mod run;
+mod storable;
 mod stream;
 
 use std::path::Path;

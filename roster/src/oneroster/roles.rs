@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::fields::{is_active, required};
 use super::layouts::ROLES;
 use super::orgs::{Kind, Orgs};
-use super::run::Nothing;
+use super::storable::Nothing;
 use super::stream::{Outlet, scan};
 use crate::code::RowCode;
 use crate::error::RosterError;

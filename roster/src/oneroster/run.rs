@@ -1,22 +1,21 @@
 //! One import: file after file, batch after batch, every row to its fate.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use keybell_shared::error::LedgerError;
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
+use keybell_shared::ports::ledger::{RosterLedger, RowFate, School};
 use tokio::sync::mpsc;
 
 use super::enrolments::Enrolments;
 use super::guardians::{self, Accepted, Links};
-use super::layouts::{CLASSES, ENROLMENTS, NOT_NEEDED, ORGS, ROLES};
+use super::layouts::{CLASSES, ENROLMENTS, ORGS, ROLES, not_needed};
 use super::manifest::{Manifest, Mode};
 use super::orgs::{self, Orgs};
 use super::people::{self, People};
 use super::roles::{self, Roles};
+use super::storable::Storable;
 use super::stream::{Batch, Notes, Outlet, of_file};
 use super::{Progress, classes};
 use crate::code::RowCode;
@@ -25,69 +24,6 @@ use crate::report::{Counts, Effect, Outcome, Problem, Report};
 use crate::seen::Seen;
 use crate::source::Source;
 use crate::text::Layout;
-
-type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<RowFate>>> + Send + 'a>>;
-
-/// Rows of one kind, and how the ledger takes them.
-pub(super) trait Storable: Send + Sync + Sized + 'static {
-    /// The roster's id, where rows of this kind are asked for by it later.
-    fn id(&self) -> Option<&str> {
-        None
-    }
-
-    /// The schools that must be in the ledger before.
-    fn schools(&self) -> Vec<&str> {
-        Vec::new()
-    }
-
-    /// Puts a batch into the ledger.
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a>;
-}
-
-impl Storable for School {
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_schools(district, rows)
-    }
-}
-
-impl Storable for Class {
-    fn schools(&self) -> Vec<&str> {
-        vec![&self.school]
-    }
-
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_classes(district, rows)
-    }
-}
-
-impl Storable for Person {
-    fn id(&self) -> Option<&str> {
-        Some(&self.source_id)
-    }
-
-    fn schools(&self) -> Vec<&str> {
-        self.memberships.iter().map(|membership| membership.school.as_str()).collect()
-    }
-
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_people(district, rows)
-    }
-}
-
-impl Storable for Enrolment {
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_enrolments(district, rows)
-    }
-}
-
-/// The rows of a file of which the ledger stores none by itself.
-pub(super) type Nothing = Infallible;
-
-impl Storable for Nothing {
-    fn put<'a>(_: &'a dyn RosterLedger, _: DistrictId, _: &'a [Self]) -> Putting<'a> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-}
 
 /// An import under way.
 pub(super) struct Run<F> {
@@ -100,6 +36,8 @@ pub(super) struct Run<F> {
     /// Organisations that become schools if something refers to them.
     waiting: HashMap<String, School>,
     accepted: Accepted,
+    /// Whether roles are in `roles.csv`. A 1.2 roster without it may still have them in `users.csv`, as 1.1 does.
+    roles_apart: bool,
 }
 
 impl<F: Fn(Progress) + Send + Sync> Run<F> {
@@ -112,8 +50,18 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     ) -> Self {
         let mut report = Report::new(manifest.version.clone());
         report.not_needed = not_needed(&source, manifest.has_roles);
-        let (waiting, accepted) = (HashMap::new(), Accepted::default());
-        Self { source: Arc::new(source), manifest, district, ledger, progress, report, waiting, accepted }
+        let roles_apart = manifest.has_roles && source.has(ROLES.file);
+        Self {
+            source: Arc::new(source),
+            manifest,
+            district,
+            ledger,
+            progress,
+            report,
+            waiting: HashMap::new(),
+            accepted: Accepted::default(),
+            roles_apart,
+        }
     }
 
     /// Imports everything.
@@ -154,16 +102,15 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     }
 
     async fn people(&mut self, orgs: Option<Arc<Orgs>>) -> Result<(), RosterError> {
-        let roles_apart = self.are_roles_apart();
-        let layout = people::layout(roles_apart);
+        let layout = people::layout(self.roles_apart);
         let mut roles = None;
-        if roles_apart && self.is_wanted(&ROLES) {
+        if self.manifest.has_roles && self.is_wanted(&ROLES) {
             let orgs = orgs.clone();
             let (outcome, read) = self.pump(&ROLES, move |source, out| roles::read(source, orgs.as_ref(), out)).await?;
             self.ended(&ROLES, outcome);
             roles = Some(read);
         }
-        let complete = !roles_apart || (roles.is_some() && self.report.file(ROLES.file).outcome == Outcome::Read);
+        let complete = !self.roles_apart || (roles.is_some() && self.report.file(ROLES.file).outcome == Outcome::Read);
         if self.is_wanted(layout) {
             if complete {
                 let people = People { orgs, roles };
@@ -178,15 +125,6 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         }
         self.leave_roles(roles.as_ref());
         Ok(())
-    }
-
-    /// Whether roles are in `roles.csv`. A 1.2 roster without it may still have them in `users.csv`, as 1.1 does.
-    fn are_roles_apart(&mut self) -> bool {
-        let there = self.source.has(ROLES.file);
-        if self.manifest.has_roles && !there {
-            self.is_wanted(&ROLES);
-        }
-        self.manifest.has_roles && there
     }
 
     /// Rejects the roles of people who did not go in.
@@ -205,7 +143,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     }
 
     async fn guardians(&mut self, accepted: Arc<Accepted>) -> Result<(), RosterError> {
-        let layout = people::layout(self.are_roles_apart());
+        let layout = people::layout(self.roles_apart);
         if !self.report.files.iter().any(|file| file.file == layout.file && file.outcome != Outcome::Refused) {
             return Ok(());
         }
@@ -382,18 +320,4 @@ fn tally(counts: &mut Counts, fate: RowFate, rows: u64) {
         // A school that the ledger refuses is a defect of the ledger; it counts, so that the sum holds.
         RowFate::UsernameTaken | RowFate::Dangling => counts.rejected += rows,
     }
-}
-
-/// The files that are there and not read, in the standard's spelling where it has one.
-fn not_needed(source: &Source, has_roles: bool) -> Vec<String> {
-    let read = |name: &str| {
-        ["manifest.csv", "orgs.csv", "classes.csv", "users.csv", "enrollments.csv"].contains(&name)
-            || (has_roles && name == "roles.csv")
-    };
-    let spelling = |name: &str| {
-        let known = NOT_NEEDED.into_iter().find(|known| known.eq_ignore_ascii_case(name));
-        let safe = || name.chars().filter(char::is_ascii_graphic).take(80).collect();
-        known.map_or_else(safe, ToOwned::to_owned)
-    };
-    source.names().filter(|name| !read(name)).map(spelling).collect()
 }

@@ -174,6 +174,15 @@ mod tests {
         let refused = open(&encrypted).unwrap_err().to_string();
         assert!(refused.contains("encrypted"), "{refused}");
 
+        let mut huge = zip_of(&[("users.csv", b"a,b\n")]);
+        let directory = huge.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        huge[directory + 24..directory + 28].copy_from_slice(&0x9000_0000_u32.to_le_bytes());
+        let refused = open(&huge).unwrap_err().to_string();
+        assert!(refused.contains("2 GiB"), "{refused}");
+
+        let workbook = open(&zip_of(&[("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")]));
+        assert!(matches!(workbook, Err(RosterError::Unsupported { format: Format::Workbook })));
+
         let names: Vec<String> = (0..1001).map(|n| format!("f{n}.csv")).collect();
         let many: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
         let refused = open(&zip_of(&many)).unwrap_err().to_string();
@@ -184,6 +193,14 @@ mod tests {
     fn a_cut_zip_is_refused_and_a_lying_one_stops() {
         let whole = zip_of(&[("users.csv", b"a,b\n1,2\n")]);
         assert!(matches!(open(&whole[..whole.len() - 30]), Err(RosterError::Unreadable { .. })));
+        // The directory says that the file is shorter than it is.
+        let mut lying = whole.clone();
+        let directory = lying.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        lying[directory + 24] -= 1;
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(&lying).unwrap();
+        let archive = Archive::open(file.path()).unwrap();
+        assert!(archive.read("users.csv", |input| io::read_to_string(input)).unwrap().is_err());
         let mut short = Bounded { inner: &b"12345"[..], left: 4 };
         assert!(io::read_to_string(&mut short).is_err());
     }

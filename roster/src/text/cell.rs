@@ -31,8 +31,13 @@ pub(crate) fn decode(bytes: &[u8], text: &mut String) -> Result<bool, &'static s
 /// and tabs become spaces, joiners stay (scripts and emoji need them). Answers whether anything was taken out.
 pub(crate) fn clean(text: &str, into: &mut String) -> bool {
     into.clear();
+    let text = text.trim();
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        into.push_str(text);
+        return false;
+    }
     let mut changed = false;
-    for c in text.trim().chars() {
+    for c in text.chars() {
         match c {
             '\t' | '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
                 changed = true;

@@ -75,6 +75,18 @@ async fn when_the_broker_is_away_nothing_stays_noted_as_published() {
 }
 
 #[tokio::test]
+async fn a_publication_without_an_answer_does_not_stay_noted() {
+    let mut room = room(false);
+    room.due(6);
+    *room.queue.unconfirmed.lock().unwrap() = true;
+    assert!(matches!(room.repair.round().await, Err(Failure::Queue(_))));
+    assert_eq!(room.published(), 0);
+    *room.queue.unconfirmed.lock().unwrap() = false;
+    assert_eq!(room.repair.round().await, Ok(Pace::Again));
+    assert_eq!(room.published(), 6);
+}
+
+#[tokio::test]
 async fn lost_items_are_brought_again_only_while_the_reset_queue_is_empty() {
     let mut room = room(false);
     let lost = message(Work::Reset(ItemId(7)));

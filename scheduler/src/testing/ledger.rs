@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) events: Vec<Event>,
     pub(crate) unchained: u64,
     pub(crate) mismatch: Option<String>,
+    /// This task cannot be expanded.
+    pub(crate) broken: Option<TaskId>,
     /// So many calls of `expanding` panic.
     pub(crate) panics: u32,
     keys: HashMap<(String, String), (String, TaskId)>,
@@ -89,6 +91,7 @@ impl FakeLedger {
             events: Vec::new(),
             unchained: 0,
             mismatch: None,
+            broken: None,
             panics: 0,
             keys: HashMap::new(),
         }))
@@ -223,6 +226,9 @@ impl ExpansionLedger for FakeLedger {
 
     async fn expand_chunk(&self, _: &str, task: TaskId, size: u32) -> LedgerResult<Chunk> {
         let mut state = self.up()?;
+        if state.broken == Some(task) {
+            return Err(LedgerError::Defect("asked for by the test".into()));
+        }
         let (all, before) = (state.preview.eligible, state.tasks.iter().map(|task| task.items.len()).sum::<usize>());
         let task = state.task(task);
         if task.state != TaskState::Expanding {

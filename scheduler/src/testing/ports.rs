@@ -23,6 +23,8 @@ pub(crate) struct FakeQueue {
     pub(crate) messages: Mutex<Vec<Message>>,
     pub(crate) capacity: Mutex<usize>,
     pub(crate) away: Mutex<bool>,
+    /// It answers everything but a publication.
+    pub(crate) unconfirmed: Mutex<bool>,
     pub(crate) publications: Mutex<usize>,
     room: Notify,
 }
@@ -33,6 +35,7 @@ impl FakeQueue {
             messages: Mutex::default(),
             capacity: Mutex::new(usize::MAX),
             away: Mutex::default(),
+            unconfirmed: Mutex::default(),
             publications: Mutex::default(),
             room: Notify::new(),
         }
@@ -49,7 +52,7 @@ impl FakeQueue {
 #[async_trait]
 impl WorkQueue for FakeQueue {
     async fn publish(&self, messages: &[Message]) -> Result<Vec<bool>, QueueError> {
-        if *self.away.lock().unwrap() {
+        if *self.away.lock().unwrap() || *self.unconfirmed.lock().unwrap() {
             return Err(away());
         }
         *self.publications.lock().unwrap() += 1;

@@ -5,6 +5,7 @@
 mod people;
 mod postgres;
 mod raw;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use std::sync::Arc;
 use keybell_backends::ledger::SqlLedger;
 use secrecy::SecretString;
 
-pub use people::{Fixture, accept, address, as_district_admin, district_with, expand, guardian, pupil, request, task};
+pub use people::{Fixture, address, as_district_admin, district_with, guardian, pupil};
 pub use raw::Raw;
+pub use work::{accept, expand, queue, request, reset, task, write};
 
 /// A migrated ledger that belongs to one test, and is gone after it.
 pub struct TestLedger {

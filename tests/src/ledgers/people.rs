@@ -1,14 +1,11 @@
-//! Districts with people, and tasks about them.
+//! Districts with people.
 
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::eligibility::rank;
-use keybell_shared::ids::{AccountId, DistrictId, TaskId};
+use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{
-    Acceptance, Chunk, Class, District, Enrolment, ExpansionLedger, Idempotency, IntakeLedger, KeyLedger, Membership,
-    NewTask, Person, RosterLedger, School,
+    Class, District, Enrolment, IntakeLedger, KeyLedger, Membership, Person, RosterLedger, School,
 };
-use keybell_shared::request::ResetRequest;
-use serde_json::json;
 use uuid::Uuid;
 
 /// A district with a school `s1` (North School), a class `c1` (1a) and people.
@@ -87,8 +84,7 @@ where
     let id = district.id;
     let school = School { source_id: "s1".to_owned(), name: "North School".to_owned(), active: true };
     ledger.put_schools(id, &[school]).await.expect("a school");
-    let class =
-        Class { source_id: "c1".to_owned(), school: "s1".to_owned(), title: "1a".to_owned(), active: true };
+    let class = Class { source_id: "c1".to_owned(), school: "s1".to_owned(), title: "1a".to_owned(), active: true };
     ledger.put_classes(id, &[class]).await.expect("a class");
     let mut people: Vec<Person> = (1..=pupils).map(pupil).collect();
     people.extend((1..=pupils / 3).map(guardian));
@@ -110,12 +106,7 @@ where
 }
 
 fn enrolled(person: &Person) -> Enrolment {
-    Enrolment {
-        class: "c1".to_owned(),
-        person: person.source_id.clone(),
-        role: person.role.clone(),
-        active: true,
-    }
+    Enrolment { class: "c1".to_owned(), person: person.source_id.clone(), role: person.role.clone(), active: true }
 }
 
 /// The accounts of these usernames. Ids ascend in the order in which people came, so sorting restores it.
@@ -129,57 +120,4 @@ async fn accounts<L: IntakeLedger>(
     assert!(resolved.unknown.is_empty(), "unknown accounts: {:?}", resolved.unknown);
     resolved.found.sort_unstable();
     resolved.found
-}
-
-/// A request from its JSON, as a caller would write it; `reason` is added.
-///
-/// # Panics
-/// When it is no request.
-#[must_use]
-pub fn request(mut body: serde_json::Value) -> ResetRequest {
-    if let Some(fields) = body.as_object_mut() {
-        fields.entry("reason").or_insert(json!("start_of_year"));
-    }
-    serde_json::from_value(body).expect("a reset request")
-}
-
-/// Accepts a request under an idempotency key of its own; named accounts are resolved.
-///
-/// # Panics
-/// When the ledger refuses, or a name is unknown.
-pub async fn accept<L: IntakeLedger>(ledger: &L, actor: &Actor, request: ResetRequest) -> TaskId {
-    let resolved =
-        ledger.resolve_accounts(actor.district, &request.selection.accounts).await.expect("the named accounts");
-    assert!(resolved.unknown.is_empty(), "unknown accounts: {:?}", resolved.unknown);
-    let id = TaskId::fresh();
-    let idempotency =
-        Idempotency { producer: actor.name.clone(), key: id.to_string(), fingerprint: format!("of {id}") };
-    let new = NewTask { id, actor: actor.clone(), request, named: resolved.found, shared: None, idempotency };
-    let acceptance = ledger.accept(new).await.expect("the request is accepted");
-    assert_eq!(acceptance, Acceptance::Accepted(id));
-    id
-}
-
-/// Expands a task to its end, in chunks of 1,000.
-///
-/// # Panics
-/// When the ledger refuses, or the task was not expanding.
-pub async fn expand<L: ExpansionLedger>(ledger: &L, task: TaskId) {
-    loop {
-        match ledger.expand_chunk("test", task, 1_000).await.expect("a chunk") {
-            Chunk::More(_) => {}
-            Chunk::Finished => return,
-            Chunk::NotExpanding => panic!("task {task} is not expanding"),
-        }
-    }
-}
-
-/// Accepts a request and expands it: a running task.
-///
-/// # Panics
-/// See [`accept`] and [`expand`].
-pub async fn task<L: IntakeLedger + ExpansionLedger>(ledger: &L, actor: &Actor, request: ResetRequest) -> TaskId {
-    let id = accept(ledger, actor, request).await;
-    expand(ledger, id).await;
-    id
 }

@@ -102,10 +102,7 @@ async fn exists(admin: &mut PgConnection, name: &str) -> bool {
 }
 
 async fn run(admin: &mut PgConnection, statement: &str) {
-    sqlx::raw_sql(AssertSqlSafe(statement))
-        .execute(admin)
-        .await
-        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(admin).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
 /// The URL with another database's name.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _};
+use sqlx::{AssertSqlSafe, Column as _, TypeInfo as _};
 
 /// Connections of its own to a test's database. Ids are written into the statements: `… WHERE id = '{id}'`.
 #[derive(Clone, Debug)]

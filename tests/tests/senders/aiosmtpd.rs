@@ -20,7 +20,7 @@ struct Server {
     certificate: PathBuf,
     printed: Lines<BufReader<ChildStdout>>,
     // Both end with the test: the process when its standard input is closed, the folder with its files.
-    _process: Child,
+    process: Child,
     _home: tempfile::TempDir,
 }
 
@@ -49,7 +49,7 @@ impl Server {
         let mut printed = BufReader::new(process.stdout.take().expect("piped")).lines();
         let port = printed.next_line().await.expect("readable").expect("the server starts");
         let port = port.parse().unwrap_or_else(|_| panic!("no port: {port}"));
-        Self { port, certificate, printed, _process: process, _home: home }
+        Self { port, certificate, printed, process, _home: home }
     }
 
     fn config(&self, scheme: &str, host: &str, password: &str) -> Email {
@@ -126,4 +126,16 @@ async fn wrong_credentials_names_and_authorities_stop_the_channel() {
         assert_eq!(word(&right.send(&message("ben@example.org")).await), "accepted");
         assert_eq!(server.received().await["to"][0], "ben@example.org", "the first that arrived");
     }
+}
+
+/// An answer that waits behind the one to STARTTLS must not be read as one that came inside TLS.
+#[tokio::test]
+async fn nothing_said_in_clear_is_heard_inside_tls() {
+    let mut server = Server::start("sneak").await;
+    let sender = smtp_sender(server.config("smtp", "127.0.0.1", "mail-secret"), PATIENT);
+    let sent = sender.send(&message(ANNA)).await;
+    assert_eq!(word(&sent), "down", "{sent:?}");
+    drop(server.process.stdin.take());
+    let rest = tokio::time::timeout(PATIENT, server.printed.next_line()).await.expect("it ends").expect("readable");
+    assert_eq!(rest, None, "the handshake never came to its end");
 }

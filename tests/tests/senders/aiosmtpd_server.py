@@ -1,15 +1,18 @@
 """A real mail server for the tests: STARTTLS or TLS from the first byte, then AUTH, else nothing.
 
-Usage: aiosmtpd_server.py starttls|smtps CERTIFICATE KEY
-Prints its port, then a JSON line per message; ends when standard input ends.
+Usage: aiosmtpd_server.py starttls|smtps|sneak CERTIFICATE KEY
+Prints its port, then a JSON line per message; ends when standard input ends. `sneak` sends one answer too many in clear
+right behind its answer to STARTTLS, as somebody on the way could, and prints a line when TLS is up nevertheless.
 """
 
 import asyncio
 import email
 import email.policy
 import json
+import logging
 import ssl
 import sys
+import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
@@ -30,6 +33,19 @@ class Printer:
         return "250 2.0.0 taken"
 
 
+class Sneaky(Printer):
+    def handle_STARTTLS(self, server, session, envelope):
+        print(json.dumps({"tls": True}), flush=True)
+        return True
+
+
+class SneakySMTP(SMTP):
+    async def push(self, status):
+        if str(status).startswith("220 Ready to start TLS"):
+            status += "\r\n250-sneaked\r\n250 AUTH PLAIN LOGIN"
+        await super().push(status)
+
+
 def authenticate(server, session, envelope, mechanism, data):
     right = data.login == b"keybell" and data.password == b"mail-secret"
     return AuthResult(success=right, handled=False, auth_data="keybell" if right else None)
@@ -46,6 +62,8 @@ async def main():
         if wrapped:
             # The server does not see TLS that began before it.
             return SMTP(Printer(), auth_require_tls=False, **common)
+        if mode == "sneak":
+            return SneakySMTP(Sneaky(), tls_context=context, require_starttls=True, **common)
         return SMTP(Printer(), tls_context=context, require_starttls=True, **common)
 
     loop = asyncio.get_running_loop()
@@ -54,4 +72,7 @@ async def main():
     await loop.run_in_executor(None, sys.stdin.read)
 
 
+# What goes wrong with a client is what the tests are about.
+logging.disable(logging.CRITICAL)
+warnings.simplefilter("ignore")
 asyncio.run(main())

@@ -1,5 +1,7 @@
 //! The senders on real sockets, against servers that behave badly in every way we know.
 
+#![expect(clippy::expect_used, reason = "what fails here fails the test, with its reason")]
+
 mod aiosmtpd;
 mod sms;
 mod smtp;

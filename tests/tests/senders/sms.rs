@@ -44,9 +44,9 @@ async fn f_m1_told_to_slow_down() {
     let server = SmsServer::start();
     let sender = sms_to(server.url(), PATIENT);
     let busy = || Answer::refuse(429, 20429);
-    let wait = |sent: Sent| match sent {
-        Sent::ChannelDown { retry_after, .. } => retry_after,
-        other => panic!("{other:?}"),
+    let wait = |sent: Sent| {
+        let Sent::ChannelDown { retry_after, .. } = sent else { panic!("{sent:?}") };
+        retry_after
     };
     assert_eq!(wait(judged(&server, &sender, busy()).await), None);
     assert_eq!(wait(judged(&server, &sender, busy().with("retry-after", "2")).await), Some(Duration::from_secs(2)));

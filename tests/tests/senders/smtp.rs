@@ -142,11 +142,9 @@ async fn f_s4_permanent_answers_about_the_recipient_and_about_us() {
 async fn f_s5_a_slow_server_costs_one_deadline_and_nobody_else_waits() {
     let server = SmtpServer::start().await;
     let sender = sender(&server, SHORT);
-    for greeting in [
-        Greeting::Silent,
-        Greeting::Drip(Duration::from_millis(100)),
-        Greeting::Slow(Duration::from_secs(60)),
-    ] {
+    for greeting in
+        [Greeting::Silent, Greeting::Drip(Duration::from_millis(100)), Greeting::Slow(Duration::from_mins(1))]
+    {
         server.manner(|manner| manner.greeting = greeting);
         let begun = Stopwatch::start();
         assert_eq!(word(&send(&sender).await), "down");
@@ -185,7 +183,8 @@ async fn f_s7_senseless_and_endless_answers() {
     let server = SmtpServer::start().await;
     let sender = sender(&server, PATIENT);
     let endless_line = [b"250 ", vec![b'x'; 8 * 1024 * 1024].as_slice()].concat();
-    let many_lines = "250-and so on\r\n".repeat(20_000).into_bytes();
+    let endless_lines = "250-and so on\r\n".repeat(20_000).into_bytes();
+    let many_lines = ["250-and so on\r\n".repeat(500).as_bytes(), b"250 taken\r\n"].concat();
     let nonsense = [
         b"\x00\xff\x1b[31m\r\n".to_vec(),
         b"999 what\r\n".to_vec(),
@@ -194,6 +193,7 @@ async fn f_s7_senseless_and_endless_answers() {
         b"354 go on\r\n".to_vec(),
         b"251 will forward\r\n".to_vec(),
         endless_line,
+        endless_lines,
         many_lines,
     ];
     for answer in nonsense {

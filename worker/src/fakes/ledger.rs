@@ -108,7 +108,6 @@ impl ResetLedger for FakeLedger {
     }
 
     async fn commit_resets(&self, _: &str, writes: &[ResetWrite]) -> LedgerResult<Vec<(ItemId, ResetOutcome)>> {
-        tokio::time::sleep(Duration::from_millis(10)).await;
         let mut rows = self.up()?;
         if rows.no_commits {
             return Err(LedgerError::Unavailable("no commits".into()));

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn names_keep_their_script_and_lose_controls() {
-        for kept in ["José", "Зоя", "李小龍", "𠮷野", "नेहा", "می‌خواهم", "👩‍👩‍👧", "O'Neil-Ñ", "İlker ß"] {
+        for kept in ["José", "Зоя", "李小龍", "𠮷野", "नेहा", "می‌خواهم", "👩‍👩‍👧", "O'Neil-Ñ", "İlker ß"]
+        {
             assert_eq!(name(kept).as_deref(), Some(kept));
         }
         assert_eq!(name("Eve\r\nBcc: x@y.org").as_deref(), Some("EveBcc: x@y.org"));

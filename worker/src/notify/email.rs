@@ -48,8 +48,8 @@ pub(super) fn build(from: &Mailbox, message: &Outgoing) -> Result<Mime, Unmailab
     // The text ends up in several buffers of lettre's, which are freed unwiped; they live for this call only.
     // The last line's end comes from lettre.
     let text = message.text.strip_suffix('\n').unwrap_or(&message.text).to_owned();
-    let body = Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable)
-        .map_err(|_| Unmailable::Header)?;
+    let body =
+        Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable).map_err(|_| Unmailable::Header)?;
     let part = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body);
     let mail = Message::builder()
         .from(from.clone())

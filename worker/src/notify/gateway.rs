@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(read_retry_after("1000000000", 0), Some(Duration::from_secs(1_000_000_000)));
         assert_eq!(read_retry_after("99999999999999999999999", 0), Some(Duration::from_secs(u64::MAX)));
         let now = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
-        assert_eq!(read_retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(read_retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_mins(1)));
         assert_eq!(read_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(read_retry_after("soon", now), None);
         assert_eq!(read_retry_after("-1", now), None);

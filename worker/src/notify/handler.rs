@@ -18,7 +18,7 @@ use keybell_shared::seal::{Binding, OpenKey};
 use keybell_shared::verdict::Verdict;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Semaphore, mpsc};
-use tracing::error;
+use tracing::{debug, error};
 
 use super::breaker::{Admission, Breaker, Ticket};
 use super::record::{Fates, Recorder, verdict_of};
@@ -158,8 +158,7 @@ impl Notifier {
             Claimed::Send(claim) => Some(claim),
             Claimed::Nothing(_) => None,
         });
-        let mut sending: FuturesUnordered<_> =
-            claims.map(|claim| self.attempt(claim, lease, ticket.take())).collect();
+        let mut sending: FuturesUnordered<_> = claims.map(|claim| self.attempt(claim, lease, ticket.take())).collect();
         // A ticket that nobody needed passes the probe on.
         drop(ticket);
         let send = async move {
@@ -214,8 +213,9 @@ impl Notifier {
             .unwrap_or_else(|_| Sent::Unknown("the sender did not answer in time".to_owned()));
         drop(message);
         drop(slot);
-        let (outcome, detail) = self.judge(sent, claim.attempt, ticket);
-        report(outcome, clean::detail(&detail, password.expose_secret()))
+        let (outcome, detail) = self.judge(sent, &claim, password.expose_secret(), ticket);
+        debug!(notification = %claim.notification, attempt = claim.attempt, ?outcome, "attempted");
+        report(outcome, detail)
     }
 
     /// Opens the seal and writes the message. An error is final: no repetition finds the password again.
@@ -232,13 +232,16 @@ impl Notifier {
         Ok((message, password))
     }
 
-    /// What the ledger is told, and what the breaker learns.
-    fn judge(&self, sent: Sent, attempt: u32, ticket: Option<Ticket>) -> (SendOutcome, String) {
-        let temporary = || SendOutcome::Temporary { retry_in: delay_after(attempt, &self.parts.timing.retry()) };
+    /// What the ledger is told, and what the breaker learns. From here on the answer holds no password.
+    fn judge(&self, sent: Sent, claim: &Claim, password: &str, ticket: Option<Ticket>) -> (SendOutcome, String) {
+        let clean = |detail: &str| clean::detail(detail, password);
+        let temporary = || SendOutcome::Temporary { retry_in: delay_after(claim.attempt, &self.parts.timing.retry()) };
         let (outcome, detail) = match sent {
             Sent::ChannelDown { detail, retry_after } => {
-                let retry_in = self.breaker.open(retry_after, &clean::detail(&detail, ""));
-                return (SendOutcome::ChannelDown { retry_in }, detail);
+                let detail = clean(&detail);
+                // The log knows no addresses.
+                let reason = detail.replace(&claim.address, "[address]");
+                return (SendOutcome::ChannelDown { retry_in: self.breaker.open(retry_after, &reason) }, detail);
             }
             Sent::Accepted(detail) => (SendOutcome::Accepted, detail),
             Sent::TemporaryRecipient(detail) | Sent::Unknown(detail) => (temporary(), detail),
@@ -247,7 +250,7 @@ impl Notifier {
         if let Some(ticket) = ticket {
             ticket.close();
         }
-        (outcome, detail)
+        (outcome, clean(&detail))
     }
 }
 

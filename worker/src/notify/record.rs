@@ -58,7 +58,8 @@ impl Recorder<'_> {
             Err(LedgerError::Defect(_)) if reports.len() > 1 => {
                 for report in reports {
                     let alone = self.try_store(std::slice::from_ref(report)).await;
-                    fates.insert(report.notification, alone.map_or_else(|error| verdict_of(&error), |()| Verdict::Done));
+                    fates
+                        .insert(report.notification, alone.map_or_else(|error| verdict_of(&error), |()| Verdict::Done));
                 }
                 return;
             }

@@ -91,10 +91,7 @@ fn a_guardian_reads_whose_password_it_is() {
 #[test]
 fn an_sms_is_short_and_never_holds_both() {
     let own = render(Channel::Sms, false, content(), PASSWORD);
-    assert_eq!(
-        &*own.text,
-        "Lakeside USD: your new password:\nOtter-lamp-47\nReset no. 2; ignore earlier messages."
-    );
+    assert_eq!(&*own.text, "Lakeside USD: your new password:\nOtter-lamp-47\nReset no. 2; ignore earlier messages.");
     let guardian = render(Channel::Sms, true, content(), PASSWORD);
     assert_eq!(
         &*guardian.text,

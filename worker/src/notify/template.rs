@@ -210,17 +210,16 @@ mod tests {
     use super::*;
 
     fn value(tag: Tag) -> Option<&'static str> {
-        match tag {
-            Tag::GivenName => Some("{password}"),
-            Tag::Password => Some("{username} "),
-            _ => None,
-        }
+        [(Tag::GivenName, "{password}"), (Tag::Password, "{username} ")]
+            .into_iter()
+            .find_map(|(known, value)| (known == tag).then_some(value))
     }
 
     #[test]
     fn values_are_never_expanded_and_conditions_hold() {
         let template =
-            Template::read("t", "?given_name Hi {given_name}\n!given_name Hi\n\n?school S\n\n    {password}\n").expect("t");
+            Template::read("t", "?given_name Hi {given_name}\n!given_name Hi\n\n?school S\n\n    {password}\n")
+                .expect("t");
         assert_eq!(&**template.fill(value).as_ref().expect("filled"), "Hi {password}\n\n    {username} \n");
     }
 

@@ -60,10 +60,7 @@ async fn classes(tx: &mut Tx, district: DistrictId, names: &[&str]) -> Sql<HashM
 }
 
 /// All enrolments of these people: a person is in a few classes, a class may have everybody.
-async fn known(
-    tx: &mut Tx,
-    people: &HashMap<String, AccountId>,
-) -> Sql<HashMap<(i64, AccountId), (String, bool)>> {
+async fn known(tx: &mut Tx, people: &HashMap<String, AccountId>) -> Sql<HashMap<(i64, AccountId), (String, bool)>> {
     let people: Vec<AccountId> = people.values().copied().collect();
     let rows = tx
         .all(

@@ -65,9 +65,10 @@ async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> 
     let links: Vec<Json> = wanted
         .iter()
         .flat_map(|(pupil, guardians)| {
-            guardians.iter().enumerate().map(move |(place, guardian)| {
-                json!({"pupil": pupil, "guardian": guardian, "place": place})
-            })
+            guardians
+                .iter()
+                .enumerate()
+                .map(move |(place, guardian)| json!({"pupil": pupil, "guardian": guardian, "place": place}))
         })
         .collect();
     tx.run(

@@ -146,11 +146,8 @@ fn fates(
     known: &HashMap<String, Known>,
     refused: &HashSet<String>,
 ) -> Vec<RowFate> {
-    let gone: HashSet<&str> = last
-        .iter()
-        .filter(|reading| !reading.person.active)
-        .map(|reading| reading.person.source_id.as_str())
-        .collect();
+    let gone: HashSet<&str> =
+        last.iter().filter(|reading| !reading.person.active).map(|reading| reading.person.source_id.as_str()).collect();
     let mut said: HashMap<&str, &str> =
         known.iter().map(|(person, known)| (person.as_str(), known.fingerprint.as_str())).collect();
     readings

@@ -29,13 +29,15 @@ pub(super) struct Live {
     socket: Arc<Socket>,
     /// Channels in confirm mode that nobody uses right now.
     idle: Mutex<Vec<Channel>>,
+    /// Channels whose messages the client still holds because the broker blocks this connection.
+    held: Mutex<Vec<Channel>>,
 }
 
 impl Live {
     /// Connects and declares the topology.
     pub(super) async fn open(url: &SecretString, role: &str, topology: &Topology) -> Result<Self, QueueError> {
         let (connection, socket) = connect::open(url, role).await?;
-        let live = Self { connection, socket, idle: Mutex::default() };
+        let live = Self { connection, socket, idle: Mutex::default(), held: Mutex::default() };
         if let Err(error) = live.declare(topology).await {
             live.cut();
             return Err(error);
@@ -75,6 +77,19 @@ impl Live {
     /// Takes back a channel on which nothing is open.
     pub(super) fn give_back(&self, channel: Channel) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+    }
+
+    /// Gives up waiting for the confirms of what was published on `channel`.
+    ///
+    /// The client cannot take back what it did not send yet, and closing the channel would overtake it and break the
+    /// connection. So under an alarm the channel is kept until the broker reads again (other publishers then fail at
+    /// once instead of each waiting as long); without an alarm the connection is of no use and is cut.
+    pub(super) fn give_up(&self, channel: Channel) {
+        if self.connection.status().blocked() {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+        } else {
+            self.cut();
+        }
     }
 
     /// How many messages are ready in a queue.
@@ -117,6 +132,8 @@ impl Live {
                 event = events.next() => {
                     if let Some(Event::ConnectionBlocked(reason)) = event {
                         tracing::warn!(role, reason, "the broker takes no messages for now");
+                        // Those of the last alarm are empty by now.
+                        self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
                     } else if let Some(Event::ConnectionUnblocked) = event {
                         tracing::info!(role, "the broker takes messages again");
                     }

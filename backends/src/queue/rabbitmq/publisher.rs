@@ -98,8 +98,7 @@ async fn publish_once(live: &Live, exchange: ShortString, parcels: &[Parcel]) ->
     // groups on one channel it could end up with the wrong one.
     let channel = live.confirming_channel().await?;
     let Ok(sent) = timeout(CONFIRM_WAIT, send(&channel, exchange, parcels)).await else {
-        // The client cannot take back what it still holds, so nothing may be sent on this connection any more.
-        live.cut();
+        live.give_up(channel);
         return Err(late(CONFIRM_WAIT));
     };
     if sent.is_ok() {

@@ -1,1 +1,116 @@
-//! To be written.
+//! Districts and API keys.
+
+use keybell_shared::actor::Role;
+use keybell_shared::ids::{ApiKeyId, DistrictId};
+use keybell_shared::ports::ledger::{KeyLedger, NewKey, RosterLedger};
+use keybell_tests::ledgers::{TestLedger, district_with, pupil};
+use keybell_tests::on_both;
+
+on_both!(
+    a_district_is_made_once_also_by_two_at_once,
+    a_key_speaks_for_its_district_and_person,
+    a_key_of_an_unknown_person_is_not_stored,
+    a_key_belongs_to_one_district,
+    a_key_is_revoked_once_also_by_two_at_once,
+    a_key_ends_with_its_person,
+);
+
+fn new_key(district: DistrictId, person: Option<&str>) -> NewKey {
+    NewKey {
+        id: ApiKeyId::fresh(),
+        district,
+        name: "front office".to_owned(),
+        role: if person.is_some() { Role::Teacher } else { Role::Application },
+        person: person.map(str::to_owned),
+        secret_hash: vec![0xAB; 32],
+    }
+}
+
+async fn a_district_is_made_once_also_by_two_at_once(test: &TestLedger) {
+    let (one, two) = (&test.ledger, test.another().await);
+    let (a, b) = tokio::join!(one.ensure_district("riverside", "Riverside"), two.ensure_district("riverside", "River"));
+    let (a, b) = (a.expect("a district"), b.expect("a district"));
+    assert_eq!(a, b);
+    let again = one.ensure_district("riverside", "Another name").await.expect("a district");
+    assert_eq!(again, a, "the first name stays");
+    let mut wanted = vec![a, one.ensure_district("a-hill", "Hill").await.expect("a district")];
+    wanted.sort_by(|one, other| one.slug.cmp(&other.slug));
+    assert_eq!(one.districts().await.expect("districts"), wanted);
+}
+
+async fn a_key_speaks_for_its_district_and_person(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let fixture = district_with(&**ledger, 1).await;
+    let district = fixture.district.id;
+    let application = new_key(district, None);
+    // A username is compared without regard to case.
+    let teacher = new_key(district, Some("T1"));
+    assert!(ledger.add_key(application.clone()).await.expect("add"));
+    assert!(ledger.add_key(teacher.clone()).await.expect("add"));
+
+    let (secret, actor) = ledger.key(application.id).await.expect("key").expect("the key is there");
+    assert_eq!(secret, application.secret_hash);
+    assert_eq!((actor.district, actor.role, actor.person), (district, Role::Application, None));
+    assert_eq!((actor.name.as_str(), actor.key), ("front office", Some(application.id)));
+    let (_, actor) = ledger.key(teacher.id).await.expect("key").expect("the key is there");
+    assert_eq!((actor.role, actor.person), (Role::Teacher, Some(fixture.teacher)));
+
+    let keys = ledger.keys(district).await.expect("keys");
+    assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), [application.id, teacher.id]);
+    assert!(keys.iter().all(|key| key.revoked_at.is_none() && key.created_at.0 > 0));
+    assert_eq!(ledger.key(ApiKeyId::fresh()).await.expect("key"), None);
+    let audit = test.raw.column("SELECT action FROM audit WHERE subject LIKE 'key %' ORDER BY id").await;
+    assert_eq!(audit, ["key.created", "key.created"]);
+    let stored = test.raw.text(&format!("SELECT secret_hash FROM api_keys WHERE id = '{}'", teacher.id)).await;
+    assert_eq!(stored, "ab".repeat(32));
+}
+
+async fn a_key_of_an_unknown_person_is_not_stored(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let (ours, theirs) = (district_with(&**ledger, 1).await, district_with(&**ledger, 2).await);
+    assert!(!ledger.add_key(new_key(ours.district.id, Some("nobody"))).await.expect("add"));
+    assert!(ledger.add_key(new_key(theirs.district.id, Some("p2"))).await.expect("add"));
+    assert!(!ledger.add_key(new_key(ours.district.id, Some("p2"))).await.expect("add"), "p2 is of the other district");
+    assert_eq!(ledger.keys(ours.district.id).await.expect("keys"), []);
+}
+
+async fn a_key_belongs_to_one_district(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let (ours, theirs) = (district_with(&**ledger, 1).await, district_with(&**ledger, 1).await);
+    let key = new_key(ours.district.id, None);
+    assert!(ledger.add_key(key.clone()).await.expect("add"));
+    assert_eq!(ledger.keys(theirs.district.id).await.expect("keys"), []);
+    assert!(!ledger.revoke_key(theirs.district.id, key.id).await.expect("revoke"));
+    let (_, actor) = ledger.key(key.id).await.expect("key").expect("it still works");
+    assert_eq!(actor.district, ours.district.id);
+}
+
+async fn a_key_is_revoked_once_also_by_two_at_once(test: &TestLedger) {
+    let (one, two) = (&test.ledger, test.another().await);
+    let district = one.ensure_district("riverside", "Riverside").await.expect("a district").id;
+    let key = new_key(district, None);
+    assert!(one.add_key(key.clone()).await.expect("add"));
+    let (a, b) = tokio::join!(one.revoke_key(district, key.id), two.revoke_key(district, key.id));
+    assert!(a.expect("revoke") ^ b.expect("revoke"), "one of them revoked it");
+    assert_eq!(one.key(key.id).await.expect("key"), None);
+    assert!(one.keys(district).await.expect("keys")[0].revoked_at.is_some());
+    assert_eq!(test.raw.number("SELECT count(*) FROM audit WHERE action = 'key.revoked'").await, 1);
+    // A key that is being revoked while another one is made: they do not touch each other.
+    let next = new_key(district, None);
+    let (made, revoked) = tokio::join!(one.add_key(next.clone()), two.revoke_key(district, key.id));
+    assert!(made.expect("add"));
+    assert!(!revoked.expect("revoke"));
+    assert!(one.key(next.id).await.expect("key").is_some());
+}
+
+async fn a_key_ends_with_its_person(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let district = district_with(&**ledger, 1).await.district.id;
+    let key = new_key(district, Some("p1"));
+    assert!(ledger.add_key(key.clone()).await.expect("add"));
+    assert!(ledger.key(key.id).await.expect("key").is_some());
+    let mut gone = pupil(1);
+    gone.active = false;
+    ledger.put_people(district, &[gone]).await.expect("people");
+    assert_eq!(ledger.key(key.id).await.expect("key"), None);
+}

@@ -1,1 +1,293 @@
-//! To be written.
+//! Bringing a roster in.
+
+use keybell_shared::ids::DistrictId;
+use keybell_shared::ports::ledger::RowFate::{Created, Dangling, Inactive, Unchanged, Updated, UsernameTaken};
+use keybell_shared::ports::ledger::{Class, Enrolment, KeyLedger, Membership, Person, RosterLedger, RowFate, School};
+use keybell_tests::ledgers::{TestLedger, district_with, guardian, pupil};
+use keybell_tests::on_both;
+
+on_both!(
+    schools_are_made_changed_and_kept,
+    classes_need_their_school,
+    people_are_made_changed_and_kept,
+    people_need_one_school_of_those_they_name,
+    a_school_that_arrives_later_makes_a_difference,
+    a_username_is_taken_without_regard_to_case,
+    usernames_are_swapped_and_passed_on_within_a_batch,
+    who_is_refused_keeps_everything,
+    who_leaves_becomes_inactive_whatever_else_is_wrong,
+    the_same_person_twice_in_a_batch_is_the_last_row,
+    a_person_keeps_password_and_protection,
+    guardians_are_replaced_in_order,
+    enrolments_need_class_and_person,
+    districts_do_not_see_each_other,
+    two_imports_of_the_same_people_agree,
+    two_imports_that_fight_over_usernames_do_not_fail,
+    an_unknown_district_is_refused,
+);
+
+async fn district(test: &TestLedger) -> DistrictId {
+    let id = test.ledger.ensure_district("riverside", "Riverside").await.expect("a district").id;
+    test.ledger.put_schools(id, &[school("s1", "North"), school("s2", "South")]).await.expect("schools");
+    id
+}
+
+fn school(id: &str, name: &str) -> School {
+    School { source_id: id.to_owned(), name: name.to_owned(), active: true }
+}
+
+fn class(id: &str, school: &str) -> Class {
+    Class { source_id: id.to_owned(), school: school.to_owned(), title: format!("Class {id}"), active: true }
+}
+
+/// A pupil with another username.
+fn called(n: usize, username: &str) -> Person {
+    Person { username: username.to_owned(), ..pupil(n) }
+}
+
+fn gone(person: Person) -> Person {
+    Person { active: false, ..person }
+}
+
+fn at(person: Person, schools: &[&str]) -> Person {
+    let place = |school: &&str| Membership { school: (*school).to_owned(), role: "student".to_owned() };
+    Person { memberships: schools.iter().map(place).collect(), ..person }
+}
+
+async fn put(test: &TestLedger, district: DistrictId, people: &[Person]) -> Vec<RowFate> {
+    test.ledger.put_people(district, people).await.expect("people")
+}
+
+/// Roster ids and usernames of everybody.
+async fn usernames(test: &TestLedger) -> Vec<String> {
+    test.raw.column("SELECT source_id || '=' || username || '/' || username_key FROM accounts ORDER BY source_id").await
+}
+
+async fn schools_are_made_changed_and_kept(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let district = ledger.ensure_district("riverside", "Riverside").await.expect("a district").id;
+    let rows = [school("s1", "North"), school("s2", "South"), school("s2", "South"), school("s2", "Süd 'x' \"y\"")];
+    let fates = ledger.put_schools(district, &rows).await.expect("schools");
+    assert_eq!(fates, [Created, Created, Unchanged, Updated]);
+    let rows = [school("s2", "Süd 'x' \"y\""), School { active: false, ..school("s1", "North") }, school("s3", "West")];
+    assert_eq!(ledger.put_schools(district, &rows).await.expect("schools"), [Unchanged, Inactive, Created]);
+    let stored = test.raw.rows("SELECT source_id, name, active FROM schools ORDER BY source_id").await;
+    assert_eq!(stored, [["s1", "North", "false"], ["s2", "Süd 'x' \"y\"", "true"], ["s3", "West", "true"]]);
+    assert_eq!(ledger.put_schools(district, &[]).await.expect("no schools"), []);
+}
+
+async fn classes_need_their_school(test: &TestLedger) {
+    let (ledger, district) = (&test.ledger, district(test).await);
+    let rows = [class("c1", "s1"), class("c2", "nowhere"), class("c1", "s1"), class("c1", "s2")];
+    let fates = ledger.put_classes(district, &rows).await.expect("classes");
+    assert_eq!(fates, [Created, Dangling, Unchanged, Updated]);
+    let gone = Class { active: false, ..class("c1", "s2") };
+    assert_eq!(ledger.put_classes(district, &[gone.clone(), gone]).await.expect("classes"), [Inactive, Inactive]);
+    let sql = "SELECT c.source_id, s.source_id, c.active FROM classes c JOIN schools s ON s.id = c.school_id";
+    assert_eq!(test.raw.rows(sql).await, [["c1", "s2", "false"]]);
+}
+
+async fn people_are_made_changed_and_kept(test: &TestLedger) {
+    let district = district(test).await;
+    let full = Person { sms: Some("+15550001".to_owned()), managed_by: Some("clever".to_owned()), ..pupil(2) };
+    assert_eq!(put(test, district, &[pupil(1), full.clone()]).await, [Created, Created]);
+    assert_eq!(put(test, district, &[full, pupil(1)]).await, [Unchanged, Unchanged]);
+    let moved = at(Person { email: None, grade: Some("06".to_owned()), ..pupil(2) }, &["s2", "s1", "s2"]);
+    assert_eq!(put(test, district, &[moved, gone(pupil(1))]).await, [Updated, Inactive]);
+    assert_eq!(put(test, district, &[gone(pupil(1)), gone(pupil(7))]).await, [Inactive, Inactive]);
+
+    let sql = "SELECT a.source_id, a.given_name, a.rank, a.grade, a.email, a.sms, a.managed_by, s.source_id, a.active
+               FROM accounts a JOIN schools s ON s.id = a.school_id ORDER BY a.source_id";
+    let stored = test.raw.rows(sql).await;
+    assert_eq!(stored.len(), 3, "nobody is deleted");
+    assert_eq!(stored[0], ["p1", "Given-p1", "10", "05", "p1@example.org", "NULL", "NULL", "s1", "false"]);
+    assert_eq!(stored[1], ["p2", "Given-p2", "10", "06", "NULL", "NULL", "NULL", "s2", "true"]);
+    let places = "SELECT s.source_id FROM memberships m JOIN schools s ON s.id = m.school_id
+                  JOIN accounts a ON a.id = m.account_id WHERE a.source_id = 'p2' ORDER BY 1";
+    assert_eq!(test.raw.column(places).await, ["s1", "s2"], "each once");
+    assert_eq!(put(test, district, &[pupil(1)]).await, [Updated], "and back");
+}
+
+async fn people_need_one_school_of_those_they_name(test: &TestLedger) {
+    let district = district(test).await;
+    let rows =
+        [at(pupil(1), &["nowhere"]), at(pupil(2), &["nowhere", "s2"]), at(pupil(3), &[]), at(pupil(4), &["x", "y"])];
+    assert_eq!(put(test, district, &rows).await, [Dangling, Created, Created, Dangling]);
+    let sql = "SELECT a.source_id, s.source_id FROM accounts a LEFT JOIN schools s ON s.id = a.school_id ORDER BY 1";
+    assert_eq!(test.raw.rows(sql).await, [["p2", "s2"], ["p3", "NULL"]]);
+}
+
+async fn a_school_that_arrives_later_makes_a_difference(test: &TestLedger) {
+    let district = district(test).await;
+    let person = at(pupil(1), &["s1", "s9"]);
+    assert_eq!(put(test, district, std::slice::from_ref(&person)).await, [Created]);
+    test.ledger.put_schools(district, &[school("s9", "New")]).await.expect("schools");
+    assert_eq!(put(test, district, std::slice::from_ref(&person)).await, [Updated]);
+    assert_eq!(test.raw.number("SELECT count(*) FROM memberships").await, 2);
+    assert_eq!(put(test, district, &[person]).await, [Unchanged]);
+}
+
+async fn a_username_is_taken_without_regard_to_case(test: &TestLedger) {
+    let district = district(test).await;
+    assert_eq!(put(test, district, &[called(1, "Émile"), called(2, "éMILE")]).await, [Created, UsernameTaken]);
+    assert_eq!(put(test, district, &[called(3, "ÉMILE"), called(4, "anna")]).await, [UsernameTaken, Created]);
+    // Only the writing changed: it is the same name.
+    assert_eq!(put(test, district, &[called(1, "émile")]).await, [Updated]);
+    assert_eq!(usernames(test).await, ["p1=émile/émile", "p4=anna/anna"]);
+}
+
+async fn usernames_are_swapped_and_passed_on_within_a_batch(test: &TestLedger) {
+    let district = district(test).await;
+    assert_eq!(put(test, district, &[called(1, "x"), called(2, "y"), called(3, "z")]).await, [Created; 3]);
+    assert_eq!(put(test, district, &[called(1, "y"), called(2, "x")]).await, [Updated, Updated]);
+    assert_eq!(usernames(test).await, ["p1=y/y", "p2=x/x", "p3=z/z"]);
+    // A ring of three, and a newcomer who gets the name that is left behind.
+    assert_eq!(put(test, district, &[called(1, "x"), called(2, "z"), called(3, "y")]).await, [Updated; 3]);
+    assert_eq!(put(test, district, &[called(4, "x"), called(1, "fresh")]).await, [Created, Updated]);
+    assert_eq!(usernames(test).await, ["p1=fresh/fresh", "p2=z/z", "p3=y/y", "p4=x/x"]);
+}
+
+async fn who_is_refused_keeps_everything(test: &TestLedger) {
+    let district = district(test).await;
+    assert_eq!(put(test, district, &[called(1, "x"), called(2, "y"), called(3, "z")]).await, [Created; 3]);
+    // p2 cannot have z, so it keeps y, so p1 cannot have y.
+    let rows = [
+        Person { given_name: "New".to_owned(), ..called(1, "y") },
+        Person { given_name: "New".to_owned(), ..called(2, "z") },
+        called(5, "free"),
+    ];
+    assert_eq!(put(test, district, &rows).await, [UsernameTaken, UsernameTaken, Created]);
+    assert_eq!(usernames(test).await, ["p1=x/x", "p2=y/y", "p3=z/z", "p5=free/free"]);
+    assert_eq!(test.raw.number("SELECT count(*) FROM accounts WHERE given_name = 'New'").await, 0);
+}
+
+async fn who_leaves_becomes_inactive_whatever_else_is_wrong(test: &TestLedger) {
+    let district = district(test).await;
+    assert_eq!(put(test, district, &[called(1, "x"), called(2, "y")]).await, [Created; 2]);
+    let rows = [gone(called(1, "y")), gone(at(called(2, "y"), &["nowhere"])), gone(called(3, "y"))];
+    assert_eq!(put(test, district, &rows).await, [Inactive; 3]);
+    assert_eq!(usernames(test).await, ["p1=x/x", "p2=y/y"], "names are kept");
+    assert_eq!(test.raw.number("SELECT count(*) FROM accounts WHERE active").await, 0);
+    assert_eq!(put(test, district, &rows).await, [Inactive; 3]);
+}
+
+async fn the_same_person_twice_in_a_batch_is_the_last_row(test: &TestLedger) {
+    let district = district(test).await;
+    let rows = [called(1, "a"), called(1, "a"), called(1, "b"), called(2, "a"), at(pupil(1), &["nowhere"])];
+    assert_eq!(put(test, district, &rows).await, [Created, Unchanged, Updated, Created, Dangling]);
+    assert_eq!(usernames(test).await, ["p1=b/b", "p2=a/a"]);
+    let rows = [called(1, "c"), called(1, "b")];
+    assert_eq!(put(test, district, &rows).await, [Updated, Updated]);
+    assert_eq!(usernames(test).await, ["p1=b/b", "p2=a/a"]);
+    assert_eq!(test.raw.number("SELECT count(*) FROM memberships").await, 2);
+}
+
+async fn a_person_keeps_password_and_protection(test: &TestLedger) {
+    let district = district(test).await;
+    put(test, district, &[pupil(1)]).await;
+    let own = "password_hash = '$h$', credential_version = 3, protected = TRUE, must_change = TRUE, quick_login = TRUE";
+    test.raw.run(&format!("UPDATE accounts SET {own}")).await;
+    assert_eq!(put(test, district, &[called(1, "other")]).await, [Updated]);
+    let sql = "SELECT password_hash, credential_version, protected, must_change, quick_login FROM accounts";
+    assert_eq!(test.raw.rows(sql).await, [["$h$", "3", "true", "true", "true"]]);
+}
+
+async fn guardians_are_replaced_in_order(test: &TestLedger) {
+    let (ledger, district) = (&test.ledger, district(test).await);
+    put(test, district, &[pupil(1), pupil(2), guardian(1), guardian(2), guardian(3)]).await;
+    let links = |rows: &[(&str, &[&str])]| -> Vec<(String, Vec<String>)> {
+        rows.iter().map(|(p, g)| ((*p).to_owned(), g.iter().map(|g| (*g).to_owned()).collect())).collect()
+    };
+    let stored = async || {
+        let sql = "SELECT p.source_id || ':' || g.source_id FROM guardians l JOIN accounts p ON p.id = l.account_id
+                   JOIN accounts g ON g.id = l.guardian_id ORDER BY p.source_id, l.place";
+        test.raw.column(sql).await
+    };
+    let rows = links(&[("p1", &["g2", "g1", "g2"]), ("p2", &["g3", "nobody"]), ("who", &["g1", "none"])]);
+    let unknown = ledger.link_guardians(district, &rows).await.expect("guardians");
+    assert_eq!(unknown, [("p2".to_owned(), "nobody".to_owned()), ("who".to_owned(), "none".to_owned())]);
+    assert_eq!(stored().await, ["p1:g2", "p1:g1", "p2:g3"]);
+    let rows = links(&[("p1", &["g1", "g2"])]);
+    assert_eq!(ledger.link_guardians(district, &rows).await.expect("guardians"), []);
+    assert_eq!(stored().await, ["p1:g1", "p1:g2", "p2:g3"], "p2 was not named");
+    ledger.link_guardians(district, &links(&[("p1", &[]), ("p2", &["g3"])])).await.expect("guardians");
+    assert_eq!(stored().await, ["p2:g3"]);
+}
+
+async fn enrolments_need_class_and_person(test: &TestLedger) {
+    let (ledger, district) = (&test.ledger, district(test).await);
+    put(test, district, &[pupil(1)]).await;
+    ledger.put_classes(district, &[class("c1", "s1")]).await.expect("classes");
+    let row = |class: &str, person: &str, role: &str, active| Enrolment {
+        class: class.to_owned(),
+        person: person.to_owned(),
+        role: role.to_owned(),
+        active,
+    };
+    let rows = [
+        row("c1", "p1", "student", true),
+        row("c9", "p1", "student", true),
+        row("c1", "p9", "student", true),
+        row("c1", "p1", "student", true),
+        row("c1", "p1", "teacher", true),
+    ];
+    let fates = ledger.put_enrolments(district, &rows).await.expect("enrolments");
+    assert_eq!(fates, [Created, Dangling, Dangling, Unchanged, Updated]);
+    let rows = [row("c1", "p1", "teacher", true), row("c1", "p1", "teacher", false)];
+    assert_eq!(ledger.put_enrolments(district, &rows).await.expect("enrolments"), [Unchanged, Inactive]);
+    assert_eq!(test.raw.rows("SELECT role, active FROM enrolments").await, [["teacher", "false"]]);
+}
+
+async fn districts_do_not_see_each_other(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let ours = district_with(&**ledger, 3).await.district.id;
+    let theirs = ledger.ensure_district("other", "Other").await.expect("a district").id;
+    // The same roster ids and usernames: other schools, other people.
+    assert_eq!(put(test, theirs, &[pupil(1)]).await, [Dangling], "our school is not theirs");
+    assert_eq!(ledger.put_classes(theirs, &[class("c1", "s1")]).await.expect("classes"), [Dangling]);
+    ledger.put_schools(theirs, &[school("s1", "North")]).await.expect("schools");
+    assert_eq!(put(test, theirs, &[pupil(1), called(9, "p2")]).await, [Created, Created]);
+    let enrolment =
+        Enrolment { class: "c1".to_owned(), person: "p1".to_owned(), role: "student".to_owned(), active: true };
+    assert_eq!(ledger.put_enrolments(theirs, &[enrolment]).await.expect("enrolments"), [Dangling]);
+    let unknown = ledger.link_guardians(theirs, &[("p1".to_owned(), vec!["g1".to_owned()])]).await.expect("guardians");
+    assert_eq!(unknown, [("p1".to_owned(), "g1".to_owned())], "our guardian is not theirs");
+    assert_eq!(put(test, ours, &[pupil(1), pupil(2)]).await, [Unchanged, Unchanged]);
+}
+
+async fn two_imports_of_the_same_people_agree(test: &TestLedger) {
+    let (one, two) = (&test.ledger, test.another().await);
+    let district = district(test).await;
+    let forth: Vec<Person> = (1..=200).map(pupil).collect();
+    let back: Vec<Person> = forth.iter().rev().cloned().collect();
+    let (a, b) = tokio::join!(one.put_people(district, &forth), two.put_people(district, &back));
+    let (a, b) = (a.expect("people"), b.expect("people"));
+    let (first, second) = if a[0] == Created { (a, b) } else { (b, a) };
+    assert_eq!(first, [Created; 200]);
+    assert_eq!(second, [Unchanged; 200]);
+    assert_eq!(test.raw.number("SELECT count(*) FROM accounts").await, 200);
+    assert_eq!(test.raw.number("SELECT count(*) FROM memberships").await, 200);
+    let newer: Vec<Person> = forth.iter().map(|person| Person { grade: None, ..person.clone() }).collect();
+    let (a, b) = tokio::join!(one.put_people(district, &newer), two.put_people(district, &back));
+    a.expect("people");
+    b.expect("people");
+    let grades = test.raw.column("SELECT DISTINCT COALESCE(grade, '-') FROM accounts").await;
+    assert_eq!(grades.len(), 1, "a whole batch came last: {grades:?}");
+}
+
+async fn two_imports_that_fight_over_usernames_do_not_fail(test: &TestLedger) {
+    let (one, two) = (&test.ledger, test.another().await);
+    let district = district(test).await;
+    let ours: Vec<Person> = (1..=50).map(|n| called(n, &format!("name{n}"))).collect();
+    let theirs: Vec<Person> = (101..=150).map(|n| called(n, &format!("NAME{}", n - 100))).collect();
+    let (a, b) = tokio::join!(one.put_people(district, &ours), two.put_people(district, &theirs));
+    let fates: Vec<RowFate> = a.expect("people").into_iter().chain(b.expect("people")).collect();
+    assert_eq!(fates.iter().filter(|fate| **fate == Created).count(), 50);
+    assert_eq!(fates.iter().filter(|fate| **fate == UsernameTaken).count(), 50);
+}
+
+async fn an_unknown_district_is_refused(test: &TestLedger) {
+    let nobody = DistrictId::fresh();
+    assert!(test.ledger.put_schools(nobody, &[school("s1", "North")]).await.is_err());
+    assert!(test.ledger.put_people(nobody, &[]).await.is_err());
+}

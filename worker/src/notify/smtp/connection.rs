@@ -1,7 +1,7 @@
 //! One connection to the mail server, and the dialogue on it, step by step, so that every failure knows its step.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keybell_shared::clock::Stopwatch;
@@ -107,7 +107,12 @@ impl Connection {
     }
 
     /// Sends one message and answers what the server said when it took it: 250 after the dot, nothing else.
-    pub(super) async fn deliver(&mut self, mime: &Mime, progress: &Progress, mail: Duration) -> Result<String, Failure> {
+    pub(super) async fn deliver(
+        &mut self,
+        mime: &Mime,
+        progress: &Progress,
+        mail: Duration,
+    ) -> Result<String, Failure> {
         let failed = |error| Failure::of(progress.step(), &error);
         progress.at(Step::Mail);
         // A connection that lay idle may be dead without a sign; a fresh one must still fit into the deadline.

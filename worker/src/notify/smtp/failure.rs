@@ -29,16 +29,8 @@ pub(super) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 8] = [
-        Self::Slot,
-        Self::Connect,
-        Self::Tls,
-        Self::Auth,
-        Self::Mail,
-        Self::Recipient,
-        Self::Data,
-        Self::Body,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Slot, Self::Connect, Self::Tls, Self::Auth, Self::Mail, Self::Recipient, Self::Data, Self::Body];
 
     /// The step with this number, for storing it in an atomic.
     pub(super) fn numbered(number: u8) -> Self {

@@ -22,8 +22,8 @@ use super::{Outgoing, Sender, Sent};
 use connection::{Connection, Progress};
 use failure::{Cause, Failure};
 use pool::Pool;
-pub(super) use server::is_loopback;
 pub(super) use server::Server;
+pub(super) use server::is_loopback;
 
 /// A mail server.
 pub struct Smtp {

@@ -74,8 +74,8 @@ impl Server {
             }
             warn!(host, "e-mail with passwords leaves this machine without TLS, as configured (tls=none)");
         }
-        let credentials = (!username.is_empty())
-            .then(|| Credentials::new(username.to_owned(), password.expose_secret().to_owned()));
+        let credentials =
+            (!username.is_empty()).then(|| Credentials::new(username.to_owned(), password.expose_secret().to_owned()));
         Ok(Self { host, port, tls, credentials, hello: ClientId::default() })
     }
 }
@@ -132,6 +132,9 @@ mod tests {
             let error = read(url, "keybell").err().unwrap_or_else(|| panic!("{url} was taken"));
             assert!(!error.contains("secret"), "{error}");
         }
-        assert!(read("smtp://mail.example.org?tls=none", "").is_ok(), "without credentials it is the operator's choice");
+        assert!(
+            read("smtp://mail.example.org?tls=none", "").is_ok(),
+            "without credentials it is the operator's choice"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The stream below an SMTP connection: bounded, and read line by line.
 //!
 //! lettre reads a reply's line into memory until it ends, so a server that never ends one would fill it: more than
-//! [`CAP`] bytes without anything written in between is an error. And no read goes past a line's end: what a server
+//! [`CAP`] bytes or [`LINES`] lines without anything written in between are an error. And no read goes past a line's end: what a server
 //! (or somebody in between) sends after its answer to STARTTLS would otherwise wait in lettre's buffer and pass for an
 //! answer inside TLS. So it reaches the TLS handshake and breaks it.
 
@@ -18,6 +18,9 @@ use tokio::net::TcpStream;
 /// The most bytes that a server may send before we write again. An EHLO answer has a few hundred, a TLS handshake with
 /// a long chain 10 KiB.
 const CAP: usize = 32 * 1024;
+/// The most line ends that a server may send before we write again: lettre reads an answer from its start again with
+/// every line. An EHLO answer has about twenty; encrypted bytes have one in 256 that looks like one.
+const LINES: usize = 256;
 /// Read at a time.
 const CHUNK: usize = 4096;
 
@@ -27,12 +30,13 @@ pub(super) struct LineStream {
     buffer: Vec<u8>,
     /// How far the buffer was handed out.
     taken: usize,
-    since_write: usize,
+    /// Bytes and line ends since we last wrote.
+    heard: (usize, usize),
 }
 
 impl LineStream {
     pub(super) fn new(tcp: TcpStream) -> Self {
-        Self { tcp, buffer: Vec::with_capacity(CHUNK), taken: 0, since_write: 0 }
+        Self { tcp, buffer: Vec::with_capacity(CHUNK), taken: 0, heard: (0, 0) }
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -43,8 +47,9 @@ impl LineStream {
         let length = if answer.is_ready() { chunk.filled().len() } else { 0 };
         self.buffer.truncate(length);
         ready!(answer)?;
-        self.since_write += length;
-        if self.since_write > CAP {
+        self.heard.0 += length;
+        self.heard.1 += self.buffer.iter().filter(|&&byte| byte == b'\n').count();
+        if self.heard.0 > CAP || self.heard.1 > LINES {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the server's answer has no end")));
         }
         Poll::Ready(Ok(()))
@@ -81,7 +86,7 @@ impl AsyncRead for LineStream {
 impl AsyncWrite for LineStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.since_write = 0;
+        this.heard = (0, 0);
         Pin::new(&mut this.tcp).poll_write(cx, bytes)
     }
 
@@ -91,5 +96,49 @@ impl AsyncWrite for LineStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// A stream whose other end says this.
+    async fn hearing(bytes: Vec<u8>) -> (LineStream, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = listener.local_addr().expect("address");
+        let other = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.expect("accepted");
+            // Fails when the reader leaves early, which is what it shall do.
+            drop(socket.write_all(&bytes).await);
+        });
+        (LineStream::new(TcpStream::connect(address).await.expect("connected")), other)
+    }
+
+    #[tokio::test]
+    async fn a_read_ends_where_a_line_ends() {
+        let (mut stream, other) = hearing(b"220 go on\r\n250 sneaked in\r\n".to_vec()).await;
+        other.await.expect("said");
+        let mut buffer = [0; 100];
+        let length = stream.read(&mut buffer).await.expect("read");
+        assert_eq!(&buffer[..length], b"220 go on\r\n");
+        let length = stream.read(&mut buffer[..5]).await.expect("read");
+        assert_eq!(&buffer[..length], b"250 s");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_end_is_an_error() {
+        for answer in [vec![b'x'; 8 * 1024 * 1024], b"250-and so on\r\n".repeat(100_000)] {
+            let (mut stream, other) = hearing(answer).await;
+            let mut heard = Vec::new();
+            let error = stream.read_to_end(&mut heard).await.expect_err("no end");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+            assert!(heard.len() <= CAP, "{}", heard.len());
+            assert!(heard.iter().filter(|&&byte| byte == b'\n').count() <= LINES);
+            drop(stream);
+            other.await.expect("no panic");
+        }
     }
 }

@@ -1,0 +1,71 @@
+//! One record: its fields as bytes.
+
+/// One record. Reused from row to row.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// The line where it starts, from 1.
+    pub(crate) line: u64,
+    /// Whether a NUL byte is in it.
+    pub(crate) nul: bool,
+    data: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+/// Where a field is.
+#[derive(Debug)]
+pub(super) struct Field {
+    start: usize,
+    end: usize,
+    blank: bool,
+}
+
+impl Record {
+    /// How many fields it has.
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// The bytes of a field; none for a field that was not to be kept.
+    pub(crate) fn field(&self, at: usize) -> Option<&[u8]> {
+        self.fields.get(at).and_then(|field| self.data.get(field.start..field.end))
+    }
+
+    /// Whether all fields from this one on hold nothing, or only spaces.
+    pub(crate) fn is_blank_from(&self, at: usize) -> bool {
+        self.fields.iter().skip(at).all(|field| field.blank)
+    }
+
+    /// Starts anew.
+    pub(super) fn begin(&mut self, line: u64) {
+        self.line = line;
+        self.nul = false;
+        self.data.clear();
+        self.fields.clear();
+    }
+
+    /// Starts a field.
+    pub(super) fn field_begins(&self) -> Field {
+        Field { start: self.data.len(), end: self.data.len(), blank: true }
+    }
+
+    /// Adds a byte to a field; copies it only if the field is to be kept.
+    pub(super) fn push(&mut self, field: &mut Field, byte: u8, keep: bool) {
+        self.nul |= byte == 0;
+        field.blank &= byte.is_ascii_whitespace();
+        if keep {
+            self.data.push(byte);
+        }
+    }
+
+    /// Ends a field.
+    pub(super) fn field_ends(&mut self, mut field: Field) {
+        field.end = self.data.len();
+        self.fields.push(field);
+    }
+
+    /// How many bytes were copied.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.data.len()
+    }
+}

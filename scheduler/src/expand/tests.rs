@@ -1,0 +1,48 @@
+use keybell_shared::actor::Role;
+use keybell_shared::ids::TaskId;
+use keybell_shared::ports::ledger::Ledger;
+use keybell_shared::states::TaskState;
+
+use super::*;
+use crate::intake::{Intake, json};
+use crate::testing::{FakeLedger, actor};
+
+async fn room(tasks: usize) -> (Arc<FakeLedger>, Expand<FakeLedger>, Vec<TaskId>) {
+    let ledger = Arc::new(FakeLedger::new(100));
+    let all: Arc<dyn Ledger> = Arc::<FakeLedger>::clone(&ledger);
+    let intake = Intake::new(all, None);
+    let caller = actor(ledger.state().district, Role::DistrictAdmin);
+    let mut ids = Vec::new();
+    for key in 0..tasks {
+        let request = json::parse(br#"{"selection":{"scope":"all"},"reason":"lost"}"#).unwrap();
+        ids.push(intake.submit(&caller, request, &key.to_string()).await.unwrap().task);
+    }
+    let (accepted, ready) = (Wake::default(), Wake::default());
+    let expand = Expand { ledger: Arc::clone(&ledger), writer: "scheduler-1".into(), chunk: 40, accepted, ready };
+    (ledger, expand, ids)
+}
+
+#[tokio::test]
+async fn every_task_gets_a_chunk_a_round_and_the_dispatcher_hears_of_the_end() {
+    let (ledger, mut expand, tasks) = room(2).await;
+    for written in [40, 80, 100] {
+        assert_eq!(expand.round().await, Ok(Pace::Again));
+        for task in &tasks {
+            assert_eq!(ledger.items_of(*task).len(), written);
+        }
+    }
+    assert_eq!(expand.round().await, Ok(Pace::Rest));
+    expand.ready.woken().await;
+    assert!(tasks.iter().all(|task| ledger.state().task(*task).state == TaskState::Running));
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_expanded_does_not_hold_up_the_others() {
+    let (ledger, mut expand, tasks) = room(2).await;
+    ledger.state().broken = Some(tasks[0]);
+    for _ in 0..4 {
+        assert!(matches!(expand.round().await, Err(Failure::Ledger(_))), "it stays visible");
+    }
+    assert_eq!(ledger.state().task(tasks[1]).state, TaskState::Running);
+    assert_eq!(ledger.state().task(tasks[0]).state, TaskState::Expanding);
+}
