@@ -472,7 +472,7 @@ fn an_import_may_move_between_threads() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever is in `users.csv`: no panic, and every row has one fate (asserted by `import_into`).
     #[test]
