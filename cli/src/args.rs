@@ -110,6 +110,7 @@ pub(crate) enum Roster {
 
 /// Flags, or a request file.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
 pub(crate) struct Reset {
     /// The district's short name; not needed when there is only one.
     #[arg(long)]

@@ -7,7 +7,16 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn begin(config: &Config, quiet: bool) {
     let wanted = if quiet && config.log == "info" { "warn" } else { config.log.as_str() };
     let mut filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
-    for capped in ["lettre=info", "lapin=warn", "hyper=info", "h2=info", "reqwest=info", "rustls=warn", "sqlx=warn"] {
+    for capped in [
+        "lettre=info",
+        "lapin=warn",
+        "amq_protocol=warn",
+        "hyper=info",
+        "h2=info",
+        "reqwest=info",
+        "rustls=warn",
+        "sqlx=warn",
+    ] {
         if let Ok(directive) = capped.parse() {
             filter = filter.add_directive(directive);
         }

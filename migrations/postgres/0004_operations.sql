@@ -38,6 +38,8 @@ CREATE TABLE api_keys (
     revoked_at BIGINT
 );
 CREATE INDEX api_keys_by_district ON api_keys (district_id, created_at);
+-- Tasks belong to whoever asked by name, so no two valid keys share one; a revoked key's name may be used again.
+CREATE UNIQUE INDEX api_keys_by_name ON api_keys (district_id, name) WHERE revoked_at IS NULL;
 
 -- Upstream applications that may publish requests, by their broker user.
 CREATE TABLE producers (

@@ -134,12 +134,7 @@ pub fn candidates(channel: ChannelRule, recipient: Recipient, contacts: &Contact
 
 /// The plan for one reset.
 #[must_use]
-pub fn plan(
-    told: bool,
-    channel: ChannelRule,
-    recipient: Recipient,
-    contacts: &Contacts,
-) -> Plan {
+pub fn plan(told: bool, channel: ChannelRule, recipient: Recipient, contacts: &Contacts) -> Plan {
     if !told {
         return Plan::Silent;
     }

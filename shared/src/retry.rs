@@ -26,7 +26,7 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { initial: Duration::from_secs(30), multiplier: 4.0, max: Duration::from_secs(15 * 60), jitter: 0.2 }
+        Self { initial: Duration::from_secs(30), multiplier: 4.0, max: Duration::from_mins(15), jitter: 0.2 }
     }
 }
 

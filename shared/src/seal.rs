@@ -198,15 +198,10 @@ impl OpenKey {
         }
         let (encapped, ciphertext) = sealed.bytes.split_at_checked(32).ok_or(SealError::DoesNotOpen)?;
         let encapped = <Suite as Kem>::EncappedKey::from_bytes(encapped).map_err(|_| SealError::DoesNotOpen)?;
-        let mut context = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, Suite>(
-            &OpModeR::Base,
-            &self.key,
-            &encapped,
-            INFO,
-        )
-        .map_err(|_| SealError::DoesNotOpen)?;
-        let padded =
-            Zeroizing::new(context.open(ciphertext, &binding.bytes()).map_err(|_| SealError::DoesNotOpen)?);
+        let mut context =
+            hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, Suite>(&OpModeR::Base, &self.key, &encapped, INFO)
+                .map_err(|_| SealError::DoesNotOpen)?;
+        let padded = Zeroizing::new(context.open(ciphertext, &binding.bytes()).map_err(|_| SealError::DoesNotOpen)?);
         let (length, rest) = padded.split_at_checked(4).ok_or(SealError::DoesNotOpen)?;
         let length = length.iter().fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte));
         let text = rest.get(..length).ok_or(SealError::DoesNotOpen)?;

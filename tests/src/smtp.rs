@@ -1,6 +1,6 @@
 //! A mail server for tests: says what it is told to say, and writes down what arrives.
 
-mod decode;
+pub(crate) mod decode;
 mod dialogue;
 
 use std::collections::{HashMap, VecDeque};

@@ -80,6 +80,17 @@ impl IntakeLedger for FakeLedger {
         self.ask().map(|_| Preview { eligible: 3, skipped: Vec::new() })
     }
 
+    async fn known(
+        &self,
+        _: DistrictId,
+        idempotency: &keybell_shared::ports::ledger::Idempotency,
+    ) -> LedgerResult<Option<Acceptance>> {
+        let name = (idempotency.producer.clone(), idempotency.key.clone());
+        Ok(self.ask()?.accepted.get(&name).map(|(fingerprint, known)| {
+            if *fingerprint == idempotency.fingerprint { Acceptance::Repeated(*known) } else { Acceptance::Mismatch }
+        }))
+    }
+
     async fn accept(&self, task: NewTask) -> LedgerResult<Acceptance> {
         let mut memory = self.ask()?;
         let name = (task.idempotency.producer.clone(), task.idempotency.key.clone());
@@ -226,7 +237,7 @@ impl KeyLedger for FakeLedger {
         unimplemented!("the API never asks this")
     }
 
-    async fn add_key(&self, _: NewKey) -> LedgerResult<bool> {
+    async fn add_key(&self, _: NewKey) -> LedgerResult<keybell_shared::ports::ledger::KeyFate> {
         unimplemented!("the API never asks this")
     }
 

@@ -96,9 +96,7 @@ async fn sending(tx: &mut Tx, rows: &[Row]) -> Sql<HashMap<(AccountId, Channel),
             args![json_arg(&accounts)],
         )
         .await?;
-    busy.iter()
-        .map(|row| Ok(((row.get("account_id")?, row.word("channel")?), row.get("lease_until")?)))
-        .collect()
+    busy.iter().map(|row| Ok(((row.get("account_id")?, row.word("channel")?), row.get("lease_until")?))).collect()
 }
 
 fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration) -> Sql<Fate> {

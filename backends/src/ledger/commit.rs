@@ -55,13 +55,9 @@ impl Decided<'_> {
 
 impl SqlLedger {
     /// Decides and stores one group.
-    pub(super) async fn commit_group(
-        &self,
-        writer: &str,
-        writes: &[ResetWrite],
-    ) -> Sql<Vec<(ItemId, ResetOutcome)>> {
+    pub(super) async fn commit_group(&self, writer: &str, resets: &[ResetWrite]) -> Sql<Vec<(ItemId, ResetOutcome)>> {
         let mut tx = self.db.begin().await?;
-        let group = decide_group(&mut tx, writes).await?;
+        let group = decide_group(&mut tx, resets).await?;
         store_items(&mut tx, &group).await?;
         store_accounts(&mut tx, &group).await?;
         store_seals(&mut tx, &group).await?;
@@ -98,9 +94,7 @@ impl SqlLedger {
             return Err(Failure::Unavailable(reason));
         };
         let mut tx = self.db.begin().await?;
-        let row = tx
-            .first("SELECT attempt_id FROM items WHERE id = $1 {lock}", args![sample.write.item])
-            .await?;
+        let row = tx.first("SELECT attempt_id FROM items WHERE id = $1 {lock}", args![sample.write.item]).await?;
         let ours = match row {
             Some(row) => row.get::<Option<keybell_shared::ids::AttemptId>>("attempt_id")? == Some(sample.write.attempt),
             None => false,
@@ -120,10 +114,7 @@ async fn decide_group<'a>(tx: &mut Tx, writes: &'a [ResetWrite]) -> Sql<Vec<Deci
     tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json_arg(&accounts)]).await?;
     let items: Vec<ItemId> = writes.iter().map(|write| write.item).collect();
     let rows = tx
-        .all(
-            concat!(facts_of_items!(""), "WHERE i.id {in $1 bigint} ORDER BY i.id {lock i}"),
-            args![json_arg(&items)],
-        )
+        .all(concat!(facts_of_items!(""), "WHERE i.id {in $1 bigint} ORDER BY i.id {lock i}"), args![json_arg(&items)])
         .await?;
     let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;
     let requests = requests::read(&tx.all(REQUESTS, args![json_arg(&tasks)]).await?)?;
@@ -174,11 +165,8 @@ async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
             }))
         })
         .collect();
-    let held: Vec<ItemId> = group
-        .iter()
-        .filter(|decided| decided.decision == Decision::Hold)
-        .map(|decided| decided.write.item)
-        .collect();
+    let held: Vec<ItemId> =
+        group.iter().filter(|decided| decided.decision == Decision::Hold).map(|decided| decided.write.item).collect();
     if !held.is_empty() {
         tx.run(
             "UPDATE items SET state = 'pending', queued_at = NULL, changed_at = {now}

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::SqlLedger;
 use super::counters::{Deltas, counter_sums, counts};
 use super::journal::{self, NewAudit, NewEvent};
+use super::periodic;
 use super::sql::{Row, Sql, Tx, args};
 
 /// Items that one transaction of a cancel closes.
@@ -86,18 +87,7 @@ impl SqlLedger {
 
     /// Closes every task that has no open item, and brings interrupted cancels to their end.
     pub(super) async fn finish_tasks(&self, limit: u32) -> Sql<Vec<Closed>> {
-        let rows = self
-            .db
-            .read(
-                "SELECT t.id, t.state FROM tasks t
-                 WHERE t.state IN ('running', 'paused', 'cancelling')
-                     AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
-                     AND (t.state = 'cancelling' OR NOT EXISTS (
-                         SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state IN ('pending', 'queued', 'reset')))
-                 ORDER BY t.seq LIMIT $1",
-                args![limit],
-            )
-            .await?;
+        let rows = self.db.read(periodic::CLOSABLE, args![limit]).await?;
         let mut closed = Vec::new();
         for row in &rows {
             let task: TaskId = row.get("id")?;
@@ -116,9 +106,6 @@ impl SqlLedger {
             return Ok(None);
         };
         let state: TaskState = row.word("state")?;
-        if !matches!(state, TaskState::Running | TaskState::Paused | TaskState::Cancelling) {
-            return Ok(None);
-        }
         let mut truth = Counts::default();
         for row in
             tx.all("SELECT state, count(*) AS n FROM items WHERE task_id = $1 GROUP BY state", args![task]).await?
@@ -128,16 +115,20 @@ impl SqlLedger {
         if truth.open > 0 || truth.telling > 0 {
             return Ok(None);
         }
-        let sums = tx
-            .first(concat!("SELECT ", counter_sums!(), " FROM counters c WHERE c.task_id = $1"), args![task])
-            .await?;
+        let sums =
+            tx.first(concat!("SELECT ", counter_sums!(), " FROM counters c WHERE c.task_id = $1"), args![task]).await?;
         let counted = sums.as_ref().map(counts).transpose()?.unwrap_or_default();
         let mismatch = (Counts { retries: 0, ..counted } != truth)
             .then(|| format!("the items say {truth:?}, the counters {counted:?}"));
         let end = match state {
             TaskState::Cancelling => TaskState::Cancelled,
-            _ if truth.failed + truth.undelivered > 0 => TaskState::CompletedWithErrors,
-            _ => TaskState::Completed,
+            TaskState::Running | TaskState::Paused if truth.failed + truth.undelivered == 0 => TaskState::Completed,
+            TaskState::Running | TaskState::Paused => TaskState::CompletedWithErrors,
+            TaskState::Expanding
+            | TaskState::Completed
+            | TaskState::CompletedWithErrors
+            | TaskState::Cancelled
+            | TaskState::Failed => return Ok(None),
         };
         enter(&mut tx, row.get("district_id")?, task, end, "scheduler").await?;
         tx.commit().await?;

@@ -5,33 +5,19 @@ use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::ports::ledger::{DispatchLedger, LedgerResult, Runnable};
 
 use super::SqlLedger;
+use super::periodic;
 use super::sql::{Sql, args, json};
 
 #[async_trait]
 impl DispatchLedger for SqlLedger {
     async fn queued(&self, limit: u32) -> LedgerResult<u32> {
-        let row = self
-            .db
-            .read_first(
-                "SELECT count(*) AS n FROM (SELECT 1 FROM items {lite INDEXED BY items_queued} WHERE state = 'queued' LIMIT $1) AS window_items",
-                args![limit],
-            )
-            .await?;
+        let row = self.db.read_first(periodic::QUEUED, args![limit]).await?;
         let n: i64 = row.map(|row| row.get("n")).transpose()?.unwrap_or_default();
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
 
     async fn runnable(&self, limit: u32) -> LedgerResult<Vec<Runnable>> {
-        let rows = self
-            .db
-            .read(
-                "SELECT t.id, t.district_id FROM tasks t
-                 WHERE t.state = 'running' AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
-                     AND EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state = 'pending')
-                 ORDER BY t.seq LIMIT $1",
-                args![limit],
-            )
-            .await?;
+        let rows = self.db.read(periodic::RUNNABLE, args![limit]).await?;
         Ok(rows
             .iter()
             .map(|row| Ok(Runnable { task: row.get("id")?, district: row.get("district_id")? }))
@@ -39,13 +25,7 @@ impl DispatchLedger for SqlLedger {
     }
 
     async fn pending(&self, task: TaskId, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
-        let rows = self
-            .db
-            .read(
-                "SELECT id, dispatch FROM items WHERE task_id = $1 AND state = 'pending' ORDER BY id LIMIT $2",
-                args![task, limit],
-            )
-            .await?;
+        let rows = self.db.read(periodic::PENDING, args![task, limit]).await?;
         Ok(rows
             .iter()
             .map(|row| Ok((row.get("id")?, u32::try_from(row.get::<i32>("dispatch")?).unwrap_or_default() + 1)))

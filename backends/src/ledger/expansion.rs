@@ -14,21 +14,14 @@ use uuid::Uuid;
 use super::SqlLedger;
 use super::counters::Deltas;
 use super::journal::{self, NewAudit, NewEvent};
+use super::periodic;
 use super::selection::{exclusion, filter_args, selected};
 use super::sql::{Failure, Row, Sql, Tx, args};
 
 #[async_trait]
 impl ExpansionLedger for SqlLedger {
     async fn expanding(&self, limit: u32) -> LedgerResult<Vec<TaskId>> {
-        let rows = self
-            .db
-            .read(
-                "SELECT id FROM tasks
-                 WHERE state = 'expanding' AND state IN ('expanding', 'running', 'paused', 'cancelling')
-                 ORDER BY seq LIMIT $1",
-                args![limit],
-            )
-            .await?;
+        let rows = self.db.read(periodic::EXPANDING, args![limit]).await?;
         Ok(rows.iter().map(|row| row.get("id")).collect::<Sql<_>>()?)
     }
 
@@ -102,18 +95,19 @@ async fn insert_items(
     after: AccountId,
     upper: AccountId,
 ) -> Sql<Chunk> {
-    let mut arguments =
-        filter_args(expanding.district, &expanding.request.selection, expanding.role, expanding.person);
+    let mut arguments = filter_args(expanding.district, &expanding.request.selection, expanding.role, expanding.person);
     arguments.extend(args![expanding.role.reach(), expanding.task, after, upper]);
     let rows = tx
         .all(
             concat!(
                 "INSERT INTO items (district_id, task_id, account_id, state, code, changed_at)
                  SELECT $1, $10, x.id, CASE WHEN x.code IS NULL THEN 'pending' ELSE 'skipped' END, x.code, {now}
-                 FROM (SELECT a.id AS id, ", exclusion!("$9"), " AS code FROM accounts a
+                 FROM (SELECT a.id AS id, ",
+                exclusion!("$9"),
+                " AS code FROM accounts a
                        WHERE a.id > $11 AND a.id <= $12 AND ",
-                       selected!("EXISTS (SELECT 1 FROM task_accounts n WHERE n.task_id = $10 AND n.account_id = a.id)"),
-                       ") AS x
+                selected!("EXISTS (SELECT 1 FROM task_accounts n WHERE n.task_id = $10 AND n.account_id = a.id)"),
+                ") AS x
                  WHERE TRUE
                  ORDER BY x.id
                  ON CONFLICT (task_id, account_id) DO NOTHING
@@ -172,4 +166,3 @@ async fn digest(tx: &mut Tx, task: TaskId) -> Sql<String> {
         }
     }
 }
-

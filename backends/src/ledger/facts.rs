@@ -15,7 +15,9 @@ macro_rules! facts_of_items {
                  t.state AS task_state, t.seq, t.requester_role, t.requester_account,
                  a.active, a.quick_login, a.protected, a.rank, a.last_reset_seq, a.credential_version,
                  (a.managed_by IS NOT NULL) AS managed,
-                 ", $crate::ledger::selection::in_scope!("t.requester_role", "t.requester_account"), " AS in_scope",
+                 ",
+            $crate::ledger::selection::in_scope!("t.requester_role", "t.requester_account"),
+            " AS in_scope",
             $more,
             " FROM items i JOIN tasks t ON t.id = i.task_id JOIN accounts a ON a.id = i.account_id "
         )

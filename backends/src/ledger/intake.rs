@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{
-    Acceptance, IntakeLedger, LedgerResult, NewTask, Preview, Resolved, UnknownNames,
+    Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Resolved, UnknownNames,
 };
 use keybell_shared::request::Selection;
 use keybell_shared::seal::hex;
@@ -14,7 +14,20 @@ use super::SqlLedger;
 use super::counters::Deltas;
 use super::journal::{self, NewAudit, NewEvent};
 use super::selection::{exclusion, filter_args, selected};
-use super::sql::{Failure, Sql, args, json as json_arg};
+use super::sql::{Failure, Row, Sql, args, json as json_arg};
+
+/// What was accepted under a key.
+const KNOWN: &str =
+    "SELECT fingerprint, task_id FROM idempotency WHERE district_id = $1 AND producer = $2 AND key = $3";
+
+/// The answer to a repeated key.
+fn answer(row: &Row, idempotency: &Idempotency) -> Sql<Acceptance> {
+    Ok(if row.get::<String>("fingerprint")? == idempotency.fingerprint {
+        Acceptance::Repeated(row.get("task_id")?)
+    } else {
+        Acceptance::Mismatch
+    })
+}
 
 #[async_trait]
 impl IntakeLedger for SqlLedger {
@@ -93,8 +106,12 @@ impl IntakeLedger for SqlLedger {
             .db
             .read(
                 concat!(
-                    "SELECT ", exclusion!("$10"), " AS code, count(*) AS n FROM accounts a
-                     WHERE ", selected!("a.id {in $9 uuid}"), " GROUP BY 1 ORDER BY 1"
+                    "SELECT ",
+                    exclusion!("$10"),
+                    " AS code, count(*) AS n FROM accounts a
+                     WHERE ",
+                    selected!("a.id {in $9 uuid}"),
+                    " GROUP BY 1 ORDER BY 1"
                 ),
                 arguments,
             )
@@ -108,6 +125,12 @@ impl IntakeLedger for SqlLedger {
             }
         }
         Ok(preview)
+    }
+
+    async fn known(&self, district: DistrictId, idempotency: &Idempotency) -> LedgerResult<Option<Acceptance>> {
+        let arguments = args![district, &idempotency.producer, &idempotency.key];
+        let row = self.db.read_first(KNOWN, arguments).await?;
+        Ok(row.map(|row| answer(&row, idempotency)).transpose()?)
     }
 
     async fn accept(&self, task: NewTask) -> LedgerResult<Acceptance> {
@@ -171,18 +194,8 @@ impl SqlLedger {
         let district = task.actor.district;
         let key = &task.idempotency;
         let mut tx = self.db.begin().await?;
-        let known = tx
-            .first(
-                "SELECT fingerprint, task_id FROM idempotency WHERE district_id = $1 AND producer = $2 AND key = $3",
-                args![district, &key.producer, &key.key],
-            )
-            .await?;
-        if let Some(row) = known {
-            return Ok(if row.get::<String>("fingerprint")? == key.fingerprint {
-                Acceptance::Repeated(row.get("task_id")?)
-            } else {
-                Acceptance::Mismatch
-            });
+        if let Some(row) = tx.first(KNOWN, args![district, &key.producer, &key.key]).await? {
+            return answer(&row, key);
         }
         tx.run(
             "INSERT INTO idempotency (district_id, producer, key, fingerprint, task_id, created_at)

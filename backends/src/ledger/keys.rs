@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId};
-use keybell_shared::ports::ledger::{District, KeyLedger, KeyView, LedgerResult, NewKey};
+use keybell_shared::ports::ledger::{District, KeyFate, KeyLedger, KeyView, LedgerResult, NewKey};
 use keybell_shared::seal::{hex, unhex};
 
 use super::SqlLedger;
@@ -24,8 +24,11 @@ impl KeyLedger for SqlLedger {
         Ok(self.db.retrying(|| self.ensure_district_once(slug, name)).await?)
     }
 
-    async fn add_key(&self, key: NewKey) -> LedgerResult<bool> {
-        Ok(self.db.retrying(|| self.add_key_once(&key)).await?)
+    async fn add_key(&self, key: NewKey) -> LedgerResult<KeyFate> {
+        match self.db.retrying(|| self.add_key_once(&key)).await {
+            Err(Failure::Duplicate(_)) => Ok(KeyFate::NameTaken),
+            other => Ok(other?),
+        }
     }
 
     async fn key(&self, id: ApiKeyId) -> LedgerResult<Option<(Vec<u8>, Actor)>> {
@@ -74,12 +77,12 @@ impl SqlLedger {
         made.ok_or_else(|| Failure::row(format!("district `{slug}` is not there after it was made")))
     }
 
-    async fn add_key_once(&self, key: &NewKey) -> Sql<bool> {
+    async fn add_key_once(&self, key: &NewKey) -> Sql<KeyFate> {
         let mut tx = self.db.begin().await?;
         let person = match &key.person {
             None => None,
             Some(username) => match person(&mut tx, key.district, username).await? {
-                None => return Ok(false),
+                None => return Ok(KeyFate::UnknownPerson),
                 found => found,
             },
         };
@@ -92,7 +95,7 @@ impl SqlLedger {
         let detail = format!("role {}, name {:?}", key.role, key.name);
         audit(&mut tx, key.district, "key.created", key.id, detail).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(KeyFate::Added)
     }
 
     async fn revoke_key_once(&self, district: DistrictId, id: ApiKeyId) -> Sql<bool> {

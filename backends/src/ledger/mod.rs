@@ -15,6 +15,7 @@ mod keys;
 mod leader;
 mod notices;
 mod outbox;
+mod periodic;
 mod record;
 mod repair;
 mod requests;
@@ -29,8 +30,8 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-pub use sql::OpenError;
 use sql::Db;
+pub use sql::OpenError;
 
 /// The ledger.
 #[derive(Debug, Clone)]

@@ -43,10 +43,7 @@ impl NoticeLedger for SqlLedger {
 /// Locks the accounts that these notifications are about, in id order: first in the lock order.
 pub(super) async fn lock_accounts(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<()> {
     let rows = tx
-        .all(
-            "SELECT DISTINCT account_id FROM notifications WHERE id {in $1 bigint}",
-            args![json(notifications)],
-        )
+        .all("SELECT DISTINCT account_id FROM notifications WHERE id {in $1 bigint}", args![json(notifications)])
         .await?;
     let accounts: BTreeSet<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
     tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json(&accounts)]).await?;

@@ -10,18 +10,13 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::SqlLedger;
+use super::periodic;
 use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
 
 #[async_trait]
 impl OutboxLedger for SqlLedger {
     async fn unsent_events(&self, limit: u32) -> LedgerResult<Vec<Event>> {
-        let rows = self
-            .db
-            .read(
-                "SELECT id, district_id, kind, body, at FROM events WHERE NOT sent ORDER BY id LIMIT $1",
-                args![limit],
-            )
-            .await?;
+        let rows = self.db.read(periodic::UNSENT, args![limit]).await?;
         Ok(rows.iter().map(event).collect::<Sql<_>>()?)
     }
 
@@ -48,7 +43,7 @@ impl SqlLedger {
         // The chain has one end: whoever wants to prolong it takes turns, also while two believe that they lead.
         tx.all("SELECT id FROM meta WHERE id = 1 {lock}", args![]).await?;
         let (mut place, mut chain) = end(&mut tx).await?;
-        let rows = tx.all("SELECT * FROM audit WHERE chain IS NULL ORDER BY id LIMIT $1", args![limit]).await?;
+        let rows = tx.all(periodic::UNCHAINED, args![limit]).await?;
         let mut links: Vec<Json> = Vec::with_capacity(rows.len());
         for row in &rows {
             place += 1;

@@ -13,6 +13,7 @@ use keybell_shared::states::{ItemState, NotificationState};
 use super::SqlLedger;
 use super::counters::Deltas;
 use super::notices::lock_accounts;
+use super::periodic;
 use super::record::Results;
 use super::resets::notification_message;
 use super::sql::{Row, Sql, Tx, Value, args, json};
@@ -20,14 +21,7 @@ use super::sql::{Row, Sql, Tx, Value, args, json};
 #[async_trait]
 impl RepairLedger for SqlLedger {
     async fn expire_leases(&self, writer: &str, retry_in: Duration, limit: u32) -> LedgerResult<u64> {
-        let candidates = self
-            .db
-            .read(
-                "SELECT id FROM notifications WHERE state = 'sending' AND lease_until <= {now}
-                 ORDER BY lease_until, id LIMIT $1",
-                args![limit],
-            )
-            .await?;
+        let candidates = self.db.read(periodic::EXPIRED_LEASES, args![limit]).await?;
         let ids: Vec<NotificationId> = candidates.iter().map(|row| row.get("id")).collect::<Sql<_>>()?;
         if ids.is_empty() {
             return Ok(0);
@@ -43,18 +37,9 @@ impl RepairLedger for SqlLedger {
         grace: Duration,
         limit: u32,
     ) -> LedgerResult<Vec<Message>> {
-        let due = "UPDATE notifications SET queued_at = {now} WHERE id IN (
-                 SELECT id FROM notifications
-                 WHERE channel = $1 AND state = 'waiting' AND queued_at IS NULL AND due_at <= {now}
-                 ORDER BY due_at, id LIMIT $2 {skip})
-             RETURNING id, item_id, task_id, district_id, channel, republished";
-        let lost = "UPDATE notifications SET queued_at = {now}, republished = republished + 1 WHERE id IN (
-                 SELECT id FROM notifications
-                 WHERE channel = $1 AND state = 'waiting' AND queued_at IS NOT NULL AND queued_at <= {now} - $3
-                 ORDER BY queued_at, id LIMIT $2 {skip})
-             RETURNING id, item_id, task_id, district_id, channel, republished";
-        let mut rows =
-            self.db.retrying(|| self.returning(due, args![stage.as_str(), limit])).await?;
+        let due = periodic::DUE;
+        let lost = periodic::LOST_NOTIFICATIONS;
+        let mut rows = self.db.retrying(|| self.returning(due, args![stage.as_str(), limit])).await?;
         if queue_empty && rows.is_empty() {
             rows = self.db.retrying(|| self.returning(lost, args![stage.as_str(), limit, grace])).await?;
         }
@@ -74,11 +59,7 @@ impl RepairLedger for SqlLedger {
     }
 
     async fn lost_items(&self, writer: &str, grace: Duration, limit: u32) -> LedgerResult<Vec<Message>> {
-        let lost = "UPDATE items SET queued_at = {now}, republished = republished + 1, dispatch = dispatch + 1
-             WHERE id IN (
-                 SELECT id FROM items WHERE state = 'queued' AND queued_at <= {now} - $1
-                 ORDER BY queued_at, id LIMIT $2 {skip})
-             RETURNING id, task_id, district_id, republished, dispatch";
+        let lost = periodic::LOST_ITEMS;
         let rows = self.db.retrying(|| self.returning(lost, args![grace, limit])).await?;
         let mut messages = Vec::with_capacity(rows.len());
         let mut given_up: Vec<ItemId> = Vec::new();
@@ -132,13 +113,7 @@ impl RepairLedger for SqlLedger {
     }
 
     async fn sweep_seals(&self, writer: &str, limit: u32) -> LedgerResult<u64> {
-        let rows = self
-            .db
-            .read(
-                "SELECT item_id FROM sealed_passwords WHERE expires_at <= {now} ORDER BY expires_at, item_id LIMIT $1",
-                args![limit],
-            )
-            .await?;
+        let rows = self.db.read(periodic::EXPIRED_SEALS, args![limit]).await?;
         let items: Vec<ItemId> = rows.iter().map(|row| row.get("item_id")).collect::<Sql<_>>()?;
         if items.is_empty() {
             return Ok(0);

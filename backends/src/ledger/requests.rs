@@ -17,8 +17,7 @@ pub(super) struct TaskRequest {
 }
 
 /// The statement whose rows [`read`] understands; `$1` is a list of task ids.
-pub(super) const REQUESTS: &str =
-    "SELECT id, request, shared_key_id, shared_sealed FROM tasks WHERE id {in $1 uuid}";
+pub(super) const REQUESTS: &str = "SELECT id, request, shared_key_id, shared_sealed FROM tasks WHERE id {in $1 uuid}";
 
 /// Reads the rows of [`REQUESTS`].
 pub(super) fn read(rows: &[Row]) -> Sql<HashMap<TaskId, TaskRequest>> {
@@ -27,14 +26,14 @@ pub(super) fn read(rows: &[Row]) -> Sql<HashMap<TaskId, TaskRequest>> {
             let text: String = row.get("request")?;
             let request = serde_json::from_str(&text)
                 .map_err(|error| Failure::row(format!("a task's request cannot be read: {error}")))?;
-            let shared = match (row.get::<Option<String>>("shared_key_id")?, row.get::<Option<String>>("shared_sealed")?)
-            {
-                (Some(key_id), Some(sealed)) => Some(Sealed {
-                    key_id,
-                    bytes: unhex(&sealed).ok_or_else(|| Failure::row("a sealed password is not hexadecimal"))?,
-                }),
-                _ => None,
-            };
+            let shared =
+                match (row.get::<Option<String>>("shared_key_id")?, row.get::<Option<String>>("shared_sealed")?) {
+                    (Some(key_id), Some(sealed)) => Some(Sealed {
+                        key_id,
+                        bytes: unhex(&sealed).ok_or_else(|| Failure::row("a sealed password is not hexadecimal"))?,
+                    }),
+                    _ => None,
+                };
             Ok((row.get("id")?, TaskRequest { request: Arc::new(request), shared }))
         })
         .collect()

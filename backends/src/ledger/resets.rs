@@ -22,9 +22,7 @@ impl ResetLedger for SqlLedger {
             .db
             .read(
                 concat!(
-                    facts_of_items!(
-                        ", a.grade, a.username, s.name AS school_name, d.name AS district_name"
-                    ),
+                    facts_of_items!(", a.grade, a.username, s.name AS school_name, d.name AS district_name"),
                     "JOIN districts d ON d.id = i.district_id LEFT JOIN schools s ON s.id = a.school_id
                      WHERE i.id {in $1 bigint} ORDER BY i.id"
                 ),
@@ -76,13 +74,13 @@ impl ResetLedger for SqlLedger {
         Ok(())
     }
 
-    async fn commit_resets(&self, writer: &str, writes: &[ResetWrite]) -> LedgerResult<Vec<(ItemId, ResetOutcome)>> {
-        match self.db.retrying(|| self.commit_group(writer, writes)).await {
+    async fn commit_resets(&self, writer: &str, resets: &[ResetWrite]) -> LedgerResult<Vec<(ItemId, ResetOutcome)>> {
+        match self.db.retrying(|| self.commit_group(writer, resets)).await {
             // One bad row must not keep a whole group: each is tried alone, and the bad one is left out.
-            Err(Failure::Defect(reason) | Failure::Duplicate(reason)) if writes.len() > 1 => {
-                tracing::error!(reason, items = writes.len(), "a group of resets was refused; trying one by one");
-                let mut outcomes = Vec::with_capacity(writes.len());
-                for write in writes {
+            Err(Failure::Defect(reason) | Failure::Duplicate(reason)) if resets.len() > 1 => {
+                tracing::error!(reason, items = resets.len(), "a group of resets was refused; trying one by one");
+                let mut outcomes = Vec::with_capacity(resets.len());
+                for write in resets {
                     match self.db.retrying(|| self.commit_group(writer, std::slice::from_ref(write))).await {
                         Ok(alone) => outcomes.extend(alone),
                         Err(Failure::Defect(reason) | Failure::Duplicate(reason)) => {

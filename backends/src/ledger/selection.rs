@@ -12,14 +12,20 @@ use super::sql::{Value, args, json};
 macro_rules! in_scope {
     ($role:literal, $person:literal) => {
         concat!(
-            "(CASE ", $role, "
+            "(CASE ",
+            $role,
+            "
                 WHEN 'principal' THEN EXISTS (
                     SELECT 1 FROM memberships m JOIN memberships mine ON mine.school_id = m.school_id
-                    WHERE m.account_id = a.id AND mine.account_id = ", $person, ")
+                    WHERE m.account_id = a.id AND mine.account_id = ",
+            $person,
+            ")
                 WHEN 'teacher' THEN EXISTS (
                     SELECT 1 FROM enrolments e JOIN enrolments mine ON mine.class_id = e.class_id
                     WHERE e.account_id = a.id AND e.active AND mine.active AND mine.role = 'teacher'
-                        AND mine.account_id = ", $person, ")
+                        AND mine.account_id = ",
+            $person,
+            ")
                 ELSE TRUE END)"
         )
     };
@@ -32,7 +38,11 @@ macro_rules! selected {
         concat!(
             "a.district_id = $1
              AND (CASE $2 WHEN 'all' THEN TRUE WHEN 'without_role' THEN a.rank <= 10
-                  WHEN 'selected' THEN ", $named, " ELSE NOT ", $named, " END)
+                  WHEN 'selected' THEN ",
+            $named,
+            " ELSE NOT ",
+            $named,
+            " END)
              AND ($3 = '[]' OR EXISTS (
                  SELECT 1 FROM memberships m JOIN schools s ON s.id = m.school_id
                  WHERE m.account_id = a.id AND (s.source_id {in $3 text} OR s.name {in $3 text})))
@@ -42,7 +52,9 @@ macro_rules! selected {
              AND ($5 = '[]' OR a.grade {in $5 text})
              AND ($6 = '[]' OR a.role {in $6 text} OR EXISTS (
                  SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.role {in $6 text}))
-             AND ($2 = 'selected' OR ", $crate::ledger::selection::in_scope!("$7", "$8"), ")"
+             AND ($2 = 'selected' OR ",
+            $crate::ledger::selection::in_scope!("$7", "$8"),
+            ")"
         )
     };
 }
@@ -58,8 +70,12 @@ macro_rules! exclusion {
                 WHEN a.quick_login THEN 'S02'
                 WHEN a.protected THEN 'S04'
                 WHEN a.id = $8 THEN 'S05'
-                WHEN a.rank > ", $reach, " THEN 'E10'
-                WHEN NOT ", $crate::ledger::selection::in_scope!("$7", "$8"), " THEN 'S09'
+                WHEN a.rank > ",
+            $reach,
+            " THEN 'E10'
+                WHEN NOT ",
+            $crate::ledger::selection::in_scope!("$7", "$8"),
+            " THEN 'S09'
                 END)"
         )
     };

@@ -9,7 +9,8 @@ use keybell_shared::progress::Snapshot;
 use keybell_shared::states::TaskState;
 
 use super::SqlLedger;
-use super::counters::{counter_sums, counts};
+use super::counters::counts;
+use super::periodic;
 use super::sql::{Failure, Row, Sql, args};
 
 /// Tasks `t` with their sums; continue with `WHERE … GROUP BY t.seq`.
@@ -18,12 +19,14 @@ macro_rules! tasks_with_sums {
         concat!(
             "SELECT t.seq, t.id, t.district_id, t.state, t.requester, t.request, t.digest, t.created_at, t.finished_at,
                  (SELECT epoch FROM meta) AS epoch, {now} AS now, ",
-            counter_sums!(),
+            $crate::ledger::counters::counter_sums!(),
             " FROM tasks t LEFT JOIN counters c ON c.task_id = t.id ",
             $rest
         )
     };
 }
+
+pub(super) use tasks_with_sums;
 
 #[async_trait]
 impl TaskLedger for SqlLedger {
@@ -112,26 +115,8 @@ impl TaskLedger for SqlLedger {
     }
 
     async fn snapshots(&self) -> LedgerResult<Vec<Snapshot>> {
-        let mut rows = self
-            .db
-            .read(
-                tasks_with_sums!(
-                    "WHERE t.state IN ('expanding', 'running', 'paused', 'cancelling') GROUP BY t.seq ORDER BY t.seq"
-                ),
-                args![],
-            )
-            .await?;
-        rows.extend(
-            self.db
-                .read(
-                    tasks_with_sums!(
-                        "WHERE t.finished_at IS NOT NULL AND t.finished_at > {now} - 60000
-                         GROUP BY t.seq ORDER BY t.seq"
-                    ),
-                    args![],
-                )
-                .await?,
-        );
+        let mut rows = self.db.read(periodic::OPEN_TASKS, args![]).await?;
+        rows.extend(self.db.read(periodic::JUST_FINISHED, args![]).await?);
         Ok(rows.iter().map(snapshot).collect::<Sql<_>>()?)
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use keybell_shared::ids::ApiKeyId;
-use keybell_shared::ports::ledger::{District, KeyLedger as _, NewKey};
+use keybell_shared::ports::ledger::{District, KeyFate, KeyLedger as _, NewKey};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -22,8 +22,16 @@ pub(crate) async fn run(context: Context, arguments: Apikey) -> Result<Exit> {
             }
             let (id, text, secret_hash) = keybell_api::keys::mint();
             let key = NewKey { id, district: district.id, name, role, person: person.clone(), secret_hash };
-            if !backends.ledger.add_key(key).await? {
-                bail!("there is no account `{}` in {}", person.unwrap_or_default(), district.name);
+            match backends.ledger.add_key(key).await? {
+                KeyFate::Added => {}
+                KeyFate::UnknownPerson => {
+                    bail!("there is no account `{}` in {}", person.unwrap_or_default(), district.name)
+                }
+                KeyFate::NameTaken => {
+                    bail!(
+                        "another valid key has this name, and tasks belong to names; choose another, or revoke that key"
+                    )
+                }
             }
             match context.output {
                 Output::Json => say_json(&json!({"id": id, "key": text.expose_secret(), "role": role}))?,

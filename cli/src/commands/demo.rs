@@ -36,12 +36,7 @@ const REQUEST: &str = r#"{
     "reason": "start_of_year"
 }"#;
 
-pub(crate) async fn run(
-    arguments: Demo,
-    file: Option<&Path>,
-    folder: Option<PathBuf>,
-    output: Output,
-) -> Result<Exit> {
+pub(crate) async fn run(arguments: Demo, file: Option<&Path>, folder: Option<PathBuf>, output: Output) -> Result<Exit> {
     let folder = folder.unwrap_or_else(|| PathBuf::from("./keybell-demo"));
     let config = if arguments.cluster { cluster::configure(file, &folder)? } else { embedded(&folder) };
     let context = Context { config, output };

@@ -31,14 +31,14 @@ pub(crate) async fn run(context: Context, arguments: Reset) -> Result<Exit> {
     let actor = console(&district);
     let reset_key = seal_key(&keys_folder(&context.config), KeyOwner::Reset).ok();
     let intake = Intake::new(Arc::clone(&backends.ledger) as _, reset_key);
-    let preview = intake.preview(&actor, &request).await.map_err(explain)?;
+    let preview = intake.preview(&actor, &request).await.map_err(|problem| explain(&problem))?;
     describe(&district.name, &preview);
     if !arguments.yes && !ask(&format!("Reset {} passwords now?", preview.eligible)) {
         complain("nothing was changed");
         return Ok(Exit::Declined);
     }
     let key = arguments.key.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let submitted = intake.submit(&actor, request, &key).await.map_err(explain)?;
+    let submitted = intake.submit(&actor, request, &key).await.map_err(|problem| explain(&problem))?;
     complain(&format!(
         "task {}{}",
         submitted.task,
@@ -97,15 +97,19 @@ fn read_request(arguments: &Reset) -> Result<ResetRequest> {
         let bytes = Zeroizing::new(
             std::fs::read(path).with_context(|| format!("the request file {} cannot be read", path.display()))?,
         );
-        return json::parse(&bytes).map_err(explain).with_context(|| format!("the request file {}", path.display()));
+        return json::parse(&bytes)
+            .map_err(|problem| explain(&problem))
+            .with_context(|| format!("the request file {}", path.display()));
     }
     let bytes = Zeroizing::new(serde_json::to_vec(&from_flags(arguments)?)?);
-    json::parse(&bytes).map_err(explain)
+    json::parse(&bytes).map_err(|problem| explain(&problem))
 }
 
 fn from_flags(arguments: &Reset) -> Result<Value> {
     let Some(scope) = &arguments.scope else {
-        return Err(anyhow!("say whose passwords: --scope all, all_except, without_role or selected (or --request FILE)"));
+        return Err(anyhow!(
+            "say whose passwords: --scope all, all_except, without_role or selected (or --request FILE)"
+        ));
     };
     let Some(reason) = &arguments.reason else {
         return Err(anyhow!(
@@ -162,7 +166,8 @@ fn password(arguments: &Reset) -> Result<Value> {
 /// The password is the first line: a given password is never trimmed, but an editor's line end is not a part of it.
 fn first_line(path: &Path) -> Result<String> {
     let text = Zeroizing::new(
-        std::fs::read_to_string(path).with_context(|| format!("the password file {} cannot be read", path.display()))?,
+        std::fs::read_to_string(path)
+            .with_context(|| format!("the password file {} cannot be read", path.display()))?,
     );
     Ok(text.split(['\r', '\n']).next().unwrap_or_default().to_owned())
 }
@@ -174,7 +179,7 @@ fn put(map: &mut Map<String, Value>, field: &str, values: Vec<String>) {
 }
 
 /// A problem in words, with its field and all its entries.
-fn explain(problem: Problem) -> anyhow::Error {
+fn explain(problem: &Problem) -> anyhow::Error {
     let mut text = problem.detail.clone();
     if let Some(field) = &problem.field {
         text = format!("{field}: {text}");

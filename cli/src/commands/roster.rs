@@ -60,10 +60,7 @@ pub(crate) async fn bring_in(backends: &Backends, district: &District, path: &Pa
 
 /// A short name for the command line: `Larkspur Valley School District` becomes `larkspur-valley-school-district`.
 fn slug(name: &str) -> String {
-    let words: Vec<String> = name
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let words: Vec<String> =
+        name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     if words.is_empty() { "district".to_owned() } else { words.join("-") }
 }

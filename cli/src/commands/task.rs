@@ -67,7 +67,10 @@ async fn list(backends: &Backends, district: DistrictId, limit: u32, output: Out
         Output::Json => say_json(&tasks)?,
         Output::Text => {
             let rows: Vec<Vec<String>> = tasks.iter().map(row).collect();
-            say(&table(&["task", "state", "accepted", "by", "total", "reset", "told", "not told", "skipped", "failed"], &rows));
+            say(&table(
+                &["task", "state", "accepted", "by", "total", "reset", "told", "not told", "skipped", "failed"],
+                &rows,
+            ));
         }
     }
     Ok(Exit::Done)

@@ -80,11 +80,19 @@ impl Intake {
         idempotency::check_key(key)?;
         // As it was asked, before defaults are filled in: a later version may fill them in differently.
         let fingerprint = idempotency::fingerprint(&request)?;
+        let idempotency = Idempotency { producer: producer(actor), key: key.to_owned(), fingerprint };
+        // What was accepted once stays accepted: a repetition is not checked against the district of today.
+        match self.ledger.known(actor.district, &idempotency).await? {
+            Some(Acceptance::Accepted(task) | Acceptance::Repeated(task)) => {
+                return Ok(Submitted { task, repeated: true });
+            }
+            Some(Acceptance::Mismatch) => return Err(idempotency::mismatch()),
+            None => {}
+        }
         let checked = self.check(actor, &mut request).await?;
         let id = TaskId::fresh();
         let shared =
             checked.shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
-        let idempotency = Idempotency { producer: producer(actor), key: key.to_owned(), fingerprint };
         let task = NewTask { id, actor: actor.clone(), request, named: checked.named, shared, idempotency };
         match self.ledger.accept(task).await? {
             Acceptance::Accepted(task) => {

@@ -179,6 +179,17 @@ impl IntakeLedger for FakeLedger {
         Ok(self.up()?.preview.clone())
     }
 
+    async fn known(
+        &self,
+        _: DistrictId,
+        idempotency: &keybell_shared::ports::ledger::Idempotency,
+    ) -> LedgerResult<Option<Acceptance>> {
+        let key = (idempotency.producer.clone(), idempotency.key.clone());
+        Ok(self.up()?.keys.get(&key).map(|(fingerprint, known)| {
+            if *fingerprint == idempotency.fingerprint { Acceptance::Repeated(*known) } else { Acceptance::Mismatch }
+        }))
+    }
+
     async fn accept(&self, task: NewTask) -> LedgerResult<Acceptance> {
         let mut state = self.up()?;
         state.accepts += 1;
@@ -462,7 +473,7 @@ impl KeyLedger for FakeLedger {
         unused()
     }
 
-    async fn add_key(&self, _: NewKey) -> LedgerResult<bool> {
+    async fn add_key(&self, _: NewKey) -> LedgerResult<keybell_shared::ports::ledger::KeyFate> {
         unused()
     }
 

@@ -120,11 +120,9 @@ impl Config {
         self.email.check()?;
         self.sms.check()?;
         if self.mode == RunMode::Cluster {
-            for (field, url) in [
-                ("database.url", &self.database.url),
-                ("broker.url", &self.broker.url),
-                ("redis.url", &self.redis.url),
-            ] {
+            for (field, url) in
+                [("database.url", &self.database.url), ("broker.url", &self.broker.url), ("redis.url", &self.redis.url)]
+            {
                 fits(!secrecy::ExposeSecret::expose_secret(url).is_empty(), field, || {
                     "is needed in cluster mode".to_owned()
                 })?;

@@ -46,7 +46,7 @@ impl Default for Timing {
             retry_max: retry.max,
             retry_jitter: retry.jitter,
             probe: Duration::from_secs(15),
-            seal_ttl: Duration::from_secs(7 * 24 * 3600),
+            seal_ttl: Duration::from_hours(7 * 24),
         }
     }
 }
@@ -77,7 +77,9 @@ impl Timing {
         fits(self.retry_initial <= self.retry_max, "timing.retry_max_seconds", || {
             "must not be less than timing.retry_initial_seconds".to_owned()
         })?;
-        fits((1.0..=10.0).contains(&self.retry_multiplier), "timing.retry_multiplier", || "must be 1 to 10".to_owned())?;
+        fits((1.0..=10.0).contains(&self.retry_multiplier), "timing.retry_multiplier", || {
+            "must be 1 to 10".to_owned()
+        })?;
         fits((0.0..=0.5).contains(&self.retry_jitter), "timing.retry_jitter", || "must be 0 to 0.5".to_owned())?;
         fits(!self.probe.is_zero(), "timing.probe_seconds", || "must be more than 0".to_owned())?;
         fits(self.seal_ttl >= self.retry_max * 4, "timing.seal_ttl_seconds", || {

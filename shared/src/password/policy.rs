@@ -87,12 +87,31 @@ pub fn check(password: &str, forbidden: &[String]) -> Result<(), PolicyError> {
 
 /// On the list, with or without digits and signs at its end, or a season or month with a year.
 fn is_common(text: &str) -> bool {
-    let folded = text.to_lowercase();
+    let folded = zeroize::Zeroizing::new(text.to_lowercase());
     let stem = folded.trim_end_matches(|c: char| !c.is_alphabetic());
     let known = |word: &str| words::common().binary_search(&word).is_ok();
     let calendar = [
-        "spring", "summer", "autumn", "fall", "winter", "january", "february", "march", "april", "may", "june", "july",
-        "august", "september", "october", "november", "december", "school", "welcome", "password", "student",
+        "spring",
+        "summer",
+        "autumn",
+        "fall",
+        "winter",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "school",
+        "welcome",
+        "password",
+        "student",
         "teacher",
     ];
     known(&folded) || known(stem) || calendar.contains(&stem)
@@ -100,8 +119,11 @@ fn is_common(text: &str) -> bool {
 
 /// Holds one of the names; names of fewer than four letters would forbid too much.
 fn is_personal(text: &str, forbidden: &[String]) -> bool {
-    let folded = text.to_lowercase();
-    forbidden.iter().map(|name| name.to_lowercase()).any(|name| name.chars().count() >= 4 && folded.contains(&name))
+    let folded = zeroize::Zeroizing::new(text.to_lowercase());
+    forbidden
+        .iter()
+        .map(|name| name.to_lowercase())
+        .any(|name| name.chars().count() >= 4 && folded.contains(name.as_str()))
 }
 
 #[cfg(test)]

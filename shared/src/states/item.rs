@@ -63,9 +63,7 @@ impl ItemState {
         match self {
             Self::Pending | Self::Queued => !matches!(
                 (self, next),
-                (Self::Pending, Self::Pending)
-                    | (Self::Queued, Self::Queued)
-                    | (_, Self::Notified)
+                (Self::Pending, Self::Pending) | (Self::Queued, Self::Queued) | (_, Self::Notified)
             ),
             Self::Reset => matches!(next, Self::Notified | Self::Silent | Self::Undelivered),
             Self::Notified

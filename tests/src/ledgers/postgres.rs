@@ -51,9 +51,11 @@ impl Drop for Database {
                 run(&mut admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
             });
         });
-        if dropping.join().is_err() && !std::thread::panicking() {
-            panic!("the test's database {} could not be dropped", self.name);
-        }
+        assert!(
+            dropping.join().is_ok() || std::thread::panicking(),
+            "the test's database {} could not be dropped",
+            self.name
+        );
     }
 }
 

@@ -80,7 +80,7 @@ pub async fn queue<L: DispatchLedger>(ledger: &L, task: TaskId) -> Vec<ItemId> {
 #[must_use]
 pub fn write(job: &ResetJob) -> ResetWrite {
     let attempt = AttemptId::fresh();
-    let days = Duration::from_secs(7 * 24 * 3_600);
+    let days = Duration::from_hours(7 * 24);
     ResetWrite {
         item: job.item,
         account: job.account,

@@ -1,7 +1,7 @@
 //! Reads the messages that arrive: headers, transfer encodings, and the password in a text.
 
 /// The value of a header, unfolded; `None` when it is not there.
-pub(super) fn header(head: &str, name: &str) -> Option<String> {
+pub(crate) fn header(head: &str, name: &str) -> Option<String> {
     let mut value: Option<String> = None;
     for line in head.lines() {
         if let Some(known) = &mut value {
@@ -19,7 +19,7 @@ pub(super) fn header(head: &str, name: &str) -> Option<String> {
 }
 
 /// The body in its own characters.
-pub(super) fn body(head: &str, body: &str) -> String {
+pub(crate) fn body(head: &str, body: &str) -> String {
     let encoding = header(head, "Content-Transfer-Encoding").unwrap_or_default().to_ascii_lowercase();
     let bytes = match encoding.as_str() {
         "quoted-printable" => quoted_printable(body),

@@ -44,6 +44,15 @@ impl Translations {
     }
 }
 
+impl Translations {
+    /// The statement behind a word that asks for its plan.
+    #[expect(clippy::unused_self, reason = "plans are asked for by tests only and are not kept")]
+    pub(crate) fn explained(&self, dialect: Dialect, word: &str, statement: &'static str) -> SqlStr {
+        // Safe for the same reason.
+        AssertSqlSafe(format!("{word} {}", translate(dialect, statement))).into_sql_str()
+    }
+}
+
 fn translate(dialect: Dialect, statement: &str) -> String {
     let mut out = String::with_capacity(statement.len() + 128);
     let mut rest = statement;

@@ -35,15 +35,17 @@ impl From<sqlx::Error> for Failure {
                 _ => Self::Defect(format!("{text}: {}", first_line(database.message()))),
             };
         }
-        match error {
+        let unreachable = matches!(
+            error,
             sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::Unavailable(first_line(&error.to_string())),
-            other => Self::Defect(first_line(&other.to_string())),
-        }
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+        );
+        let text = first_line(&error.to_string());
+        if unreachable { Self::Unavailable(text) } else { Self::Defect(text) }
     }
 }
 

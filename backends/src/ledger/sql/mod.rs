@@ -12,8 +12,8 @@ mod tx;
 mod value;
 
 pub(crate) use failure::Failure;
-pub use open::OpenError;
 pub(crate) use open::Db;
+pub use open::OpenError;
 pub(crate) use row::Row;
 pub(crate) use tx::Tx;
 pub(crate) use value::{Value, args, json};

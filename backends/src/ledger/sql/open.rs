@@ -57,10 +57,8 @@ impl Db {
         let options = PgConnectOptions::from_str(url.expose_secret())
             .map_err(|error| OpenError::Url(error.to_string()))?
             .application_name("keybell");
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(PATIENCE)
-            .connect_lazy_with(options);
+        let pool =
+            PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).connect_lazy_with(options);
         Ok(Self::Postgres { pool, translations: Translations::default() })
     }
 

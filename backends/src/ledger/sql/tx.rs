@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments as _, Postgres, Sqlite, Transaction};
+use sqlx::{Arguments as _, Postgres, Row as _, Sqlite, Transaction};
 
 use super::dialect::{Dialect, Translations};
 use super::open::Db;
@@ -92,6 +92,23 @@ impl Db {
     /// The first row of a statement that changes nothing.
     pub(crate) async fn read_first(&self, statement: &'static str, args: Vec<Value>) -> Sql<Option<Row>> {
         Ok(self.read(statement, args).await?.into_iter().next())
+    }
+
+    /// How the database would run a statement.
+    pub(crate) async fn explain(&self, statement: &'static str, args: Vec<Value>) -> Sql<String> {
+        let lines: Vec<String> = match self {
+            Self::Postgres { pool, translations } => {
+                let sql = translations.explained(Dialect::Postgres, "EXPLAIN", statement);
+                let rows = sqlx::query_with(sql, pg(args)?).fetch_all(pool).await?;
+                rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?
+            }
+            Self::Sqlite { readers, translations, .. } => {
+                let sql = translations.explained(Dialect::Sqlite, "EXPLAIN QUERY PLAN", statement);
+                let rows = sqlx::query_with(sql, lite(args)?).fetch_all(readers).await?;
+                rows.iter().map(|row| row.try_get("detail")).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(lines.join("\n"))
     }
 
     /// Runs one statement as its own transaction and answers how many rows it changed.

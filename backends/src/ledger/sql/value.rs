@@ -99,7 +99,6 @@ impl From<std::time::Duration> for Value {
     }
 }
 
-
 macro_rules! from_ids {
     (uuid: $($uuid:ident),+; row: $($row:ident),+) => {
         $(impl From<$uuid> for Value {

@@ -1,7 +1,7 @@
 //! The demo's fleet: a scheduler, two reset workers, an e-mail and an SMS worker, each a process.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ pub(super) fn configure(file: Option<&Path>, folder: &Path) -> Result<Config> {
     }
     config.mode = RunMode::Cluster;
     folder.clone_into(&mut config.folder);
-    config.broker.prefix = PREFIX.to_owned();
-    config.redis.prefix = PREFIX.to_owned();
+    PREFIX.clone_into(&mut config.broker.prefix);
+    PREFIX.clone_into(&mut config.redis.prefix);
     config.check().map_err(|error| anyhow::anyhow!("configuration: {error}"))?;
     std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     Ok(config)
@@ -42,7 +42,10 @@ fn from_services(config: &mut Config) -> Result<()> {
     let script = Path::new("scripts/services");
     let missing = configuration::missing_for_cluster(config);
     if !script.exists() {
-        bail!("demo --cluster needs {}; or run it where scripts/services is, which starts all three", missing.join(", "));
+        bail!(
+            "demo --cluster needs {}; or run it where scripts/services is, which starts all three",
+            missing.join(", ")
+        );
     }
     complain("starting PostgreSQL, Redis and RabbitMQ (scripts/services up) …");
     let up = std::process::Command::new(script)
@@ -85,7 +88,7 @@ impl Fleet {
             ("email-worker", &["worker", "--stages", "email"]),
             ("sms-worker", &["worker", "--stages", "sms"]),
         ] {
-            let child = start(config, arguments, logs.join(format!("{name}.log")))?;
+            let child = start(config, arguments, &logs.join(format!("{name}.log")))?;
             complain(&format!("  {name:<16} process {}", child.id().unwrap_or_default()));
             fleet.processes.push((name.to_owned(), child));
         }
@@ -110,9 +113,9 @@ impl Fleet {
     }
 }
 
-fn start(config: &Config, arguments: &[&str], log: PathBuf) -> Result<Child> {
+fn start(config: &Config, arguments: &[&str], log: &Path) -> Result<Child> {
     let program = std::env::current_exe().context("this program's own path")?;
-    let out = File::create(&log).with_context(|| format!("the log {} cannot be made", log.display()))?;
+    let out = File::create(log).with_context(|| format!("the log {} cannot be made", log.display()))?;
     let absolute = std::path::absolute(&config.folder).context("the demo's folder")?;
     Command::new(program)
         .args(arguments)

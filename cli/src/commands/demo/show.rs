@@ -126,8 +126,9 @@ fn next(context: &Context, outbox: &Path, arguments: &Demo) {
 /// A key to try the API with.
 pub(super) async fn api(context: &Context, backends: &Backends, district: &District) -> Result<()> {
     let (id, text, secret_hash) = keybell_api::keys::mint();
-    let key =
-        NewKey { id, district: district.id, name: "demo".to_owned(), role: Role::DistrictAdmin, person: None, secret_hash };
+    // A name of its own each time: the demo may run often in one folder.
+    let name = format!("demo {id}");
+    let key = NewKey { id, district: district.id, name, role: Role::DistrictAdmin, person: None, secret_hash };
     backends.ledger.add_key(key).await?;
     let listen = context.config.http.listen;
     complain(&format!(

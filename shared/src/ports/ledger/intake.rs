@@ -80,6 +80,10 @@ pub trait IntakeLedger: Send + Sync {
     /// Counts whom a selection means, as of now.
     async fn preview(&self, actor: &Actor, selection: &Selection, named: &[AccountId]) -> LedgerResult<Preview>;
 
+    /// The answer to a request that had been accepted before under this key; `None` for a key that was never used. Asked
+    /// before the request is checked: what was accepted once stays accepted, whatever the district looks like now.
+    async fn known(&self, district: DistrictId, idempotency: &Idempotency) -> LedgerResult<Option<Acceptance>>;
+
     /// Writes down the idempotency key, the task and the audit row in one transaction. After `Ok` nothing can lose it.
     async fn accept(&self, task: NewTask) -> LedgerResult<Acceptance>;
 

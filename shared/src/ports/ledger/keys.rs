@@ -36,6 +36,17 @@ pub struct NewKey {
     pub secret_hash: Vec<u8>,
 }
 
+/// What became of a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFate {
+    /// It is valid from now on.
+    Added,
+    /// Its person is unknown in the district.
+    UnknownPerson,
+    /// Another valid key of the district has this name; tasks belong to names, so it must be another one.
+    NameTaken,
+}
+
 /// A key as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyView {
@@ -60,8 +71,8 @@ pub trait KeyLedger: Send + Sync {
     /// Makes the district if there is none of this slug; answers it either way.
     async fn ensure_district(&self, slug: &str, name: &str) -> LedgerResult<District>;
 
-    /// Stores a key. Answers `false` when its person is unknown in the district.
-    async fn add_key(&self, key: NewKey) -> LedgerResult<bool>;
+    /// Stores a key, unless its person is unknown or its name is taken.
+    async fn add_key(&self, key: NewKey) -> LedgerResult<KeyFate>;
 
     /// The stored secret hash and the actor of a key that is not revoked.
     async fn key(&self, id: ApiKeyId) -> LedgerResult<Option<(Vec<u8>, Actor)>>;

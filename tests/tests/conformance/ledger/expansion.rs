@@ -59,7 +59,8 @@ async fn selections_mean_what_they_say(on: &TestLedger) {
     assert_eq!(meant(on, &fixture, json!({"scope": "without_role"})).await, ["p1", "p2", "p3", "g1"]);
     let selected = json!({"scope": "selected", "accounts": ["P2", "t1"]});
     assert_eq!(meant(on, &fixture, selected).await, ["p2", "t1"]);
-    let except = json!({"scope": "all_except", "accounts": ["p1", "g1"], "where": {"user_types": ["student", "guardian"]}});
+    let except =
+        json!({"scope": "all_except", "accounts": ["p1", "g1"], "where": {"user_types": ["student", "guardian"]}});
     assert_eq!(meant(on, &fixture, except).await, ["p2", "p3"]);
     let grades = json!({"scope": "all", "where": {"grades": ["05", "06"], "classes": ["1a"]}});
     assert_eq!(meant(on, &fixture, grades).await, ["p1", "p2"], "AND between fields, OR within one");
@@ -72,7 +73,10 @@ async fn two_expanders_write_every_item_once(on: &TestLedger) {
     let other = on.another_or_same().await;
     let task = accept(&*on.ledger, &fixture.admin(), request(json!({"selection": {"scope": "all"}}))).await;
     let race = |ledger: std::sync::Arc<keybell_backends::ledger::SqlLedger>| async move {
-        while !matches!(ledger.expand_chunk("s", task, 5).await.expect("a chunk"), Chunk::Finished | Chunk::NotExpanding) {}
+        while !matches!(
+            ledger.expand_chunk("s", task, 5).await.expect("a chunk"),
+            Chunk::Finished | Chunk::NotExpanding
+        ) {}
     };
     tokio::join!(race(on.ledger.clone()), race(other));
     let view = on.ledger.task(fixture.district.id, task).await.expect("a task").expect("there");
@@ -88,11 +92,10 @@ async fn a_cancel_wins_between_two_chunks(on: &TestLedger) {
     assert_eq!(state, Some(TaskState::Cancelled));
     assert_eq!(on.ledger.expand_chunk("s", task, 5).await, Ok(Chunk::NotExpanding));
     let codes = on.ledger.codes(fixture.district.id, task).await.expect("codes");
-    assert_eq!(codes.iter().map(|count| (count.state, count.code, count.items)).collect::<Vec<_>>(), [(
-        ItemState::Cancelled,
-        Some(Code::S08),
-        5
-    )]);
+    assert_eq!(
+        codes.iter().map(|count| (count.state, count.code, count.items)).collect::<Vec<_>>(),
+        [(ItemState::Cancelled, Some(Code::S08), 5)]
+    );
 }
 
 /// Every combination of the facts about an account: the expansion (SQL) and the commit (Rust) must agree.

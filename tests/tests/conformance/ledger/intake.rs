@@ -41,6 +41,11 @@ async fn a_repeated_request_is_one_task(on: &TestLedger) {
     assert_eq!(on.ledger.accept(first.clone()).await, Ok(Acceptance::Accepted(first.id)));
     assert_eq!(on.ledger.accept(new_task(&actor, "k1", "same")).await, Ok(Acceptance::Repeated(first.id)));
     assert_eq!(on.ledger.accept(new_task(&actor, "k1", "other")).await, Ok(Acceptance::Mismatch));
+    let known = |key: &str, fingerprint: &str| new_task(&actor, key, fingerprint).idempotency;
+    let repeated = on.ledger.known(actor.district, &known("k1", "same")).await;
+    assert_eq!(repeated, Ok(Some(Acceptance::Repeated(first.id))));
+    assert_eq!(on.ledger.known(actor.district, &known("k1", "other")).await, Ok(Some(Acceptance::Mismatch)));
+    assert_eq!(on.ledger.known(actor.district, &known("k2", "same")).await, Ok(None));
     // The key is the caller's own, and the district's own.
     let stranger = district_with(&*on.ledger, 1).await.admin();
     let theirs = new_task(&stranger, "k1", "other");

@@ -2,11 +2,12 @@
 
 use keybell_shared::actor::Role;
 use keybell_shared::ids::{ApiKeyId, DistrictId};
-use keybell_shared::ports::ledger::{KeyLedger, NewKey, RosterLedger};
+use keybell_shared::ports::ledger::{KeyFate, KeyLedger, NewKey, RosterLedger};
 use keybell_tests::ledgers::{TestLedger, district_with, pupil};
 use keybell_tests::on_both;
 
 on_both!(
+    a_name_belongs_to_one_valid_key,
     a_district_is_made_once_also_by_two_at_once,
     a_key_speaks_for_its_district_and_person,
     a_key_of_an_unknown_person_is_not_stored,
@@ -16,14 +17,28 @@ on_both!(
 );
 
 fn new_key(district: DistrictId, person: Option<&str>) -> NewKey {
+    let id = ApiKeyId::fresh();
     NewKey {
-        id: ApiKeyId::fresh(),
+        id,
         district,
-        name: "front office".to_owned(),
+        name: format!("front office {id}"),
         role: if person.is_some() { Role::Teacher } else { Role::Application },
         person: person.map(str::to_owned),
         secret_hash: vec![0xAB; 32],
     }
+}
+
+async fn a_name_belongs_to_one_valid_key(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let ours = district_with(&**ledger, 1).await.district.id;
+    let theirs = district_with(&**ledger, 1).await.district.id;
+    let key = NewKey { name: "sis".to_owned(), ..new_key(ours, None) };
+    assert_eq!(ledger.add_key(key.clone()).await, Ok(KeyFate::Added));
+    let again = |district| NewKey { name: "sis".to_owned(), ..new_key(district, None) };
+    assert_eq!(ledger.add_key(again(ours)).await, Ok(KeyFate::NameTaken), "tasks belong to names");
+    assert_eq!(ledger.add_key(again(theirs)).await, Ok(KeyFate::Added), "another district's");
+    assert!(ledger.revoke_key(ours, key.id).await.expect("revoke"));
+    assert_eq!(ledger.add_key(again(ours)).await, Ok(KeyFate::Added), "a new key for the same application");
 }
 
 async fn a_district_is_made_once_also_by_two_at_once(test: &TestLedger) {
@@ -45,13 +60,13 @@ async fn a_key_speaks_for_its_district_and_person(test: &TestLedger) {
     let application = new_key(district, None);
     // A username is compared without regard to case.
     let teacher = new_key(district, Some("T1"));
-    assert!(ledger.add_key(application.clone()).await.expect("add"));
-    assert!(ledger.add_key(teacher.clone()).await.expect("add"));
+    assert_eq!(ledger.add_key(application.clone()).await, Ok(KeyFate::Added));
+    assert_eq!(ledger.add_key(teacher.clone()).await, Ok(KeyFate::Added));
 
     let (secret, actor) = ledger.key(application.id).await.expect("key").expect("the key is there");
     assert_eq!(secret, application.secret_hash);
     assert_eq!((actor.district, actor.role, actor.person), (district, Role::Application, None));
-    assert_eq!((actor.name.as_str(), actor.key), ("front office", Some(application.id)));
+    assert_eq!((&actor.name, actor.key), (&application.name, Some(application.id)));
     let (_, actor) = ledger.key(teacher.id).await.expect("key").expect("the key is there");
     assert_eq!((actor.role, actor.person), (Role::Teacher, Some(fixture.teacher)));
 
@@ -68,9 +83,13 @@ async fn a_key_speaks_for_its_district_and_person(test: &TestLedger) {
 async fn a_key_of_an_unknown_person_is_not_stored(test: &TestLedger) {
     let ledger = &test.ledger;
     let (ours, theirs) = (district_with(&**ledger, 1).await, district_with(&**ledger, 2).await);
-    assert!(!ledger.add_key(new_key(ours.district.id, Some("nobody"))).await.expect("add"));
-    assert!(ledger.add_key(new_key(theirs.district.id, Some("p2"))).await.expect("add"));
-    assert!(!ledger.add_key(new_key(ours.district.id, Some("p2"))).await.expect("add"), "p2 is of the other district");
+    assert_eq!(ledger.add_key(new_key(ours.district.id, Some("nobody"))).await, Ok(KeyFate::UnknownPerson));
+    assert_eq!(ledger.add_key(new_key(theirs.district.id, Some("p2"))).await, Ok(KeyFate::Added));
+    assert_eq!(
+        ledger.add_key(new_key(ours.district.id, Some("p2"))).await,
+        Ok(KeyFate::UnknownPerson),
+        "p2 is of the other district"
+    );
     assert_eq!(ledger.keys(ours.district.id).await.expect("keys"), []);
 }
 
@@ -78,7 +97,7 @@ async fn a_key_belongs_to_one_district(test: &TestLedger) {
     let ledger = &test.ledger;
     let (ours, theirs) = (district_with(&**ledger, 1).await, district_with(&**ledger, 1).await);
     let key = new_key(ours.district.id, None);
-    assert!(ledger.add_key(key.clone()).await.expect("add"));
+    assert_eq!(ledger.add_key(key.clone()).await, Ok(KeyFate::Added));
     assert_eq!(ledger.keys(theirs.district.id).await.expect("keys"), []);
     assert!(!ledger.revoke_key(theirs.district.id, key.id).await.expect("revoke"));
     let (_, actor) = ledger.key(key.id).await.expect("key").expect("it still works");
@@ -89,7 +108,7 @@ async fn a_key_is_revoked_once_also_by_two_at_once(test: &TestLedger) {
     let (one, two) = (&test.ledger, test.another().await);
     let district = one.ensure_district("riverside", "Riverside").await.expect("a district").id;
     let key = new_key(district, None);
-    assert!(one.add_key(key.clone()).await.expect("add"));
+    assert_eq!(one.add_key(key.clone()).await, Ok(KeyFate::Added));
     let (a, b) = tokio::join!(one.revoke_key(district, key.id), two.revoke_key(district, key.id));
     assert!(a.expect("revoke") ^ b.expect("revoke"), "one of them revoked it");
     assert_eq!(one.key(key.id).await.expect("key"), None);
@@ -98,7 +117,7 @@ async fn a_key_is_revoked_once_also_by_two_at_once(test: &TestLedger) {
     // A key that is being revoked while another one is made: they do not touch each other.
     let next = new_key(district, None);
     let (made, revoked) = tokio::join!(one.add_key(next.clone()), two.revoke_key(district, key.id));
-    assert!(made.expect("add"));
+    assert_eq!(made, Ok(KeyFate::Added));
     assert!(!revoked.expect("revoke"));
     assert!(one.key(next.id).await.expect("key").is_some());
 }
@@ -107,7 +126,7 @@ async fn a_key_ends_with_its_person(test: &TestLedger) {
     let ledger = &test.ledger;
     let district = district_with(&**ledger, 1).await.district.id;
     let key = new_key(district, Some("p1"));
-    assert!(ledger.add_key(key.clone()).await.expect("add"));
+    assert_eq!(ledger.add_key(key.clone()).await, Ok(KeyFate::Added));
     assert!(ledger.key(key.id).await.expect("key").is_some());
     let mut gone = pupil(1);
     gone.active = false;

@@ -50,8 +50,8 @@ async fn a_ledger_without_its_migrations_says_what_to_do(test: &TestLedger) {
     test.ledger.ping().await.expect("a migrated ledger answers");
     test.raw.run("DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)").await;
     let behind = test.ledger.ping().await.expect_err("one migration is missing");
-    assert!(matches!(&behind, LedgerError::Defect(text) if text.contains("keybell migrate")), "{behind}");
+    assert!(matches!(&behind, LedgerError::Defect(reason) if reason.contains("keybell migrate")), "{behind}");
     test.raw.run("DROP TABLE _sqlx_migrations").await;
     let empty = test.ledger.ping().await.expect_err("none was ever applied");
-    assert!(matches!(&empty, LedgerError::Defect(text) if text.contains("keybell migrate")), "{empty}");
+    assert!(matches!(&empty, LedgerError::Defect(reason) if reason.contains("keybell migrate")), "{empty}");
 }

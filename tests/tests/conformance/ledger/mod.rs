@@ -8,6 +8,7 @@ mod keys;
 mod leader;
 mod notices;
 mod outbox;
+mod plans;
 mod repair;
 mod resets;
 mod roster;

@@ -35,7 +35,12 @@ fn asked(channel: &str) -> ResetRequest {
 }
 
 /// A task over the fixture and its first items, reset.
-async fn told(on: &TestLedger, fixture: &Fixture, channel: &str, items: usize) -> (TaskId, Vec<ItemId>, Vec<NotificationId>) {
+async fn told(
+    on: &TestLedger,
+    fixture: &Fixture,
+    channel: &str,
+    items: usize,
+) -> (TaskId, Vec<ItemId>, Vec<NotificationId>) {
     let task = task(&*on.ledger, &fixture.admin(), asked(channel)).await;
     let all = pending(on, task).await;
     let notifications = caused(&reset(on, &all[..items]).await);
@@ -54,7 +59,8 @@ async fn due(on: &TestLedger, id: NotificationId) {
     } else {
         "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
     };
-    until(on, &format!("SELECT CASE WHEN due_at <= {now} THEN 1 ELSE 0 END FROM notifications WHERE id = {id}"), 1).await;
+    until(on, &format!("SELECT CASE WHEN due_at <= {now} THEN 1 ELSE 0 END FROM notifications WHERE id = {id}"), 1)
+        .await;
 }
 
 async fn an_accepted_message_settles_its_item_and_erases_the_seal(on: &TestLedger) {
@@ -116,8 +122,7 @@ async fn a_claim_belongs_to_one_notifier(on: &TestLedger) {
     let (_, _, notifications) = told(on, &fixture, "email", 12).await;
     let mut reversed = notifications.clone();
     reversed.reverse();
-    let (left, right) =
-        tokio::join!(on.ledger.claim("l", &notifications, LEASE), other.claim("r", &reversed, LEASE));
+    let (left, right) = tokio::join!(on.ledger.claim("l", &notifications, LEASE), other.claim("r", &reversed, LEASE));
     let sent = |claimed: Vec<keybell_shared::ports::ledger::Claimed>| {
         claimed.iter().filter(|claimed| matches!(claimed, keybell_shared::ports::ledger::Claimed::Send(_))).count()
     };

@@ -2,7 +2,7 @@
 
 use keybell_shared::actor::Role;
 use keybell_shared::ids::{ApiKeyId, DistrictId};
-use keybell_shared::ports::ledger::{IntakeLedger, KeyLedger, NewKey, OutboxLedger};
+use keybell_shared::ports::ledger::{IntakeLedger, KeyFate, KeyLedger, NewKey, OutboxLedger};
 use keybell_shared::seal::hex;
 use keybell_tests::ledgers::{TestLedger, accept, district_with, request};
 use keybell_tests::on_both;
@@ -34,15 +34,16 @@ async fn an_event_goes_out_until_it_is_noted_as_sent(test: &TestLedger) {
 /// Writes audit rows of a district.
 async fn write_audit(ledger: &impl KeyLedger, district: DistrictId, rows: usize) {
     for _ in 0..rows {
+        let id = ApiKeyId::fresh();
         let key = NewKey {
-            id: ApiKeyId::fresh(),
+            id,
             district,
-            name: "Café \"north\"\n".to_owned(),
+            name: format!("Café \"north\"\n{id}"),
             role: Role::Operator,
             person: None,
             secret_hash: vec![1],
         };
-        assert!(ledger.add_key(key).await.expect("add"));
+        assert_eq!(ledger.add_key(key).await, Ok(KeyFate::Added));
     }
 }
 

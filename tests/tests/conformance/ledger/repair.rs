@@ -98,7 +98,8 @@ async fn dead_letters_have_five_lives(on: &TestLedger) {
         let expected = if index == 1 { ItemState::Failed } else { ItemState::Undelivered };
         assert_eq!(item(on, &fixture, task, items[index]).await, (expected, Some(Code::X02)));
     }
-    let forged = Message { task: TaskId::fresh(), district: fixture.district.id, work: Work::Reset(items[0]), dispatch: 1 };
+    let forged =
+        Message { task: TaskId::fresh(), district: fixture.district.id, work: Work::Reset(items[0]), dispatch: 1 };
     assert_eq!(on.ledger.count_death("d", &forged).await, Ok(false), "another task's message changes nothing");
 }
 

@@ -4,7 +4,8 @@ use keybell_shared::codes::Code;
 use keybell_shared::eligibility::Decision;
 use keybell_shared::ids::{AccountId, DistrictId, ItemId, TaskId};
 use keybell_shared::ports::ledger::{
-    AccountLedger as _, DispatchLedger as _, ItemFilter, OutboxLedger as _, ResetLedger as _, ResetOutcome, TaskLedger as _,
+    AccountLedger as _, DispatchLedger as _, ItemFilter, OutboxLedger as _, ResetLedger as _, ResetOutcome,
+    TaskLedger as _,
 };
 use keybell_shared::states::{ItemState, TaskState};
 use keybell_tests::ledgers::{TestLedger, district_with, request, task};
@@ -41,7 +42,10 @@ async fn items_are_queued_once_and_only_while_the_task_runs(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 10).await;
     let task = task(&*on.ledger, &fixture.admin(), everybody()).await;
     let runnable = on.ledger.runnable(10).await.expect("runnable");
-    assert_eq!(runnable.iter().map(|known| (known.task, known.district)).collect::<Vec<_>>(), [(task, fixture.district.id)]);
+    assert_eq!(
+        runnable.iter().map(|known| (known.task, known.district)).collect::<Vec<_>>(),
+        [(task, fixture.district.id)]
+    );
     let items = pending(on, task).await;
     assert_eq!(on.ledger.mark_queued(&items[..4]).await, Ok(4));
     assert_eq!(on.ledger.mark_queued(&items[..6]).await, Ok(2), "what is queued stays as it is");
@@ -63,7 +67,10 @@ async fn a_reset_changes_everything_at_once(on: &TestLedger) {
     let task = task(&*on.ledger, &fixture.admin(), everybody()).await;
     let items = pending(on, task).await;
     let jobs = on.ledger.reset_jobs(&items[..1]).await.expect("jobs");
-    assert_eq!((jobs[0].decision, jobs[0].account, jobs[0].grade.as_deref()), (Decision::Reset, fixture.pupils[0], Some("05")));
+    assert_eq!(
+        (jobs[0].decision, jobs[0].account, jobs[0].grade.as_deref()),
+        (Decision::Reset, fixture.pupils[0], Some("05"))
+    );
     let outcomes = reset(on, &items[..1]).await;
     assert_eq!(caused(&outcomes).len(), 1);
     assert_eq!(state_of(on, district, task, items[0]).await, (ItemState::Reset, None));

@@ -40,7 +40,8 @@ async fn a_task_closes_when_its_last_item_ends(on: &TestLedger) {
     assert!(view.progress.finished_at.is_some());
     assert_eq!(view.progress.counts, Counts { notified: 3, ..Counts::default() });
     let events = on.ledger.unsent_events(100).await.expect("events");
-    let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).filter(|kind| kind.starts_with("task.")).collect();
+    let kinds: Vec<&str> =
+        events.iter().map(|event| event.kind.as_str()).filter(|kind| kind.starts_with("task.")).collect();
     assert_eq!(kinds, ["task.accepted", "task.started", "task.completed"]);
 }
 

@@ -1,0 +1,161 @@
+//! One prefix on RabbitMQ, and raw access to it.
+
+use futures_util::StreamExt as _;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
+};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Connection, ConnectionProperties, Consumer};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+/// The queues that Keybell has.
+const QUEUES: [&str; 5] = ["requests", "reset", "email", "sms", "dead"];
+
+/// The exchanges that Keybell has.
+const EXCHANGES: [&str; 4] = ["work", "requests", "events", "dead"];
+
+/// The names of one test on the broker; they are deleted with it.
+pub struct Broker {
+    url: String,
+    prefix: String,
+    connection: OnceCell<Connection>,
+}
+
+impl Broker {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { url: url(), prefix: prefix.to_owned(), connection: OnceCell::new() }
+    }
+
+    /// Where the broker is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A name on the broker.
+    #[must_use]
+    pub fn name(&self, word: &str) -> String {
+        format!("{}.{word}", self.prefix)
+    }
+
+    /// How many messages are ready in each of Keybell's queues, such as `("email", 3)`.
+    pub async fn ready(&self) -> Vec<(&'static str, u32)> {
+        let mut found = Vec::new();
+        for word in QUEUES {
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let queue = self.channel().await.queue_declare(self.short(word), passive, FieldTable::default()).await;
+            let queue = queue.unwrap_or_else(|error| panic!("the queue {}: {error}", self.name(word)));
+            found.push((word, queue.message_count()));
+        }
+        found
+    }
+
+    /// Deletes a queue with everything in it.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn delete_queue(&self, word: &str) {
+        let deleted = self.channel().await.queue_delete(self.short(word), QueueDeleteOptions::default()).await;
+        deleted.unwrap_or_else(|error| panic!("{}: {error}", self.name(word)));
+    }
+
+    /// Listens to all events from now on, as another application would; the exchange must be there.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn listen(&self) -> Listener {
+        let refused = |error| panic!("listening to events: {error}");
+        let channel = self.channel().await;
+        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        let queue = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap_or_else(refused);
+        let (bind, table) = (QueueBindOptions::default(), FieldTable::default());
+        let bound = channel.queue_bind(queue.name().clone(), self.short("events"), "#".into(), bind, table).await;
+        bound.unwrap_or_else(refused);
+        let (name, options) = (queue.name().clone(), BasicConsumeOptions::default());
+        let consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await;
+        Listener { consumer: consumer.unwrap_or_else(refused), heard: Vec::new() }
+    }
+
+    fn short(&self, word: &str) -> ShortString {
+        self.name(word).into()
+    }
+
+    async fn channel(&self) -> Channel {
+        let connection = self.connection.get_or_init(|| connect(&self.url)).await;
+        connection.create_channel().await.unwrap_or_else(|error| panic!("no channel: {error}"))
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let (url, prefix) = (self.url.clone(), self.prefix.clone());
+        // A thread of its own, because the test's runtime may be ending.
+        let cleaning = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+            let broker = std::mem::ManuallyDrop::new(Self { url, prefix, connection: OnceCell::new() });
+            runtime.block_on(clean(&broker));
+        });
+        if cleaning.join().is_err() && !std::thread::panicking() {
+            panic!("the names that begin with {} could not be deleted from the broker", self.prefix);
+        }
+    }
+}
+
+async fn clean(broker: &Broker) {
+    for word in QUEUES {
+        broker.delete_queue(word).await;
+    }
+    for word in EXCHANGES {
+        let deleted = broker.channel().await.exchange_delete(broker.short(word), ExchangeDeleteOptions::default());
+        deleted.await.unwrap_or_else(|error| panic!("{}: {error}", broker.name(word)));
+    }
+}
+
+async fn connect(url: &str) -> Connection {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await;
+    connection.unwrap_or_else(|error| {
+        panic!("RabbitMQ does not answer ({error}); start the services: eval \"$(scripts/services env)\"")
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "where the test services are is no part of the configuration")]
+fn url() -> String {
+    std::env::var("KEYBELL_AMQP_URL").unwrap_or_else(|_| {
+        panic!("KEYBELL_AMQP_URL is not set; start the services: eval \"$(scripts/services env)\"")
+    })
+}
+
+/// Somebody who listens to Keybell's events.
+pub struct Listener {
+    consumer: Consumer,
+    heard: Vec<(String, Value)>,
+}
+
+impl Listener {
+    /// The first event of this kind whose text contains `text`; waits for it.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn event(&mut self, kind: &str, text: &str) -> Value {
+        let fits = |(key, body): &(String, Value)| key.ends_with(&format!(".{kind}")) && body.to_string().contains(text);
+        loop {
+            if let Some((_, body)) = self.heard.iter().find(|event| fits(event)) {
+                return body.clone();
+            }
+            let next = tokio::time::timeout(crate::program::PATIENCE, self.consumer.next()).await;
+            let Ok(Some(Ok(delivery))) = next else { panic!("no event {kind} with {text}; heard: {:?}", self.heard) };
+            delivery.ack(BasicAckOptions::default()).await.unwrap_or_else(|error| panic!("acknowledging: {error}"));
+            let body = serde_json::from_slice(&delivery.data).unwrap_or_else(|error| panic!("an event: {error}"));
+            self.heard.push((delivery.routing_key.to_string(), body));
+        }
+    }
+
+    /// Everything heard so far: routing key and body.
+    #[must_use]
+    pub fn heard(&self) -> &[(String, Value)] {
+        &self.heard
+    }
+}

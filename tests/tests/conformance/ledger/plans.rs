@@ -1,0 +1,66 @@
+//! No periodic loop scans a table: read from the plans, with enough rows that a scan would be tempting.
+
+use keybell_tests::ledgers::{TestLedger, district_with, request, task};
+use keybell_tests::on_both;
+use serde_json::json;
+
+on_both!(no_periodic_statement_scans_a_table);
+
+/// Tables that grow with accounts and items. Scanning an index over the open rows alone is what the indexes are for.
+const LARGE: [&str; 8] =
+    ["items", "notifications", "accounts", "events", "audit", "sealed_passwords", "attempts", "counters"];
+
+async fn no_periodic_statement_scans_a_table(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 300).await;
+    let asked = request(json!({"selection": {"scope": "all"}}));
+    for _ in 0..40 {
+        let done = task(&*on.ledger, &fixture.admin(), asked.clone()).await;
+        on.raw.run(&format!("UPDATE items SET state = 'notified', code = 'N00' WHERE task_id = '{done}'")).await;
+        on.raw.run(&format!("UPDATE tasks SET state = 'completed', finished_at = 1 WHERE id = '{done}'")).await;
+    }
+    on.raw
+        .run(
+            "INSERT INTO notifications (district_id, task_id, item_id, account_id, credential_version, channel, address,
+                 guardian, message_id, state, due_at, changed_at)
+             SELECT district_id, task_id, id, account_id, 1, 'email', 'x@example.org', FALSE, 'm', 'accepted', 1, 1
+             FROM items",
+        )
+        .await;
+    on.raw.run("UPDATE events SET sent = TRUE").await;
+    on.raw.run("UPDATE audit SET chain = 'x'").await;
+    task(&*on.ledger, &fixture.admin(), asked).await;
+    on.raw.run("ANALYZE").await;
+    let plans = on.ledger.periodic_plans().await.expect("plans");
+    assert!(plans.len() > 10);
+    for (name, plan) in plans {
+        for line in plan.lines() {
+            for table in LARGE {
+                assert!(!scans(line, table), "{name} scans {table}:\n{plan}");
+            }
+        }
+    }
+}
+
+/// Whether a line of a plan reads a whole table: PostgreSQL says `Seq Scan on items i`, SQLite `SCAN i` without an index,
+/// or with one that holds every row.
+fn scans(line: &str, table: &str) -> bool {
+    if line.contains(&format!("Seq Scan on {table}")) {
+        return true;
+    }
+    let Some(rest) = line.trim().strip_prefix("SCAN ") else { return false };
+    let name = rest.split_whitespace().next().unwrap_or_default();
+    let partial = [
+        "tasks_open",
+        "tasks_finished",
+        "items_pending",
+        "items_queued",
+        "items_unsettled",
+        "notifications_due",
+        "notifications_queued",
+        "notifications_leased",
+        "events_unsent",
+        "audit_unchained",
+    ];
+    let alias = name == table || (name.len() == 1 && table.starts_with(name));
+    alias && !partial.iter().any(|index| rest.contains(index))
+}

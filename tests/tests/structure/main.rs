@@ -1,0 +1,103 @@
+//! The structure of the workspace: which room may know which, and what may never be built in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// What each room may know, besides itself. Tests may know everything.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("keybell-shared", &[]),
+    ("keybell-scheduler", &["keybell-shared"]),
+    ("keybell-worker", &["keybell-shared"]),
+    ("keybell-roster", &["keybell-shared"]),
+    ("keybell-backends", &["keybell-shared"]),
+    ("keybell-api", &["keybell-shared", "keybell-scheduler", "keybell-roster"]),
+    (
+        "keybell",
+        &[
+            "keybell-shared",
+            "keybell-scheduler",
+            "keybell-worker",
+            "keybell-roster",
+            "keybell-backends",
+            "keybell-api",
+        ],
+    ),
+];
+
+/// Drivers and I/O that the words and contracts must not see.
+const DRIVERS: [&str; 7] = ["sqlx", "lapin", "redis", "lettre", "reqwest", "axum", "csv"];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().other_options(vec!["--offline".to_owned()]).exec().expect("cargo metadata")
+}
+
+fn normal(package: &Package) -> BTreeSet<&str> {
+    package
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind == DependencyKind::Normal)
+        .map(|dependency| dependency.name.as_str())
+        .collect()
+}
+
+#[test]
+fn rooms_know_only_what_they_may_know() {
+    let metadata = metadata();
+    let rooms: BTreeMap<&str, &Package> =
+        metadata.workspace_packages().into_iter().map(|package| (package.name.as_str(), package)).collect();
+    for (room, may_know) in ARROWS {
+        let package = rooms.get(room).unwrap_or_else(|| panic!("there is no room {room}"));
+        let knows: Vec<&str> =
+            normal(package).into_iter().filter(|name| name.starts_with("keybell") && !may_know.contains(name)).collect();
+        assert!(knows.is_empty(), "{room} must not know {knows:?}");
+    }
+    assert_eq!(rooms.len(), ARROWS.len() + 1, "a new room needs its arrows here (tests know everything)");
+    let shared = normal(rooms["keybell-shared"]);
+    let drivers: Vec<&str> = DRIVERS.into_iter().filter(|driver| shared.contains(driver)).collect();
+    assert!(drivers.is_empty(), "shared has no driver and no I/O, but knows {drivers:?}");
+}
+
+#[test]
+fn backoff_lives_in_one_file() {
+    let metadata = metadata();
+    let users: Vec<&str> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| normal(package).contains("backoff"))
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(users, ["keybell-shared"]);
+    let root = metadata.workspace_root.join("shared/src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.into_std_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if std::fs::read_to_string(&entry).is_ok_and(|text| text.contains("backoff::")) {
+                found.push(entry.file_name().expect("a name").to_string_lossy().into_owned());
+            }
+        }
+    }
+    assert_eq!(found, ["retry.rs"]);
+}
+
+/// One TLS stack, and no feature of lettre that logs mail bodies or keeps half-used connections.
+#[test]
+fn one_tls_stack_and_no_dangerous_features() {
+    let metadata = metadata();
+    let names: Vec<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
+    for banned in ["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls"] {
+        assert!(!names.contains(&banned), "{banned} must not be in the tree");
+    }
+    for single in ["rustls", "ring", "reqwest", "sqlx-core"] {
+        assert_eq!(names.iter().filter(|name| **name == single).count(), 1, "{single} once");
+    }
+    let resolve = metadata.resolve.as_ref().expect("a resolved tree");
+    let lettre = resolve.nodes.iter().find(|node| node.id.repr.contains("lettre@")).expect("lettre");
+    for feature in ["pool", "tracing"] {
+        let on = lettre.features.iter().any(|on| on.as_str() == feature);
+        assert!(!on, "lettre's feature `{feature}` is dangerous here (docs/logging.md)");
+    }
+}
