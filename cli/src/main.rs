@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod configuration;
+mod context;
 mod keys;
 mod live;
 mod lock;

@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::Context;
 use crate::configuration::{keys_folder, outbox};
+use crate::context::Context;
 use crate::keys::{KeyOwner, open_key, seal_key};
 use crate::stop::Stop;
 use crate::wiring::Backends;

@@ -1,4 +1,4 @@
-//! x
+//! Support of the tests: real services, real processes, scripted mail and SMS servers, and ledgers of their own.
 
 pub mod fleet;
 pub mod http;
@@ -6,6 +6,5 @@ pub mod ledgers;
 pub mod outbox;
 pub mod program;
 pub mod relay;
-
 pub mod sms;
 pub mod smtp;

@@ -78,6 +78,21 @@ macro_rules! counter_sums {
 }
 pub(super) use counter_sums;
 
+/// Tasks `t` with their sums; continue with `WHERE … GROUP BY t.seq`.
+macro_rules! tasks_with_sums {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.seq, t.id, t.district_id, t.state, t.requester, t.request, t.digest, t.created_at, t.finished_at,
+                 (SELECT epoch FROM meta) AS epoch, {now} AS now, ",
+            $crate::ledger::counters::counter_sums!(),
+            " FROM tasks t LEFT JOIN counters c ON c.task_id = t.id ",
+            $rest
+        )
+    };
+}
+
+pub(super) use tasks_with_sums;
+
 /// Reads the columns of [`counter_sums`].
 pub(super) fn counts(row: &Row) -> Sql<Counts> {
     Ok(Counts {

@@ -2,8 +2,8 @@
 //! them scan a table. `tests/tests/conformance/ledger/plans.rs` reads their plans on both databases.
 
 use super::SqlLedger;
+use super::counters::tasks_with_sums;
 use super::sql::{Value, args};
-use super::tasks::tasks_with_sums;
 
 /// Tasks to expand.
 pub(super) const EXPANDING: &str = "SELECT id FROM tasks

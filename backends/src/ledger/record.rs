@@ -14,9 +14,9 @@ use serde_json::{Value as Json, json};
 
 use super::SqlLedger;
 use super::claim::store_ends;
-use super::commit::{insert_notifications, notification_row};
 use super::contacts::contacts;
 use super::counters::Deltas;
+use super::new_notices::{insert_notifications, notification_row};
 use super::notices::lock_accounts;
 use super::requests::{self, REQUESTS};
 use super::resets::notification_message;

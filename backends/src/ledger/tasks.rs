@@ -9,24 +9,9 @@ use keybell_shared::progress::Snapshot;
 use keybell_shared::states::TaskState;
 
 use super::SqlLedger;
-use super::counters::counts;
+use super::counters::{counts, tasks_with_sums};
 use super::periodic;
 use super::sql::{Failure, Row, Sql, args};
-
-/// Tasks `t` with their sums; continue with `WHERE … GROUP BY t.seq`.
-macro_rules! tasks_with_sums {
-    ($rest:literal) => {
-        concat!(
-            "SELECT t.seq, t.id, t.district_id, t.state, t.requester, t.request, t.digest, t.created_at, t.finished_at,
-                 (SELECT epoch FROM meta) AS epoch, {now} AS now, ",
-            $crate::ledger::counters::counter_sums!(),
-            " FROM tasks t LEFT JOIN counters c ON c.task_id = t.id ",
-            $rest
-        )
-    };
-}
-
-pub(super) use tasks_with_sums;
 
 #[async_trait]
 impl TaskLedger for SqlLedger {

@@ -6,8 +6,9 @@ use keybell_shared::ports::ledger::{District, KeyFate, KeyLedger as _, NewKey};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::{Context, district};
+use super::district;
 use crate::args::{Apikey, Output};
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::{complain, say, say_json, table};
 use crate::wiring::{Backends, open};

@@ -16,9 +16,10 @@ use keybell_shared::config::{Config, RunMode};
 use keybell_shared::ids::TaskId;
 use keybell_shared::ports::ledger::{District, KeyLedger as _};
 
-use super::{Context, console};
+use super::console;
 use crate::args::{Demo, Output};
 use crate::configuration::{self, keys_folder};
+use crate::context::Context;
 use crate::keys::{KeyOwner, seal_key};
 use crate::live;
 use crate::outcome::Exit;

@@ -9,9 +9,9 @@ use keybell_shared::ports::ledger::LeaderLedger as _;
 use keybell_shared::stage::Stage;
 use serde::Serialize;
 
-use super::Context;
 use crate::args::Output;
 use crate::configuration::{keys_folder, mode_name, outbox};
+use crate::context::Context;
 use crate::keys::{KeyOwner, open_key, seal_key};
 use crate::outcome::Exit;
 use crate::output::{say, say_json, table};

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::Context;
 use crate::args::{Keys, Output};
 use crate::configuration::keys_folder;
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::{say, say_json};
 

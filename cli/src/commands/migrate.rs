@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Context;
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::say;
 use crate::wiring::open;

@@ -13,20 +13,14 @@ mod task;
 
 use anyhow::{Context as _, Result};
 use keybell_shared::actor::{Actor, Role};
-use keybell_shared::config::Config;
 use keybell_shared::ports::ledger::{District, KeyLedger as _};
 
-use crate::args::{Cli, Command, Output};
+use crate::args::{Cli, Command};
 use crate::configuration;
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::say;
 use crate::wiring::Backends;
-
-/// What every command gets besides its own arguments.
-pub(crate) struct Context {
-    pub(crate) config: Config,
-    pub(crate) output: Output,
-}
 
 /// Runs the command.
 pub(crate) async fn run(cli: Cli) -> Result<Exit> {

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use keybell_shared::ports::ledger::IntakeLedger as _;
 
-use super::{Context, district};
+use super::district;
 use crate::args::Producer;
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::say;
 use crate::wiring::open;

@@ -13,9 +13,10 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::task::legend;
-use super::{Context, console, district};
+use super::{console, district};
 use crate::args::{Output, Reset};
 use crate::configuration::keys_folder;
+use crate::context::Context;
 use crate::keys::{KeyOwner, seal_key};
 use crate::live;
 use crate::outcome::Exit;

@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use keybell_roster::{Report, import, peek};
 use keybell_shared::ports::ledger::{District, KeyLedger as _, RosterLedger};
 
-use super::Context;
 use crate::args::{Output, Roster};
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::{say, say_json};
 use crate::wiring::{Backends, open};

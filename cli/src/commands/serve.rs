@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use keybell_shared::config::RunMode;
 
-use super::Context;
 use crate::args::Worker;
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::running::{Everything, Part};
 use crate::stop::Stop;

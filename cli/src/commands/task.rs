@@ -10,8 +10,9 @@ use keybell_shared::states::{ItemState, TaskState};
 use serde_json::json;
 use std::sync::Arc;
 
-use super::{Context, console, district};
+use super::{console, district};
 use crate::args::{Output, Task};
+use crate::context::Context;
 use crate::live;
 use crate::outcome::Exit;
 use crate::output::{say, say_json, table};

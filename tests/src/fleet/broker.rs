@@ -52,6 +52,12 @@ impl Broker {
         found
     }
 
+    /// Whether this queue was declared.
+    pub async fn exists(&self, word: &str) -> bool {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        self.channel().await.queue_declare(self.short(word), passive, FieldTable::default()).await.is_ok()
+    }
+
     /// Deletes a queue with everything in it.
     ///
     /// # Panics
@@ -123,9 +129,8 @@ async fn connect(url: &str) -> Connection {
 
 #[expect(clippy::disallowed_methods, reason = "where the test services are is no part of the configuration")]
 fn url() -> String {
-    std::env::var("KEYBELL_AMQP_URL").unwrap_or_else(|_| {
-        panic!("KEYBELL_AMQP_URL is not set; start the services: eval \"$(scripts/services env)\"")
-    })
+    std::env::var("KEYBELL_AMQP_URL")
+        .unwrap_or_else(|_| panic!("KEYBELL_AMQP_URL is not set; start the services: eval \"$(scripts/services env)\""))
 }
 
 /// Somebody who listens to Keybell's events.
@@ -140,7 +145,8 @@ impl Listener {
     /// # Panics
     /// When it does not come.
     pub async fn event(&mut self, kind: &str, text: &str) -> Value {
-        let fits = |(key, body): &(String, Value)| key.ends_with(&format!(".{kind}")) && body.to_string().contains(text);
+        let fits =
+            |(key, body): &(String, Value)| key.ends_with(&format!(".{kind}")) && body.to_string().contains(text);
         loop {
             if let Some((_, body)) = self.heard.iter().find(|event| fits(event)) {
                 return body.clone();

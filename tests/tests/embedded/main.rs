@@ -13,4 +13,5 @@ mod interrupted;
 mod refusals;
 mod retries;
 mod school;
+mod search;
 mod secrets;

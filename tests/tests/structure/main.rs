@@ -14,14 +14,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("keybell-api", &["keybell-shared", "keybell-scheduler", "keybell-roster"]),
     (
         "keybell",
-        &[
-            "keybell-shared",
-            "keybell-scheduler",
-            "keybell-worker",
-            "keybell-roster",
-            "keybell-backends",
-            "keybell-api",
-        ],
+        &["keybell-shared", "keybell-scheduler", "keybell-worker", "keybell-roster", "keybell-backends", "keybell-api"],
     ),
 ];
 
@@ -48,8 +41,10 @@ fn rooms_know_only_what_they_may_know() {
         metadata.workspace_packages().into_iter().map(|package| (package.name.as_str(), package)).collect();
     for (room, may_know) in ARROWS {
         let package = rooms.get(room).unwrap_or_else(|| panic!("there is no room {room}"));
-        let knows: Vec<&str> =
-            normal(package).into_iter().filter(|name| name.starts_with("keybell") && !may_know.contains(name)).collect();
+        let knows: Vec<&str> = normal(package)
+            .into_iter()
+            .filter(|name| name.starts_with("keybell") && !may_know.contains(name))
+            .collect();
         assert!(knows.is_empty(), "{room} must not know {knows:?}");
     }
     assert_eq!(rooms.len(), ARROWS.len() + 1, "a new room needs its arrows here (tests know everything)");

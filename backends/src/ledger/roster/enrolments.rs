@@ -1,21 +1,21 @@
 //! Who is in which class.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Enrolment, RowFate};
 use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
-use super::{SqlLedger, accounts};
+use super::{SqlLedger, accounts, named};
 use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
 
 impl SqlLedger {
     pub(super) async fn put_enrolments_once(&self, district: DistrictId, rows: &[Enrolment]) -> Sql<Vec<RowFate>> {
         let mut tx = self.begin_roster(district).await?;
-        let names: Vec<&str> = rows.iter().map(|enrolment| enrolment.class.as_str()).collect();
+        let names: HashSet<&str> = rows.iter().map(|enrolment| enrolment.class.as_str()).collect();
         let classes = classes(&mut tx, district, &names).await?;
-        let names: Vec<&str> = rows.iter().map(|enrolment| enrolment.person.as_str()).collect();
+        let names: HashSet<&str> = rows.iter().map(|enrolment| enrolment.person.as_str()).collect();
         let people = accounts(&mut tx, district, &names).await?;
         let mut wanted = Wanted::new(known(&mut tx, &people).await?);
         let fates = rows
@@ -49,11 +49,12 @@ impl SqlLedger {
     }
 }
 
-async fn classes(tx: &mut Tx, district: DistrictId, names: &[&str]) -> Sql<HashMap<String, i64>> {
+async fn classes(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, i64>> {
     let rows = tx
         .all(
-            "SELECT source_id, id FROM classes WHERE district_id = $1 AND source_id {in $2 text}",
-            args![district, json_arg(names)],
+            "SELECT c.source_id, c.id FROM {rows $2: name text} AS r
+             JOIN classes c ON c.district_id = $1 AND c.source_id = r.name",
+            args![district, named(names)],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get("source_id")?, row.get("id")?))).collect()

@@ -20,7 +20,7 @@ impl SqlLedger {
             .flat_map(|(pupil, guardians)| std::iter::once(pupil).chain(guardians))
             .map(String::as_str)
             .collect();
-        let people = accounts(&mut tx, district, &names.into_iter().collect::<Vec<_>>()).await?;
+        let people = accounts(&mut tx, district, &names).await?;
         let mut unknown = Vec::new();
         let mut wanted: BTreeMap<AccountId, Vec<AccountId>> = BTreeMap::new();
         for (pupil, guardians) in links {

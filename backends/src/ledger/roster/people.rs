@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::fate::fate;
 use super::names::{Claim, refused};
-use super::{SqlLedger, memberships, schools};
+use super::{SqlLedger, memberships, named, schools};
 use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
 
 /// What the ledger knows of a person.
@@ -42,9 +42,9 @@ struct Write<'a> {
 impl SqlLedger {
     pub(super) async fn put_people_once(&self, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
         let mut tx = self.begin_roster(district).await?;
-        let named: HashSet<&str> =
+        let at: HashSet<&str> =
             rows.iter().flat_map(|person| &person.memberships).map(|place| place.school.as_str()).collect();
-        let schools = schools(&mut tx, district, &named.into_iter().collect::<Vec<_>>()).await?;
+        let schools = schools(&mut tx, district, &at).await?;
         let known = known(&mut tx, district, rows).await?;
         let readings: Vec<Option<Reading<'_>>> = rows.iter().map(|person| reading(person, &schools)).collect();
         let last = last_of_each(&readings);
@@ -165,12 +165,12 @@ fn fates(
 }
 
 async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMap<String, Known>> {
-    let names: Vec<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
+    let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
         .all(
-            "SELECT source_id, id, username, username_key, fingerprint FROM accounts
-             WHERE district_id = $1 AND source_id {in $2 text}",
-            args![district, json_arg(&names)],
+            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint FROM {rows $2: name text} AS r
+             JOIN accounts a ON a.district_id = $1 AND a.source_id = r.name",
+            args![district, named(&names)],
         )
         .await?;
     rows.iter()
@@ -188,7 +188,7 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
 
 /// Who has the names that are wanted now, by roster id. Names that their owners keep are not asked for.
 async fn owners(tx: &mut Tx, district: DistrictId, claims: &[Claim]) -> Sql<HashMap<String, String>> {
-    let wanted: Vec<&str> = claims
+    let wanted: HashSet<&str> = claims
         .iter()
         .filter(|claim| claim.has.as_ref() != Some(&claim.wants))
         .map(|claim| claim.wants.as_str())
@@ -198,8 +198,9 @@ async fn owners(tx: &mut Tx, district: DistrictId, claims: &[Claim]) -> Sql<Hash
     }
     let rows = tx
         .all(
-            "SELECT username_key, source_id FROM accounts WHERE district_id = $1 AND username_key {in $2 text}",
-            args![district, json_arg(&wanted)],
+            "SELECT a.username_key, a.source_id FROM {rows $2: name text} AS r
+             JOIN accounts a ON a.district_id = $1 AND a.username_key = r.name",
+            args![district, named(&wanted)],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get("username_key")?, row.get("source_id")?))).collect()

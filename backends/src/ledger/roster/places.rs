@@ -1,11 +1,13 @@
 //! Schools and classes.
 
+use std::collections::HashSet;
+
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, RowFate, School};
 use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
-use super::{SqlLedger, schools};
+use super::{SqlLedger, named, schools};
 use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
 
 /// Everything of a school or class that can change: name, school (for classes), active.
@@ -14,11 +16,12 @@ type Place = (String, Option<i64>, bool);
 impl SqlLedger {
     pub(super) async fn put_schools_once(&self, district: DistrictId, rows: &[School]) -> Sql<Vec<RowFate>> {
         let mut tx = self.begin_roster(district).await?;
-        let names: Vec<&str> = rows.iter().map(|school| school.source_id.as_str()).collect();
+        let names: HashSet<&str> = rows.iter().map(|school| school.source_id.as_str()).collect();
         let known = tx
             .all(
-                "SELECT source_id, name, active FROM schools WHERE district_id = $1 AND source_id {in $2 text}",
-                args![district, json_arg(&names)],
+                "SELECT s.source_id, s.name, s.active FROM {rows $2: name text} AS r
+                 JOIN schools s ON s.district_id = $1 AND s.source_id = r.name",
+                args![district, named(&names)],
             )
             .await?;
         let mut wanted: Wanted<String, Place> = Wanted::new(
@@ -44,14 +47,14 @@ impl SqlLedger {
 
     pub(super) async fn put_classes_once(&self, district: DistrictId, rows: &[Class]) -> Sql<Vec<RowFate>> {
         let mut tx = self.begin_roster(district).await?;
-        let at: Vec<&str> = rows.iter().map(|class| class.school.as_str()).collect();
+        let at: HashSet<&str> = rows.iter().map(|class| class.school.as_str()).collect();
         let schools = schools(&mut tx, district, &at).await?;
-        let names: Vec<&str> = rows.iter().map(|class| class.source_id.as_str()).collect();
+        let names: HashSet<&str> = rows.iter().map(|class| class.source_id.as_str()).collect();
         let known = tx
             .all(
-                "SELECT source_id, title, school_id, active FROM classes
-                 WHERE district_id = $1 AND source_id {in $2 text}",
-                args![district, json_arg(&names)],
+                "SELECT c.source_id, c.title, c.school_id, c.active FROM {rows $2: name text} AS r
+                 JOIN classes c ON c.district_id = $1 AND c.source_id = r.name",
+                args![district, named(&names)],
             )
             .await?;
         let mut wanted: Wanted<String, Place> = Wanted::new(

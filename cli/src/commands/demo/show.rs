@@ -12,10 +12,10 @@ use keybell_shared::states::{ItemState, TaskState};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use super::super::Context;
 use super::super::task::legend;
 use crate::args::{Demo, Output};
 use crate::configuration::outbox;
+use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::{complain, say, say_json};
 use crate::wiring::Backends;

@@ -1,0 +1,86 @@
+//! A group of resets under its accounts' locks, each item decided once.
+
+use std::collections::{BTreeSet, HashMap};
+
+use keybell_shared::codes::Code;
+use keybell_shared::eligibility::{Decision, Facts, decide};
+use keybell_shared::ids::{AccountId, DistrictId, ItemId, TaskId};
+use keybell_shared::notice::{self, Plan};
+use keybell_shared::ports::ledger::ResetWrite;
+use keybell_shared::states::ItemState;
+
+use super::contacts::contacts;
+use super::facts::{facts, facts_of_items};
+use super::requests::{self, REQUESTS, TaskRequest};
+use super::sql::{Sql, Tx, args, json as json_arg};
+
+/// One item under its account's lock, with the decision about it.
+pub(super) struct Decided<'a> {
+    pub(super) write: &'a ResetWrite,
+    pub(super) task: TaskId,
+    pub(super) district: DistrictId,
+    pub(super) facts: Facts,
+    pub(super) version: i64,
+    pub(super) decision: Decision,
+    pub(super) plan: Plan,
+}
+
+impl Decided<'_> {
+    /// The state and code that the item gets; `None` leaves it as it is.
+    pub(super) fn end(&self) -> Option<(ItemState, Option<Code>)> {
+        match (self.decision, &self.plan) {
+            (Decision::Reset, Plan::Tell(_)) => Some((ItemState::Reset, None)),
+            (Decision::Reset, Plan::Silent) => Some((ItemState::Silent, Some(Code::N01))),
+            (Decision::Reset, Plan::Unreachable) => Some((ItemState::Undelivered, Some(Code::N02))),
+            (Decision::Skip(code), _) => Some((ItemState::Skipped, Some(code))),
+            (Decision::Supersede, _) => Some((ItemState::Superseded, Some(Code::S06))),
+            (Decision::Hold | Decision::Closed, _) => None,
+        }
+    }
+
+    pub(super) fn is_reset(&self) -> bool {
+        self.decision == Decision::Reset
+    }
+}
+
+/// Locks the accounts, then the items, and decides each.
+pub(super) async fn decide_group<'a>(tx: &mut Tx, writes: &'a [ResetWrite]) -> Sql<Vec<Decided<'a>>> {
+    let accounts: BTreeSet<AccountId> = writes.iter().map(|write| write.account).collect();
+    tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json_arg(&accounts)]).await?;
+    let items: Vec<ItemId> = writes.iter().map(|write| write.item).collect();
+    let rows = tx
+        .all(concat!(facts_of_items!(""), "WHERE i.id {in $1 bigint} ORDER BY i.id {lock i}"), args![json_arg(&items)])
+        .await?;
+    let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;
+    let requests = requests::read(&tx.all(REQUESTS, args![json_arg(&tasks)]).await?)?;
+    let accounts: Vec<AccountId> = accounts.into_iter().collect();
+    let contacts = contacts(tx, &accounts).await?;
+    let by_item: HashMap<ItemId, &ResetWrite> = writes.iter().map(|write| (write.item, write)).collect();
+    let mut group = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let task: TaskId = row.get("task_id")?;
+        let account: AccountId = row.get("account_id")?;
+        let Some(write) = by_item.get(&row.get("item")?).copied() else { continue };
+        let Some(TaskRequest { request, .. }) = requests.get(&task) else { continue };
+        let facts = facts(row)?;
+        let told = notice::is_told(request.notify, request.password.is_generated());
+        let reachable = contacts.get(&account).cloned().unwrap_or_default();
+        let plan = notice::plan(told, request.channel, request.recipient, &reachable);
+        let mut decision = decide(&facts);
+        let incomplete = write.hash.is_empty() || (told && write.sealed.is_none());
+        if decision == Decision::Reset && (incomplete || write.account != account) {
+            // The worker saw another decision and brought no password: the next dispatch brings one.
+            decision = Decision::Hold;
+        }
+        group.push(Decided {
+            write,
+            task,
+            district: row.get("district_id")?,
+            version: row.get::<i64>("credential_version")? + 1,
+            facts,
+            decision,
+            plan,
+        });
+    }
+    Ok(group)
+}

@@ -1,0 +1,172 @@
+//! What a decided group of resets writes: one statement per table, for the whole group.
+
+use std::collections::HashMap;
+
+use keybell_shared::eligibility::Decision;
+use keybell_shared::ids::ItemId;
+use keybell_shared::message::Message;
+use keybell_shared::notice::Plan;
+use keybell_shared::seal::hex;
+use serde_json::{Value as Json, json};
+
+use super::decided::Decided;
+use super::journal::{self, NewAudit, NewEvent};
+use super::new_notices::{insert_notifications, notification_row};
+use super::resets::notification_message;
+use super::sql::{Failure, Sql, Tx, args, json as json_arg};
+
+pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
+    let rows: Vec<Json> = group
+        .iter()
+        .filter_map(|decided| {
+            let (state, code) = decided.end()?;
+            let reset = decided.is_reset();
+            Some(json!({
+                "item": decided.write.item,
+                "state": state,
+                "code": code,
+                "attempt": reset.then_some(decided.write.attempt),
+                "version": reset.then_some(decided.version),
+            }))
+        })
+        .collect();
+    let held: Vec<ItemId> =
+        group.iter().filter(|decided| decided.decision == Decision::Hold).map(|decided| decided.write.item).collect();
+    if !held.is_empty() {
+        tx.run(
+            "UPDATE items SET state = 'pending', queued_at = NULL, changed_at = {now}
+             WHERE id {in $1 bigint} AND state = 'queued'",
+            args![json_arg(&held)],
+        )
+        .await?;
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let changed = tx
+        .run(
+            "UPDATE items SET state = r.state, code = r.code, attempt_id = r.attempt, credential_version = r.version,
+                 changed_at = {now}
+             FROM {rows $1: item bigint, state text, code text, attempt uuid, version bigint} AS r
+             WHERE items.id = r.item AND items.state IN ('pending', 'queued')",
+            args![json_arg(&rows)],
+        )
+        .await?;
+    if changed == rows.len() as u64 {
+        Ok(())
+    } else {
+        // Cannot be: the items are locked and were open a statement ago.
+        Err(Failure::row(format!("{} items were decided but {changed} changed", rows.len())))
+    }
+}
+
+pub(super) async fn store_accounts(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
+    let rows: Vec<Json> = group
+        .iter()
+        .filter(|decided| decided.is_reset())
+        .map(|decided| {
+            let ttl = decided.write.expires_in.map(millis);
+            json!({
+                "account": decided.write.account,
+                "hash": decided.write.hash,
+                "seq": decided.facts.task_seq,
+                "temporary": ttl.is_some(),
+                "ttl": ttl,
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE accounts SET password_hash = r.hash, credential_version = accounts.credential_version + 1,
+             last_reset_seq = r.seq, must_change = r.temporary, changed_at = {now}, expires_at = {now} + r.ttl,
+             sessions_valid_after = {now}, wrong_sign_ins = 0, throttled_until = 0
+         FROM {rows $1: account uuid, hash text, seq bigint, temporary boolean, ttl bigint} AS r
+         WHERE accounts.id = r.account",
+        args![json_arg(&rows)],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn store_seals(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
+    let rows: Vec<Json> = group
+        .iter()
+        .filter(|decided| decided.is_reset() && decided.plan != Plan::Silent)
+        .filter_map(|decided| {
+            let sealed = decided.write.sealed.as_ref()?;
+            Some(json!({
+                "item": decided.write.item,
+                "account": decided.write.account,
+                "attempt": decided.write.attempt,
+                "key_id": sealed.key_id,
+                "sealed": hex(&sealed.bytes),
+                "ttl": millis(decided.write.seal_ttl),
+            }))
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "INSERT INTO sealed_passwords (item_id, account_id, attempt_id, key_id, sealed, expires_at)
+         SELECT r.item, r.account, r.attempt, r.key_id, r.sealed, {now} + r.ttl
+         FROM {rows $1: item bigint, account uuid, attempt uuid, key_id text, sealed text, ttl bigint} AS r",
+        args![json_arg(&rows)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Inserts the first notifications of every reset. They count as published: that is the very next thing to happen.
+pub(super) async fn store_notifications(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<HashMap<ItemId, Vec<Message>>> {
+    let mut rows: Vec<Json> = Vec::new();
+    for decided in group.iter().filter(|decided| decided.is_reset()) {
+        if let Plan::Tell(targets) = &decided.plan {
+            for (number, target) in targets.iter().enumerate() {
+                rows.push(notification_row(
+                    decided.district,
+                    decided.task,
+                    decided.write.item,
+                    decided.write.account,
+                    decided.version,
+                    number,
+                    target,
+                ));
+            }
+        }
+    }
+    let mut messages: HashMap<ItemId, Vec<Message>> = HashMap::new();
+    for row in insert_notifications(tx, &rows).await? {
+        messages.entry(row.get("item_id")?).or_default().push(notification_message(&row)?);
+    }
+    Ok(messages)
+}
+
+pub(super) async fn store_journal(tx: &mut Tx, writer: &str, group: &[Decided<'_>]) -> Sql<()> {
+    let resets = || group.iter().filter(|decided| decided.is_reset());
+    let new_events: Vec<NewEvent> = resets()
+        .map(|decided| NewEvent {
+            district: decided.district,
+            kind: "account.credential_reset",
+            body: json!({"account": decided.write.account, "task": decided.task, "item": decided.write.item,
+                         "credential_version": decided.version}),
+        })
+        .collect();
+    journal::events(tx, &new_events).await?;
+    let new_audits: Vec<NewAudit> = resets()
+        .map(|decided| NewAudit {
+            district: decided.district,
+            actor: writer.to_owned(),
+            action: "account.reset",
+            subject: format!("account {}", decided.write.account),
+            detail: format!("task {}, item {}, version {}", decided.task, decided.write.item, decided.version),
+        })
+        .collect();
+    journal::audits(tx, &new_audits).await
+}
+
+fn millis(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
+}

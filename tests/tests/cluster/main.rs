@@ -1,0 +1,42 @@
+//! Journeys of the cluster mode: processes of `keybell` on real PostgreSQL, RabbitMQ and Redis, used through their real
+//! doors. Every test has its own database, broker prefix, Redis prefix and folder.
+
+mod amqp;
+mod broker;
+mod checks;
+mod database;
+mod demo;
+mod journey;
+mod mail;
+mod modes;
+mod order;
+mod rolling;
+
+use std::time::Duration;
+
+use keybell_shared::clock::Stopwatch;
+
+/// Nothing that a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until the answer is yes.
+async fn until<F: Future<Output = bool>>(what: &str, answer: impl Fn() -> F) {
+    let watch = Stopwatch::start();
+    while !answer().await {
+        assert!(watch.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The Python of the tests, which has pika and aiosmtpd.
+#[expect(clippy::disallowed_methods, reason = "where the tests' Python is, is no configuration of Keybell")]
+fn python() -> String {
+    std::env::var("KEYBELL_TEST_PYTHON").expect(
+        "KEYBELL_TEST_PYTHON names no Python with pika and aiosmtpd: run scripts/test, it prepares the environment",
+    )
+}
+
+/// A script beside this file.
+fn script(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster").join(name)
+}
