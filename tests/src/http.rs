@@ -52,7 +52,7 @@ impl Answer {
     ///
     /// # Panics
     /// When it has another one.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "the check is often all that is wanted")]
     #[track_caller]
     pub fn with_status(self, status: u16) -> Self {
         assert!(self.status == status, "{} instead of {status}: {}", self.status, self.body);

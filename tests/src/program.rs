@@ -301,7 +301,7 @@ impl Ended {
     ///
     /// # Panics
     /// When it ended otherwise; shows what it said.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "the check is often all that is wanted")]
     #[track_caller]
     pub fn with_code(self, code: i32) -> Self {
         assert!(

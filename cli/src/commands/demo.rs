@@ -37,6 +37,9 @@ const REQUEST: &str = r#"{
     "reason": "start_of_year"
 }"#;
 
+/// The sample district's short name.
+const DISTRICT: &str = "larkspur";
+
 pub(crate) async fn run(arguments: Demo, file: Option<&Path>, folder: Option<PathBuf>, output: Output) -> Result<Exit> {
     let folder = folder.unwrap_or_else(|| PathBuf::from("./keybell-demo"));
     let config = if arguments.cluster { cluster::configure(file, &folder)? } else { embedded(&folder) };
@@ -48,6 +51,7 @@ pub(crate) async fn run(arguments: Demo, file: Option<&Path>, folder: Option<Pat
     if arguments.cluster {
         crate::keys::create(&keys_folder(&context.config))?;
         backends.ledger.migrate().await.context("the demo's database (KEYBELL_DATABASE_URL)")?;
+        only_the_demo(&backends).await?;
     }
     let district = sample(&backends, &folder, output).await?;
     let task = start(&context, &backends, &district).await?;
@@ -80,10 +84,22 @@ fn embedded(folder: &Path) -> Config {
     config
 }
 
+/// Refuses a database in which somebody works.
+async fn only_the_demo(backends: &Backends) -> Result<()> {
+    let others = backends.ledger.districts().await?.into_iter().find(|district| district.slug != DISTRICT);
+    match others {
+        None => Ok(()),
+        Some(other) => anyhow::bail!(
+            "the database that KEYBELL_DATABASE_URL names holds the district `{}`; the demo wants one of its own",
+            other.slug
+        ),
+    }
+}
+
 /// Brings the sample district in. A second time it finds everybody unchanged.
 async fn sample(backends: &Backends, folder: &Path, output: Output) -> Result<District> {
     let files = district::write(folder)?;
-    let district = backends.ledger.ensure_district("larkspur", "Larkspur Valley School District").await?;
+    let district = backends.ledger.ensure_district(DISTRICT, "Larkspur Valley School District").await?;
     let report = super::roster::bring_in(backends, &district, &files).await?;
     if output == Output::Text {
         complain(&format!(

@@ -26,7 +26,7 @@ const PREFETCH: u16 = 8;
 /// How long one request is tried before it is handed back; well below the broker's own patience of 30 minutes.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// How often a request may meet a defect of ours before it goes to the dead letters, where it is kept.
+/// How often a request may meet a defect of ours before it goes to the dead letters, where it is logged and dropped.
 const MAX_DEFECTS: u32 = 5;
 
 /// A connection that lived this long counts as sound, even when no request came.

@@ -32,7 +32,8 @@ impl Given {
         })
     }
 
-    /// Checks it against the policy. Usernames and school names are not known here; the reset workers check those.
+    /// Checks it against the policy. One password for many cannot be checked against
+    /// each of their usernames; that is one more reason for the limits on shared passwords.
     pub(super) fn check(&self, forbidden: &[String]) -> Result<(), Problem> {
         password::check(self.value.expose_secret(), forbidden)
             .map_err(|rule| Problem::invalid(rule.code(), "password.value", rule.to_string()))

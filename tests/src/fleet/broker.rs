@@ -72,7 +72,6 @@ impl Broker {
     /// # Panics
     /// When the broker refuses.
     pub async fn listen(&self) -> Listener {
-        let refused = |error| panic!("listening to events: {error}");
         let channel = self.channel().await;
         let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
         let queue = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap_or_else(refused);
@@ -115,9 +114,14 @@ async fn clean(broker: &Broker) {
         broker.delete_queue(word).await;
     }
     for word in EXCHANGES {
-        let deleted = broker.channel().await.exchange_delete(broker.short(word), ExchangeDeleteOptions::default());
-        deleted.await.unwrap_or_else(|error| panic!("{}: {error}", broker.name(word)));
+        let channel = broker.channel().await;
+        let deleted = channel.exchange_delete(broker.short(word), ExchangeDeleteOptions::default()).await;
+        deleted.unwrap_or_else(|error| panic!("{}: {error}", broker.name(word)));
     }
+}
+
+fn refused<T>(error: lapin::Error) -> T {
+    panic!("listening to events: {error}")
 }
 
 async fn connect(url: &str) -> Connection {

@@ -56,8 +56,10 @@ async fn an_application_that_was_not_allowed_starts_nothing() {
     let nobody = json!({"message_id": "r-1", "body": silent_reset("p1")});
     publish(&world, &[message(Some("r-1"), &silent_reset("p1")), nobody]).await;
     // Both end in the dead letters, and only there.
-    until("they are dead letters", || async { ready(&world, "dead").await == 2 && ready(&world, "requests").await == 0 })
-        .await;
+    until("they are dead letters", || async {
+        ready(&world, "dead").await == 2 && ready(&world, "requests").await == 0
+    })
+    .await;
     scheduler.line_with("origin.unknown").await;
     scheduler.terminate();
     let _ended = scheduler.wait(crate::PATIENCE).await.with_code(0);

@@ -108,8 +108,10 @@ async fn a_school_is_reset_and_told_and_a_flushed_redis_shows_the_truth() {
     let last = events.last().expect("an event");
     assert_eq!(last.state(), "completed_with_errors");
     assert_eq!(last.data["progress"], ended["progress"]);
-    let settled_so_far: Vec<i64> =
-        events.iter().map(|event| number(&event.data, "notify/notified") + number(&event.data, "notify/undelivered")).collect();
+    let settled_so_far: Vec<i64> = events
+        .iter()
+        .map(|event| number(&event.data, "notify/notified") + number(&event.data, "notify/undelivered"))
+        .collect();
     assert!(settled_so_far.is_sorted(), "{settled_so_far:?}");
 
     let second = both(&world, &fleet, &smtp, &sms).await;

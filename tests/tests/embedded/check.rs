@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use futures_util::{StreamExt as _, stream};
 use keybell_tests::http::Caller;
 use keybell_tests::outbox::Message;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::AssertSqlSafe;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::school::School;
 

@@ -59,8 +59,12 @@ async fn a_temporary_refusal_is_retried_three_times_further_and_further_apart() 
     let tries = rows(&school, "SELECT COALESCE(outcome, ''), CAST(COUNT(*) AS TEXT) FROM attempts GROUP BY 1").await;
     assert_eq!(tries.iter().map(|(_, n)| n.parse::<u32>().expect("a number")).sum::<u32>(), 5, "{tries:?}");
     // What could not be told is kept for a re-issue; what was told is gone.
-    let kept = rows(&school, "SELECT i.state, CAST(COUNT(*) AS TEXT) FROM sealed_passwords s JOIN items i ON i.id = s.item_id \
-         GROUP BY i.state").await;
+    let kept = rows(
+        &school,
+        "SELECT i.state, CAST(COUNT(*) AS TEXT) FROM sealed_passwords s JOIN items i ON i.id = s.item_id \
+         GROUP BY i.state",
+    )
+    .await;
     assert_eq!(kept, [pair("undelivered", "1")]);
 }
 

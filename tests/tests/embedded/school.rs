@@ -68,7 +68,10 @@ pub(crate) fn write_roster(folder: &Path, district: &str, people: &[Person]) {
     std::fs::create_dir_all(folder).expect("a folder for the roster");
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file of the roster");
     put("manifest.csv", "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\n");
-    put("orgs.csv", &format!("sourcedId,name,type,parentSourcedId\nd,{district},district,\ns,Northgate School,school,d\n"));
+    put(
+        "orgs.csv",
+        &format!("sourcedId,name,type,parentSourcedId\nd,{district},district,\ns,Northgate School,school,d\n"),
+    );
     let mut users = String::from(
         "sourcedId,enabledUser,orgSourcedIds,role,username,givenName,familyName,email,sms,agentSourcedIds,grades\n",
     );

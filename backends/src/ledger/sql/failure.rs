@@ -19,7 +19,7 @@ impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error {
             let code = database.code().unwrap_or_default().into_owned();
-            // The message of a database may quote values; its code and constraint never do.
+            // A message may quote a value, never a secret: no statement holds one in clear.
             let text = format!("code {code}, constraint {}", database.constraint().unwrap_or("-"));
             if database.is_unique_violation() {
                 return Self::Duplicate(text);

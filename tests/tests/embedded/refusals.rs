@@ -1,0 +1,139 @@
+//! What is refused, and in which words: a folder in use, rosters of others, wrong command lines.
+
+use std::path::{Path, PathBuf};
+
+use keybell_tests::program::Program;
+use serde_json::Value;
+
+use crate::check::rows;
+use crate::school::{School, number, pupils};
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_process() {
+    let school = School::with(&pupils(1)).await;
+    let key = school.key("office", "district_admin").await;
+    let (running, _caller) = school.serve(&key).await;
+    let folder = school.folder();
+    for arguments in [&["task", "list"][..], &["serve"], &["demo"], &["reset", "--scope", "all", "--reason", "other"]] {
+        let refused = school.program(arguments.iter().copied()).run_to(1).await;
+        let said = &refused.stderr;
+        assert!(said.contains(&*folder.to_string_lossy()) && said.contains("in use"), "{arguments:?}: {said}");
+        assert!(said.contains(&running.pid().to_string()) && said.contains("--folder"), "{arguments:?}: {said}");
+    }
+    // The lock ends with its process, even a killed one.
+    running.kill().await;
+    school.program(["task", "list"]).run_to(0).await;
+}
+
+#[tokio::test]
+async fn a_roster_that_cannot_be_read_is_refused_with_what_can() {
+    let school = School::empty();
+    let empty = school.beside("empty");
+    std::fs::create_dir(&empty).expect("a folder");
+    let photo = school.beside("photo.jpg");
+    std::fs::write(&photo, b"\xff\xd8\xff\xe0 no roster").expect("a file");
+    let broken = school.beside("broken.zip");
+    std::fs::write(&broken, b"PK\x03\x04 and nothing").expect("a file");
+    for path in [&empty, &photo, &broken] {
+        let refused = school.program(["roster", "import"]).arg(path).run_to(1).await;
+        assert!(refused.stderr.contains("OneRoster 1.1, 1.2 and 1.2.1"), "{}: {}", path.display(), refused.stderr);
+        assert!(refused.stdout.is_empty(), "{}", refused.stdout);
+    }
+    let missing = school.program(["roster", "import", "/no/such/roster"]).run_to(1).await;
+    assert!(missing.stderr.contains("/no/such/roster"), "{}", missing.stderr);
+    assert!(!school.folder().exists(), "a refused roster leaves nothing behind");
+}
+
+/// Rosters that others made; they are not part of this repository.
+#[expect(clippy::print_stdout, reason = "a test that checks nothing must say so")]
+fn real() -> Option<PathBuf> {
+    let folder = std::env::var_os("KEYBELL_REAL").map(|folder| PathBuf::from(folder).join("rosters"));
+    if folder.is_none() {
+        println!("KEYBELL_REAL is not set: real rosters were not checked");
+    }
+    folder
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.map(|entry| entry.expect("an entry").path()).collect()
+}
+
+#[tokio::test]
+async fn real_rosters_go_in_or_are_refused_by_their_name() {
+    let Some(rosters) = real() else { return };
+    let names = [
+        ("google", "Google Workspace"),
+        ("moodle", "Moodle"),
+        ("sds-v1-25", "School Data Sync"),
+        ("sds-v2", "School Data Sync"),
+    ];
+    for folder in entries(&rosters).into_iter().filter(|path| !path.ends_with("catalyst")) {
+        let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
+        let known = names.iter().find(|(known, _)| *known == name);
+        let (_, system) = known.unwrap_or_else(|| panic!("{name} is new here and has no expected name"));
+        let school = School::empty();
+        let refused = school.program(["roster", "import"]).arg(&folder).run_to(1).await;
+        assert!(refused.stderr.contains(system), "{name}: {}", refused.stderr);
+        assert!(refused.stderr.contains("Keybell imports OneRoster"), "{name}: {}", refused.stderr);
+    }
+    for zip in entries(&rosters.join("catalyst")) {
+        let school = School::empty();
+        let report: Value = school.program(["roster", "import"]).arg(&zip).json().await;
+        assert!(report.pointer("/total/read").is_some(), "{}: {report}", zip.display());
+        let delta = zip.ends_with("oneroster_test_data.zip");
+        assert_eq!(number(&report, "/total/created") == 0, delta, "{}: {report}", zip.display());
+        assert!(!report.to_string().contains("Password1-") && !report.to_string().contains("Batman.Ru1ez"), "{report}");
+    }
+}
+
+async fn untouched(school: &School) {
+    let changed = rows(school, "SELECT username, password_hash FROM accounts WHERE credential_version > 0").await;
+    assert!(changed.is_empty(), "{changed:?}");
+    let tasks = rows(school, "SELECT id, state FROM tasks").await;
+    assert!(tasks.is_empty(), "{tasks:?}");
+    assert!(school.outbox().is_empty());
+}
+
+#[tokio::test]
+async fn wrong_requests_change_nothing_and_say_what_is_wrong() {
+    let school = School::empty();
+    let all = ["reset", "--scope", "all", "--reason", "other"];
+    let early = school.program(all).run_to(1).await;
+    assert!(early.stderr.contains("no district yet") && early.stderr.contains("roster import"), "{}", early.stderr);
+
+    let school = School::with(&pupils(3)).await;
+    let selected = ["reset", "--scope", "selected", "--reason", "lost", "--yes"];
+    let accounts = ["--account", "pupil1", "--account", "ghost", "--account", "id-phantom", "--account", "pupil1 "];
+    let unknown = school.program(selected).args(accounts).run_to(1).await;
+    assert!(unknown.stderr.contains("ghost") && unknown.stderr.contains("id-phantom"), "{}", unknown.stderr);
+    let unanswered = school.program(all).run_to(3).await;
+    assert!(
+        unanswered.stderr.contains("--yes") && unanswered.stderr.contains("nothing was changed"),
+        "{}",
+        unanswered.stderr
+    );
+    // Not even a piped yes is an answer: nobody is there.
+    school.program(all).input("yes\n").run_to(3).await;
+
+    let shared = school.beside("shared");
+    std::fs::write(&shared, "short\n").expect("a file");
+    let request = school.beside("request.json");
+    std::fs::write(&request, br#"{"selection": {"scope": "all"}, "reason": "lost", "chanel": "sms"}"#).expect("a file");
+    let cases: [(Program, i32, &[&str]); 8] = [
+        (school.program(["reset", "--reason", "lost", "--yes"]), 1, &["--scope"]),
+        (school.program(["reset", "--scope", "all", "--yes"]), 1, &["--reason", "suspected_compromise"]),
+        (school.program(["reset", "--scope", "some", "--reason", "lost", "--yes"]), 1, &["selection.scope"]),
+        (school.program(selected), 1, &["selection.accounts"]),
+        (school.program(all).args(["--yes", "--school", "Southgate"]), 1, &["Southgate"]),
+        (school.program(all).args(["--yes", "--shared-password-file"]).arg(&shared), 1, &["at least 8 characters"]),
+        (school.program(["reset", "--yes", "--request"]).arg(&request), 1, &["chanel", "channel"]),
+        (school.program(all).args(["--yes", "--format", "rude"]), 2, &["rude"]),
+    ];
+    for (program, code, words) in cases {
+        let refused = program.run_to(code).await;
+        assert!(words.iter().all(|word| refused.stderr.contains(word)), "{words:?}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("short"), "it repeats the password: {}", refused.stderr);
+    }
+    untouched(&school).await;
+}
