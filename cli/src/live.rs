@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::ids::{DistrictId, TaskId};
 use keybell_shared::ports::ledger::TaskLedger as _;
@@ -114,6 +114,7 @@ impl View {
             Some((reset, told)) => {
                 reset.abandon();
                 told.abandon();
+                complain("");
             }
             None if self.last != Some((snapshot.state, snapshot.counts)) => self.line(snapshot),
             None => {}
@@ -122,8 +123,12 @@ impl View {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:<16} {bar:32.cyan/dim} {pos:>6}/{len:<6} {per_sec:>9} {eta:>4}  {msg:.dim}")
+    ProgressStyle::with_template("{prefix:<16} {bar:32.cyan/dim} {pos:>6}/{len:<6} {rate:>7} {eta:>4}  {msg:.dim}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A bar that cannot be written is not worth a word.
+            write!(out, "{:.0}/s", state.per_sec()).unwrap_or_default();
+        })
         .progress_chars("━╸─")
 }
 

@@ -66,13 +66,13 @@ codes! {
     /// Not to be told.
     N01 = "reset without a message, as asked",
     /// Unreachable.
-    N02 = "reset, but nobody could be told: no usable contact; hand it over by re-issuing",
+    N02 = "reset, but nobody could be told: no usable contact; add one and reset again",
     /// Failed after retries.
-    N04 = "reset, but telling failed after the first attempt and three retries; re-issue it",
+    N04 = "reset, but telling failed after the first attempt and three retries; reset again",
     /// Failed for good.
-    N05 = "reset, but the recipient was refused for good; correct the contact and re-issue it",
+    N05 = "reset, but the recipient was refused for good; correct the contact and reset again",
     /// Expired.
-    N08 = "reset, but the password expired before anybody could be told; re-issue it",
+    N08 = "reset, but the password expired before anybody could be told; reset again",
     /// Lost on the way too often.
     X01 = "failed: could not be handed to a worker ten times; see the operations handbook",
     /// Killed its workers.

@@ -13,10 +13,12 @@ use crate::program::{Program, Running};
 
 mod broker;
 mod live;
+mod process;
 mod roster;
 
 pub use broker::{Broker, Listener};
 pub use live::Live;
+pub use process::Process;
 pub use roster::Person;
 
 /// The command lines of a fleet's processes.
@@ -133,12 +135,12 @@ impl World {
 
     /// Starts a process of the fleet.
     #[must_use]
-    pub fn start(&self, arguments: &[&str]) -> Running {
-        self.program(arguments.iter().copied()).start()
+    pub fn start(&self, arguments: &[&str]) -> Process {
+        Process::start(arguments.join(" "), self.program(arguments.iter().copied()))
     }
 
     /// Starts the API and waits until it listens. Its URL is the second part.
-    pub async fn start_api(&self) -> (Running, String) {
+    pub async fn start_api(&self) -> (Process, String) {
         let mut api = self.start(API);
         let url = listening(&mut api).await;
         (api, url)
@@ -192,22 +194,22 @@ pub struct Fleet {
     /// A caller of the API with an administrator's key.
     pub caller: Caller,
     /// The API.
-    pub api: Running,
+    pub api: Process,
     /// The scheduler.
-    pub scheduler: Running,
+    pub scheduler: Process,
     /// The reset workers.
-    pub resets: Vec<Running>,
+    pub resets: Vec<Process>,
     /// The e-mail worker.
-    pub email: Running,
+    pub email: Process,
     /// The SMS worker.
-    pub sms: Running,
+    pub sms: Process,
 }
 
 impl Fleet {
     /// Stops everything, as a service manager does; each process must end well.
     pub async fn stop(self) {
         let Self { api, scheduler, resets, email, sms, .. } = self;
-        let processes: Vec<Running> = resets.into_iter().chain([email, sms, scheduler, api]).collect();
+        let processes: Vec<Process> = resets.into_iter().chain([email, sms, scheduler, api]).collect();
         for process in &processes {
             process.terminate();
         }

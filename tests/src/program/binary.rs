@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The `keybell` that belongs to this test run: built from the sources as they are, once per run.
+/// The `keybell` that belongs to this test run: built from the sources as they are, once per run. With
+/// `KEYBELL_TEST_PROGRAM` it is that file, as it is.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -17,6 +18,9 @@ pub fn path() -> &'static Path {
 
 #[expect(clippy::disallowed_methods, reason = "the test runner's variables are no configuration")]
 fn built() -> PathBuf {
+    if let Some(given) = std::env::var_os("KEYBELL_TEST_PROGRAM") {
+        return PathBuf::from(given);
+    }
     // target/debug/deps/suite-0123 → target/debug/keybell
     let suite = std::env::current_exe().unwrap_or_else(|error| panic!("where does this test lie? {error}"));
     let Some(folder) = suite.parent().and_then(Path::parent) else { panic!("{} has no folder", suite.display()) };

@@ -33,11 +33,10 @@ fn message(id: Option<&str>, body: &str) -> Value {
     json!({"message_id": id, "user_id": "guest", "body": body})
 }
 
-fn silent_reset(username: &str) -> String {
+fn reset_of(username: &str) -> String {
     json!({
         "selection": {"scope": "selected", "accounts": [username]},
         "password": {"source": "generated", "format": "phrase3"},
-        "notify": "never",
         "reason": "lost"
     })
     .to_string()
@@ -53,8 +52,8 @@ async fn an_application_that_was_not_allowed_starts_nothing() {
     world.import(&Person::pupils(1)).await;
     let mut scheduler = world.start(SCHEDULER);
     until("the door is open", || async { is_open(&world).await }).await;
-    let nobody = json!({"message_id": "r-1", "body": silent_reset("p1")});
-    publish(&world, &[message(Some("r-1"), &silent_reset("p1")), nobody]).await;
+    let nobody = json!({"message_id": "r-1", "body": reset_of("p1")});
+    publish(&world, &[message(Some("r-1"), &reset_of("p1")), nobody]).await;
     // Both end in the dead letters, and only there.
     until("they are dead letters", || async {
         ready(&world, "dead").await == 2 && ready(&world, "requests").await == 0
@@ -76,7 +75,7 @@ async fn a_request_is_taken_once_and_a_bad_one_is_refused_aloud() {
     until("the door is open", || async { is_open(&world).await }).await;
     let mut events = world.broker.listen().await;
 
-    let request = silent_reset("p1");
+    let request = reset_of("p1");
     publish(&world, &[message(Some("r-1"), &request), message(Some("r-1"), &request)]).await;
     publish(&world, &[message(Some("r-1"), &request)]).await;
     let accepted = events.event("task.accepted", "").await;
@@ -95,10 +94,10 @@ async fn a_request_is_taken_once_and_a_bad_one_is_refused_aloud() {
     });
     let refused = [
         (Some("r-2"), "{not json".to_owned(), "json.malformed"),
-        (None, silent_reset("p2"), "idempotency.missing"),
+        (None, reset_of("p2"), "idempotency.missing"),
         (Some("r-3"), shared.to_string(), "password.not_over_amqp"),
-        (Some("r-1"), silent_reset("p2"), "idempotency.mismatch"),
-        (Some("r-4"), silent_reset("nobody"), "account.unknown"),
+        (Some("r-1"), reset_of("p2"), "idempotency.mismatch"),
+        (Some("r-4"), reset_of("nobody"), "account.unknown"),
     ];
     for (id, body, code) in refused {
         publish(&world, &[message(id, &body)]).await;

@@ -18,7 +18,7 @@ async fn wrong_fields_are_named() {
     let lease = on("KEYBELL_TIMING__LEASE_SECONDS", "30").env("KEYBELL_TIMING__SEND_DEADLINE_SECONDS", "20");
     refused(lease, &["timing.lease_seconds", "timing.send_deadline_seconds"]).await;
     refused(on("KEYBELL_HTTP__LISTEN", "everywhere"), &["listen"]).await;
-    refused(on("KEYBELL_MODE", "clustre"), &["mode", "cluster"]).await;
+    refused(on("KEYBELL_MODE", "clustre"), &["mode", "clustre"]).await;
     refused(on("KEYBELL_MODE", "cluster"), &["database.url"]).await;
     refused(on("KEYBELL_EMAIL__SENDER", "smtp"), &["email.url"]).await;
     refused(on("KEYBELL_WORKER__GROUPS", "3"), &["groups"]).await;

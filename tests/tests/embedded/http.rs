@@ -171,7 +171,7 @@ async fn a_foreign_key_finds_nothing_and_an_operator_only_watches() {
     let stranger = caller.with_key(text(&foreign, "/key"));
     let paths = [format!("/v1/tasks/{task}"), format!("/v1/tasks/{task}/items"), format!("/v1/tasks/{task}/events")];
     for path in &paths {
-        assert_eq!(stranger.get(path).await.with_status(404).text("/code"), "task.unknown", "{path}");
+        assert_eq!(stranger.get(path).await.with_status(404).text("/code"), "not_found", "{path}");
     }
     for action in ["pause", "resume", "cancel"] {
         let answer = stranger.post(&format!("/v1/tasks/{task}/{action}"), &json!({})).await;

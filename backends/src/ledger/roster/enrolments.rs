@@ -7,7 +7,7 @@ use keybell_shared::ports::ledger::{Enrolment, RowFate};
 use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
-use super::{SqlLedger, accounts, named};
+use super::{SqlLedger, accounts, begin_writing, named};
 use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
 
 impl SqlLedger {
@@ -34,6 +34,7 @@ impl SqlLedger {
             })
             .collect();
         if !changed.is_empty() {
+            begin_writing(&mut tx).await?;
             tx.run(
                 "INSERT INTO enrolments (class_id, account_id, role, active)
                  SELECT r.class, r.person, r.role, r.active

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use keybell_shared::ids::{AccountId, DistrictId};
 use serde_json::{Value as Json, json};
 
-use super::{SqlLedger, accounts};
+use super::{SqlLedger, accounts, begin_writing};
 use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
 
 impl SqlLedger {
@@ -60,6 +60,7 @@ async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> 
     if wanted.is_empty() {
         return Ok(());
     }
+    begin_writing(tx).await?;
     let pupils: Vec<AccountId> = wanted.keys().copied().collect();
     tx.run("DELETE FROM guardians WHERE account_id {in $1 uuid}", args![json_arg(&pupils)]).await?;
     let links: Vec<Json> = wanted

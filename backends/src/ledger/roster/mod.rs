@@ -52,9 +52,24 @@ impl SqlLedger {
     /// Begins a transaction that alone changes the roster of the district.
     async fn begin_roster(&self, district: DistrictId) -> Sql<Tx> {
         let mut tx = self.db.begin().await?;
-        let found = tx.first("SELECT id FROM districts WHERE id = $1 {lock}", args![district]).await?;
+        // An import grows tables from nothing to very large while their statistics are still those of nothing: what
+        // is read here is planned anew each time, by the size that the tables have now.
+        let found = tx
+            .first(
+                "SELECT id{pg , set_config('plan_cache_mode', 'force_custom_plan', TRUE)} FROM districts
+                 WHERE id = $1 {lock}",
+                args![district],
+            )
+            .await?;
         found.map(|_| tx).ok_or_else(|| Failure::row(format!("there is no district {district}")))
     }
+}
+
+/// Everything is read. The checks of foreign keys are statements too, one for each row: planning those anew would cost
+/// more than writing the rows.
+async fn begin_writing(tx: &mut Tx) -> Sql<()> {
+    tx.all("{pg SET LOCAL plan_cache_mode TO DEFAULT}{lite SELECT 1}", args![]).await?;
+    Ok(())
 }
 
 /// The ledger's numbers of schools, by roster id. Unknown ones are absent.
@@ -81,8 +96,8 @@ async fn accounts(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> S
     rows.iter().map(|row| Ok((row.get("source_id")?, row.get("id")?))).collect()
 }
 
-/// Names as rows to be joined with. A join, because `= ANY` over hundreds of texts is slow whenever the database chooses
-/// to compare them with every row of a district, as it does while it has no statistics of a growing table.
+/// Names as rows to be joined with: `= ANY` over hundreds of texts is slow when the database compares each of them with
+/// every row of a district, which it does as long as it has no statistics.
 fn named(names: &HashSet<&str>) -> Value {
     let rows: Vec<Json> = names.iter().map(|name| json!({"name": name})).collect();
     json_arg(&rows)

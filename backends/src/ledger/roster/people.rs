@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::fate::fate;
 use super::names::{Claim, refused};
-use super::{SqlLedger, memberships, named, schools};
+use super::{SqlLedger, begin_writing, memberships, named, schools};
 use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
 
 /// What the ledger knows of a person.
@@ -51,6 +51,7 @@ impl SqlLedger {
         let claims = claims(&last, &known);
         let owners = owners(&mut tx, district, &claims).await?;
         let refused = refused(&claims, &owners);
+        begin_writing(&mut tx).await?;
         store(&mut tx, district, &writes(&last, &known, &refused)).await?;
         tx.commit().await?;
         Ok(fates(&readings, &last, &known, &refused))

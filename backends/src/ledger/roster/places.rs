@@ -7,7 +7,7 @@ use keybell_shared::ports::ledger::{Class, RowFate, School};
 use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
-use super::{SqlLedger, named, schools};
+use super::{SqlLedger, begin_writing, named, schools};
 use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
 
 /// Everything of a school or class that can change: name, school (for classes), active.
@@ -40,6 +40,7 @@ impl SqlLedger {
             .changed()
             .map(|(id, (name, _, active))| json!({"source_id": id, "name": name, "active": active}))
             .collect();
+        begin_writing(&mut tx).await?;
         store_schools(&mut tx, district, &changed).await?;
         tx.commit().await?;
         Ok(fates)
@@ -79,6 +80,7 @@ impl SqlLedger {
                 json!({"source_id": id, "title": title, "school": school, "active": active})
             })
             .collect();
+        begin_writing(&mut tx).await?;
         store_classes(&mut tx, district, &changed).await?;
         tx.commit().await?;
         Ok(fates)

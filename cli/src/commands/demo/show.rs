@@ -6,6 +6,7 @@ use anyhow::Result;
 use keybell_shared::actor::Role;
 use keybell_shared::codes::Code;
 use keybell_shared::config::EmailSender;
+use keybell_shared::ids::TaskId;
 use keybell_shared::ports::ledger::{CodeCount, District, KeyLedger as _, NewKey, TaskLedger as _};
 use keybell_shared::progress::Snapshot;
 use keybell_shared::states::{ItemState, TaskState};
@@ -23,7 +24,7 @@ use crate::wiring::Backends;
 /// The demo's one object for programs. `total` is the sum of `reset`, `skipped` and `failed`.
 #[derive(Serialize)]
 struct Summary {
-    task: keybell_shared::ids::TaskId,
+    task: TaskId,
     state: TaskState,
     total: i64,
     reset: i64,
@@ -78,7 +79,7 @@ pub(super) async fn result(
     {
         mail(&path);
     }
-    next(context, &folder, arguments);
+    next(context, &folder, last.task, arguments);
     Ok(exit)
 }
 
@@ -105,22 +106,30 @@ fn mail(path: &Path) {
     }
 }
 
-fn next(context: &Context, outbox: &Path, arguments: &Demo) {
+fn next(context: &Context, outbox: &Path, task: TaskId, arguments: &Demo) {
+    let keybell = program();
     say("\nWhat next:");
     if context.config.email.sender == EmailSender::Folder {
         say(&format!("  look at every message          ls {}", outbox.display()));
     }
     if !super::is_cluster(&context.config) {
         let folder = context.config.folder.display();
-        say(&format!("  see the people not reached     keybell --folder {folder} task list"));
-        say(&format!("  import your own roster         keybell --folder {folder} roster import PATH"));
+        let reached = format!("{keybell} --folder {folder} task show {task} --items undelivered");
+        say(&format!("  see the people not reached     {reached}"));
+        say(&format!("  import your own roster         {keybell} roster import PATH"));
     }
     if !arguments.serve {
-        say("  try the API                    keybell demo --serve");
+        say(&format!("  try the API                    {keybell} demo --serve"));
     }
     if !arguments.cluster {
-        say("  the same on RabbitMQ           keybell demo --cluster");
+        say(&format!("  the same on RabbitMQ           {keybell} demo --cluster"));
     }
+}
+
+/// How this program was called, so that what is shown can be typed.
+fn program() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains('/') { called } else { "keybell".to_owned() }
 }
 
 /// A key to try the API with.
