@@ -14,7 +14,7 @@ pub(crate) const SUPPORTED: &str = "Keybell imports OneRoster 1.1, 1.2 and 1.2.1
 #[derive(Debug, thiserror::Error)]
 pub enum RosterError {
     /// The path cannot be opened.
-    #[error("{} cannot be read: {reason}", path.display())]
+    #[error("{} cannot be read: {reason}. {SUPPORTED}", path.display())]
     Unreadable {
         /// The path that was given.
         path: PathBuf,

@@ -19,7 +19,7 @@ mod binary;
 pub use binary::path;
 
 /// No test waits longer than this for one thing that a program shall do.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A command line of `keybell`, not started yet.
 ///
@@ -217,7 +217,9 @@ impl Running {
         };
         match tokio::time::timeout(PATIENCE, found).await {
             Ok(line) => line,
-            Err(_) => panic!("`{name}` did not say `{text}` within {PATIENCE:?}; it said: {}", self.stderr()),
+            Err(late) => {
+                panic!("{late}: `{name}` did not say `{text}` within {PATIENCE:?}; it said: {}", self.stderr())
+            }
         }
     }
 
@@ -258,7 +260,7 @@ impl Running {
         let status = match tokio::time::timeout(patience, self.child.wait()).await {
             Ok(Ok(status)) => status,
             Ok(Err(error)) => panic!("`{}`: {error}", self.name),
-            Err(_) => panic!("`{}` did not end within {patience:?}; it said: {}", self.name, self.stderr()),
+            Err(late) => panic!("{late}: `{}` did not end within {patience:?}; it said: {}", self.name, self.stderr()),
         };
         let readers = std::mem::take(&mut *self.readers.lock().unwrap_or_else(PoisonError::into_inner));
         for reader in readers {

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 pub use people::{Fixture, address, as_district_admin, district_with, guardian, pupil};
 pub use raw::Raw;
-pub use work::{accept, expand, queue, request, reset, task, write};
+pub use work::{accept, expand, request, task};
 
 /// A migrated ledger that belongs to one test, and is gone after it.
 pub struct TestLedger {

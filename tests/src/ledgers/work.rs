@@ -1,15 +1,9 @@
 //! Tasks about a fixture's people, brought to where a test begins.
 
-use std::time::Duration;
-
 use keybell_shared::actor::Actor;
-use keybell_shared::ids::{AttemptId, ItemId, TaskId};
-use keybell_shared::ports::ledger::{
-    Acceptance, Chunk, DispatchLedger, ExpansionLedger, Idempotency, IntakeLedger, NewTask, ResetJob, ResetLedger,
-    ResetOutcome, ResetWrite,
-};
+use keybell_shared::ids::TaskId;
+use keybell_shared::ports::ledger::{Acceptance, Chunk, ExpansionLedger, Idempotency, IntakeLedger, NewTask};
 use keybell_shared::request::ResetRequest;
-use keybell_shared::seal::Sealed;
 use serde_json::json;
 
 /// A request from its JSON, as a caller would write it; `reason` is added.
@@ -63,42 +57,4 @@ pub async fn task<L: IntakeLedger + ExpansionLedger>(ledger: &L, actor: &Actor, 
     let id = accept(ledger, actor, request).await;
     expand(ledger, id).await;
     id
-}
-
-/// Queues the task's pending items, at most 1,000, as the dispatcher would, and answers them.
-///
-/// # Panics
-/// When the ledger refuses.
-pub async fn queue<L: DispatchLedger>(ledger: &L, task: TaskId) -> Vec<ItemId> {
-    let pending = ledger.pending(task, 1_000).await.expect("the pending items");
-    let items: Vec<ItemId> = pending.into_iter().map(|(item, _)| item).collect();
-    ledger.mark_queued(&items).await.expect("the items are queued");
-    items
-}
-
-/// What a worker would store for a job: a hash that is none, a seal that nobody opens, 7 days.
-#[must_use]
-pub fn write(job: &ResetJob) -> ResetWrite {
-    let attempt = AttemptId::fresh();
-    let days = Duration::from_hours(7 * 24);
-    ResetWrite {
-        item: job.item,
-        account: job.account,
-        attempt,
-        hash: format!("$argon2id$test${attempt}"),
-        sealed: Some(Sealed { key_id: "test".to_owned(), bytes: vec![7; 176] }),
-        expires_in: job.request.expiry_hours().map(|hours| Duration::from_secs(u64::from(hours) * 3_600)),
-        seal_ttl: days,
-    }
-}
-
-/// Queues the task's pending items and resets them in one group, as a worker would.
-///
-/// # Panics
-/// When the ledger refuses.
-pub async fn reset<L: DispatchLedger + ResetLedger>(ledger: &L, task: TaskId) -> Vec<(ItemId, ResetOutcome)> {
-    let items = queue(ledger, task).await;
-    let jobs = ledger.reset_jobs(&items).await.expect("the jobs");
-    let writes: Vec<ResetWrite> = jobs.iter().map(write).collect();
-    ledger.commit_resets("test", &writes).await.expect("the resets are stored")
 }

@@ -97,7 +97,7 @@ async fn a_request_is_taken_once_and_a_bad_one_is_refused_aloud() {
         (None, reset_of("p2"), "idempotency.missing"),
         (Some("r-3"), shared.to_string(), "password.not_over_amqp"),
         (Some("r-1"), reset_of("p2"), "idempotency.mismatch"),
-        (Some("r-4"), reset_of("nobody"), "account.unknown"),
+        (Some("r-4"), reset_of("nobody"), "selection.unknown_accounts"),
     ];
     for (id, body, code) in refused {
         publish(&world, &[message(id, &body)]).await;

@@ -46,6 +46,9 @@ async fn keys_that_make_no_sense_are_not_made() {
     assert!(create("emperor").run_to(2).await.stderr.contains("emperor"));
     let keys: Value = school.program(["apikey", "list"]).json().await;
     assert_eq!(keys, Value::Array(Vec::new()));
+    // Tasks belong to names, so no two valid keys share one.
+    school.key("x", "operator").await;
+    assert!(create("operator").run_to(1).await.stderr.contains("another valid key has this name"));
 }
 
 #[tokio::test]

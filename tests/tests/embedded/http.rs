@@ -45,7 +45,10 @@ async fn from_the_request_to_the_chosen_password() {
     assert_eq!(accepted.text("/state_url"), format!("/v1/tasks/{task}"));
     let again = caller.start("autumn-1", &generated(&EVERYBODY)).await.with_status(202);
     assert_eq!(again.task(), task);
-    assert_eq!(again.headers.get("idempotent-replayed").map(|value| value.as_bytes()), Some(&b"true"[..]));
+    assert_eq!(
+        again.headers.get("idempotent-replayed").map(reqwest::header::HeaderValue::as_bytes),
+        Some(&b"true"[..])
+    );
     let other = caller.start("autumn-1", &generated(&["pupil1"])).await.with_status(422);
     assert_eq!(other.text("/code"), "idempotency.mismatch");
 

@@ -53,12 +53,12 @@ impl SqlLedger {
 async fn classes(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, i64>> {
     let rows = tx
         .all(
-            "SELECT c.source_id, c.id FROM {rows $2: name text} AS r
-             JOIN classes c ON c.district_id = $1 AND c.source_id = r.name",
+            "SELECT r.name, (SELECT c.id FROM classes c WHERE c.district_id = $1 AND c.source_id = r.name) AS id
+             FROM {rows $2: name text} AS r",
             args![district, named(names)],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.get("source_id")?, row.get("id")?))).collect()
+    super::known(&rows)
 }
 
 /// All enrolments of these people: a person is in a few classes, a class may have everybody.

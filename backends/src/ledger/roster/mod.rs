@@ -9,6 +9,7 @@ mod guardians;
 mod memberships;
 mod names;
 mod people;
+mod people_store;
 mod places;
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,7 @@ use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, Rost
 use serde_json::{Value as Json, json};
 
 use super::SqlLedger;
-use super::sql::{Failure, Sql, Tx, Value, args, json as json_arg};
+use super::sql::{Column, Failure, Row, Sql, Tx, Value, args, json as json_arg};
 
 #[async_trait]
 impl RosterLedger for SqlLedger {
@@ -76,28 +77,44 @@ async fn begin_writing(tx: &mut Tx) -> Sql<()> {
 async fn schools(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, i64>> {
     let rows = tx
         .all(
-            "SELECT s.source_id, s.id FROM {rows $2: name text} AS r
-             JOIN schools s ON s.district_id = $1 AND s.source_id = r.name",
+            "SELECT r.name, (SELECT s.id FROM schools s WHERE s.district_id = $1 AND s.source_id = r.name) AS id
+             FROM {rows $2: name text} AS r",
             args![district, named(names)],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.get("source_id")?, row.get("id")?))).collect()
+    known(&rows)
 }
 
 /// Accounts by roster id. Unknown ones are absent.
 async fn accounts(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, AccountId>> {
     let rows = tx
         .all(
-            "SELECT a.source_id, a.id FROM {rows $2: name text} AS r
-             JOIN accounts a ON a.district_id = $1 AND a.source_id = r.name",
+            "SELECT r.name, (SELECT a.id FROM accounts a WHERE a.district_id = $1 AND a.source_id = r.name) AS id
+             FROM {rows $2: name text} AS r",
             args![district, named(names)],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.get("source_id")?, row.get("id")?))).collect()
+    known(&rows)
 }
 
-/// Names as rows to be joined with: `= ANY` over hundreds of texts is slow when the database compares each of them with
-/// every row of a district, which it does as long as it has no statistics.
+/// Rows of `name` and `id`, without those that have no id.
+fn known<T>(rows: &[Row]) -> Sql<HashMap<String, T>>
+where
+    Option<T>: Column,
+{
+    rows.iter().filter_map(|row| pair(row).transpose()).collect()
+}
+
+fn pair<T>(row: &Row) -> Sql<Option<(String, T)>>
+where
+    Option<T>: Column,
+{
+    let id: Option<T> = row.get("id")?;
+    id.map(|id| Ok((row.get("name")?, id))).transpose()
+}
+
+/// Names as rows, each to be looked up by a subquery of its own. Written as a join or with `= ANY`, the database may
+/// rather compare all names with every row of the district, which it does as long as it has no statistics.
 fn named(names: &HashSet<&str>) -> Value {
     let rows: Vec<Json> = names.iter().map(|name| json!({"name": name})).collect();
     json_arg(&rows)

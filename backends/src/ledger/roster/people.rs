@@ -5,38 +5,29 @@ use std::collections::{HashMap, HashSet};
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Person, RowFate};
 use keybell_shared::seal::hex;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::fate::fate;
 use super::names::{Claim, refused};
+use super::people_store::{Write, store};
 use super::{SqlLedger, begin_writing, memberships, named, schools};
-use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+use crate::ledger::sql::{Sql, Tx, args};
 
 /// What the ledger knows of a person.
-struct Known {
-    id: AccountId,
-    username: String,
-    key: String,
-    fingerprint: String,
+pub(super) struct Known {
+    pub(super) id: AccountId,
+    pub(super) username: String,
+    pub(super) key: String,
+    pub(super) fingerprint: String,
 }
 
 /// A row that makes sense, with what it refers to.
-struct Reading<'a> {
-    person: &'a Person,
-    key: String,
-    memberships: Vec<(i64, &'a str)>,
-    fingerprint: String,
-}
-
-/// A row that has to be written.
-struct Write<'a> {
-    id: AccountId,
-    reading: &'a Reading<'a>,
-    known: Option<&'a Known>,
-    /// The username as it is written, and as it is compared.
-    username: &'a str,
-    key: &'a str,
+pub(super) struct Reading<'a> {
+    pub(super) person: &'a Person,
+    pub(super) key: String,
+    pub(super) memberships: Vec<(i64, &'a str)>,
+    pub(super) fingerprint: String,
 }
 
 impl SqlLedger {
@@ -170,7 +161,8 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
     let rows = tx
         .all(
             "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint FROM {rows $2: name text} AS r
-             JOIN accounts a ON a.district_id = $1 AND a.source_id = r.name",
+             JOIN accounts a ON a.id = (
+                 SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
             args![district, named(&names)],
         )
         .await?;
@@ -200,80 +192,10 @@ async fn owners(tx: &mut Tx, district: DistrictId, claims: &[Claim]) -> Sql<Hash
     let rows = tx
         .all(
             "SELECT a.username_key, a.source_id FROM {rows $2: name text} AS r
-             JOIN accounts a ON a.district_id = $1 AND a.username_key = r.name",
+             JOIN accounts a ON a.id = (
+                 SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.username_key = r.name)",
             args![district, named(&wanted)],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get("username_key")?, row.get("source_id")?))).collect()
-}
-
-async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>]) -> Sql<()> {
-    let (old, new): (Vec<&Write<'_>>, Vec<&Write<'_>>) = writes.iter().partition(|write| write.known.is_some());
-    if !old.is_empty() {
-        let ids: Vec<AccountId> = old.iter().map(|write| write.id).collect();
-        tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json_arg(&ids)]).await?;
-        vacate(tx, &old, writes).await?;
-        tx.run(
-            "UPDATE accounts SET username = r.username, username_key = r.username_key, given_name = r.given_name,
-                 family_name = r.family_name, role = r.role, rank = r.rank, grade = r.grade, email = r.email,
-                 sms = r.sms, school_id = r.school, managed_by = r.managed_by, active = r.active,
-                 fingerprint = r.fingerprint
-             FROM {rows $1: id uuid, username text, username_key text, given_name text, family_name text, role text,
-                 rank integer, grade text, email text, sms text, school bigint, managed_by text, active boolean,
-                 fingerprint text} AS r
-             WHERE accounts.id = r.id",
-            args![json_arg(&columns(&old))],
-        )
-        .await?;
-    }
-    if !new.is_empty() {
-        tx.run(
-            "INSERT INTO accounts (id, district_id, source_id, username, username_key, given_name, family_name, role,
-                 rank, grade, email, sms, school_id, managed_by, active, fingerprint)
-             SELECT r.id, $2, r.source_id, r.username, r.username_key, r.given_name, r.family_name, r.role, r.rank,
-                 r.grade, r.email, r.sms, r.school, r.managed_by, r.active, r.fingerprint
-             FROM {rows $1: id uuid, source_id text, username text, username_key text, given_name text,
-                 family_name text, role text, rank integer, grade text, email text, sms text, school bigint,
-                 managed_by text, active boolean, fingerprint text} AS r",
-            args![json_arg(&columns(&new)), district],
-        )
-        .await?;
-    }
-    let places: Vec<_> = writes.iter().map(|write| (write.id, write.reading.memberships.as_slice())).collect();
-    memberships::replace(tx, &places).await
-}
-
-/// Names that are passed on within the batch are given up first: the unique index looks at one row at a time, and would
-/// refuse a swap.
-async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
-    let wanted: HashSet<&str> = all.iter().map(|write| write.key).collect();
-    let leaving: Vec<AccountId> = old
-        .iter()
-        .filter(|write| write.known.is_some_and(|known| known.key != write.key && wanted.contains(known.key.as_str())))
-        .map(|write| write.id)
-        .collect();
-    if !leaving.is_empty() {
-        tx.run(
-            "UPDATE accounts SET username_key = 'passed on by ' || CAST(id AS TEXT) WHERE id {in $1 uuid}",
-            args![json_arg(&leaving)],
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-fn columns(writes: &[&Write<'_>]) -> Vec<Json> {
-    writes
-        .iter()
-        .map(|write| {
-            let person = write.reading.person;
-            json!({
-                "id": write.id, "source_id": person.source_id, "username": write.username, "username_key": write.key,
-                "given_name": person.given_name, "family_name": person.family_name, "role": person.role,
-                "rank": person.rank, "grade": person.grade, "email": person.email, "sms": person.sms,
-                "school": write.reading.memberships.first().map(|(school, _)| school),
-                "managed_by": person.managed_by, "active": person.active, "fingerprint": write.reading.fingerprint,
-            })
-        })
-        .collect()
 }

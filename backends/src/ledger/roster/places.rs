@@ -20,7 +20,8 @@ impl SqlLedger {
         let known = tx
             .all(
                 "SELECT s.source_id, s.name, s.active FROM {rows $2: name text} AS r
-                 JOIN schools s ON s.district_id = $1 AND s.source_id = r.name",
+                 JOIN schools s ON s.id = (
+                     SELECT x.id FROM schools x WHERE x.district_id = $1 AND x.source_id = r.name)",
                 args![district, named(&names)],
             )
             .await?;
@@ -54,7 +55,8 @@ impl SqlLedger {
         let known = tx
             .all(
                 "SELECT c.source_id, c.title, c.school_id, c.active FROM {rows $2: name text} AS r
-                 JOIN classes c ON c.district_id = $1 AND c.source_id = r.name",
+                 JOIN classes c ON c.id = (
+                     SELECT x.id FROM classes x WHERE x.district_id = $1 AND x.source_id = r.name)",
                 args![district, named(&names)],
             )
             .await?;

@@ -14,7 +14,7 @@ mod value;
 pub(crate) use failure::Failure;
 pub(crate) use open::Db;
 pub use open::OpenError;
-pub(crate) use row::Row;
+pub(crate) use row::{Column, Row};
 pub(crate) use tx::Tx;
 pub(crate) use value::{Value, args, json};
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use keybell_shared::ids::AccountId;
 use keybell_shared::ports::ledger::{AccountLedger, OutboxLedger, RosterLedger, SignIn};
-use keybell_tests::ledgers::{Fixture, TestLedger, district_with, pupil, request, reset, task};
+use keybell_tests::ledgers::{Fixture, TestLedger, district_with, pupil, request, task};
 use keybell_tests::on_both;
 use serde_json::json;
+
+use super::flow;
 
 on_both!(
     a_sign_in_knows_its_account_in_its_district_only,
@@ -93,7 +95,7 @@ async fn a_chosen_password_replaces_and_silences_the_one_of_the_reset(test: &Tes
     let fixture = district_with(&**ledger, 3).await;
     let pupils = json!({"selection": {"scope": "selected", "accounts": ["p1", "p2"]}, "channel": "email"});
     let task = task(&**ledger, &fixture.admin(), request(pupils)).await;
-    reset(&**ledger, task).await;
+    flow::reset(test, &flow::pending(test, task).await).await;
     let before = sign_in(test, &fixture, "p1").await;
     assert_eq!((before.credential_version, before.must_change), (1, true));
     assert!(before.expires_at.is_some() && before.sessions_valid_after.is_some());

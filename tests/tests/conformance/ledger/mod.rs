@@ -1,5 +1,7 @@
 //! What every ledger does, on PostgreSQL and on SQLite: each test is written once and named in `on_both!`.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails here fails the test, with its reason")]
+
 mod accounts;
 mod expansion;
 mod flow;
