@@ -162,5 +162,6 @@ async fn watch(context: &Context, backends: Backends, district: DistrictId, task
         say_json(&last)?;
     }
     backends.close().await;
-    Ok(if last.counts.failed + last.counts.undelivered > 0 { Exit::Failed } else { Exit::Done })
+    let wrong = !last.state.is_final() || last.counts.failed + last.counts.undelivered > 0;
+    Ok(if wrong { Exit::Failed } else { Exit::Done })
 }

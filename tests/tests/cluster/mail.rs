@@ -29,7 +29,11 @@ async fn a_server_that_is_away_costs_no_attempt_and_a_recipient_is_tried_four_ti
         world.sql().number("SELECT coalesce(max(fence), 0) FROM notifications").await >= 3
     })
     .await;
-    assert_eq!(world.sql().number("SELECT coalesce(max(attempts), 0) FROM notifications").await, 0, "an attempt was consumed");
+    assert_eq!(
+        world.sql().number("SELECT coalesce(max(attempts), 0) FROM notifications").await,
+        0,
+        "an attempt was consumed"
+    );
     let waiting = fleet.caller.get(&format!("/v1/tasks/{task}")).await.with_status(200).body;
     assert_eq!(number(&waiting, "notify/waiting"), 6, "{waiting}");
     // Nor does it matter when the worker goes away as well.

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, error};
 
 use super::breaker::{Admission, Breaker, Ticket};
-use super::record::{Fates, Recorder, verdict_of};
+use super::record::{Fates, Finished, Recorder, verdict_of};
 use super::render::Renderer;
 use super::template::TemplateError;
 use super::{Outgoing, Sender, Sent, clean};
@@ -164,8 +164,8 @@ impl Notifier {
         let send = async move {
             while let Some(report) = sending.next().await {
                 // The other end lives in the same join and reads to the end.
-                if let Some(report) = report
-                    && results.send(report).is_err()
+                if let Some(finished) = report
+                    && results.send(finished).is_err()
                 {
                     break;
                 }
@@ -176,24 +176,26 @@ impl Notifier {
     }
 
     /// One attempt at one message. `None` when there is nothing to report: the lease is over.
-    async fn attempt(&self, claim: Box<Claim>, lease: Stopwatch, ticket: Option<Ticket>) -> Option<SendReport> {
-        let report = |outcome, detail: String| {
+    async fn attempt(&self, claim: Box<Claim>, lease: Stopwatch, ticket: Option<Ticket>) -> Option<Finished<'_>> {
+        let mut slot = None;
+        let report = |outcome, detail: String, slot| {
             let Claim { notification, account, fence, .. } = *claim;
-            Some(SendReport { notification, account, fence, outcome, detail })
+            Some(Finished { report: SendReport { notification, account, fence, outcome, detail }, slot })
         };
         if claim.channel != self.parts.channel {
             let detail = format!("came on the queue of the {} stage", self.parts.channel.stage());
-            return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail);
+            return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail, slot);
         }
-        let slot = self.slots.acquire().await;
+        // The semaphore is never closed.
+        slot = self.slots.acquire().await.ok();
         let (message, password) = match self.compose(&claim) {
             Ok(composed) => composed,
-            Err(detail) => return report(SendOutcome::Permanent, detail),
+            Err(detail) => return report(SendOutcome::Permanent, detail, slot),
         };
         if ticket.is_none()
             && let Some(retry_in) = self.breaker.wait()
         {
-            return report(SendOutcome::ChannelDown { retry_in }, "not tried: the channel is down".to_owned());
+            return report(SendOutcome::ChannelDown { retry_in }, "not tried: the channel is down".to_owned(), slot);
         }
         let deadline = self.parts.timing.send_deadline;
         // A sender keeps its own deadline and knows best what a missed one means; this is for one that does not.
@@ -206,16 +208,15 @@ impl Notifier {
         }
         if left < cut {
             let detail = "not tried: too little of the lease was left".to_owned();
-            return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail);
+            return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail, slot);
         }
         let sent = tokio::time::timeout(cut, self.parts.sender.send(&message))
             .await
             .unwrap_or_else(|_| Sent::Unknown("the sender did not answer in time".to_owned()));
         drop(message);
-        drop(slot);
         let (outcome, detail) = self.judge(sent, &claim, password.expose_secret(), ticket);
         debug!(notification = %claim.notification, attempt = claim.attempt, ?outcome, "attempted");
-        report(outcome, detail)
+        report(outcome, detail, slot)
     }
 
     /// Opens the seal and writes the message. An error is final: no repetition finds the password again.

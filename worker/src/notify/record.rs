@@ -9,16 +9,15 @@ use keybell_shared::ids::NotificationId;
 use keybell_shared::message::{Message, Work};
 use keybell_shared::ports::ledger::SendReport;
 use keybell_shared::verdict::Verdict;
+use tokio::sync::SemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::Parts;
 
-/// How long the first result waits for more.
-const GATHER: Duration = Duration::from_millis(50);
-/// The most results of one call.
-const MOST: usize = 64;
+/// How long the first result waits for more. Short, because slots stay taken meanwhile.
+const GATHER: Duration = Duration::from_millis(5);
 /// The wait before a result that could not be stored is stored again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -30,6 +29,13 @@ pub(super) fn verdict_of(error: &LedgerError) -> Verdict {
     if error.is_passing() { Verdict::Unsettled(error.to_string()) } else { Verdict::GiveUp(error.to_string()) }
 }
 
+/// A result, and the slot that it was sent in. The slot is free again when the result is stored, so that a crash repeats
+/// at most as many messages as there are slots.
+pub(super) struct Finished<'a> {
+    pub(super) report: SendReport,
+    pub(super) slot: Option<SemaphorePermit<'a>>,
+}
+
 /// Stores the results of one claim.
 pub(super) struct Recorder<'a> {
     pub(super) parts: &'a Parts,
@@ -38,16 +44,19 @@ pub(super) struct Recorder<'a> {
 
 impl Recorder<'_> {
     /// Stores results until there are no more.
-    pub(super) async fn run(&self, finished: &mut UnboundedReceiver<SendReport>, fates: &mut Fates) {
+    pub(super) async fn run(&self, finished: &mut UnboundedReceiver<Finished<'_>>, fates: &mut Fates) {
         while let Some(first) = finished.recv().await {
-            let mut reports = vec![first];
+            let mut reports = vec![first.report];
+            let mut slots = vec![first.slot];
             let due = Instant::now() + GATHER;
-            while reports.len() < MOST
-                && let Ok(Some(report)) = timeout_at(due, finished.recv()).await
+            while reports.len() < self.parts.connections
+                && let Ok(Some(next)) = timeout_at(due, finished.recv()).await
             {
-                reports.push(report);
+                reports.push(next.report);
+                slots.push(next.slot);
             }
             self.store(&reports, fates).await;
+            drop(slots);
         }
     }
 

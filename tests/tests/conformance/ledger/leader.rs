@@ -14,7 +14,7 @@ on_both!(
     a_ledger_without_its_migrations_says_what_to_do,
 );
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 async fn a_lease_has_one_holder_who_may_prolong_it(test: &TestLedger) {
     let ledger = &test.ledger;

@@ -26,6 +26,12 @@ async fn no_periodic_statement_scans_a_table(on: &TestLedger) {
              FROM items",
         )
         .await;
+    on.raw
+        .run(
+            "INSERT INTO sealed_passwords (item_id, account_id, attempt_id, key_id, sealed, expires_at)
+             SELECT id, account_id, task_id, 'k', 'ab', 9000000000000 FROM items",
+        )
+        .await;
     on.raw.run("UPDATE events SET sent = TRUE").await;
     on.raw.run("UPDATE audit SET chain = 'x'").await;
     task(&*on.ledger, &fixture.admin(), asked).await;
