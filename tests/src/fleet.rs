@@ -77,9 +77,10 @@ impl World {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         let mut world = Self { ledger, broker, live, folder, variables: Vec::new() };
         world.set("KEYBELL_MODE", "cluster");
-        world.set("KEYBELL_DATABASE_URL", &world.database_url());
-        world.set("KEYBELL_AMQP_URL", &world.broker.url().to_owned());
-        world.set("KEYBELL_REDIS_URL", &world.live.url().to_owned());
+        let urls = [world.database_url(), world.broker.url().to_owned(), world.live.url().to_owned()];
+        for (name, url) in ["KEYBELL_DATABASE_URL", "KEYBELL_AMQP_URL", "KEYBELL_REDIS_URL"].into_iter().zip(urls) {
+            world.set(name, &url);
+        }
         world.set("KEYBELL_BROKER__PREFIX", &prefix);
         world.set("KEYBELL_REDIS__PREFIX", &prefix);
         for (name, value) in TIMINGS {
@@ -156,6 +157,9 @@ impl World {
     }
 
     /// A district administrator's API key.
+    ///
+    /// # Panics
+    /// When there is not exactly one district.
     pub async fn key(&self) -> String {
         let made: Value = self.program(["apikey", "create", "--name", "test", "--role", "district_admin"]).json().await;
         made.get("key").and_then(Value::as_str).unwrap_or_else(|| panic!("no key: {made}")).to_owned()

@@ -41,6 +41,9 @@ impl Broker {
     }
 
     /// How many messages are ready in each of Keybell's queues, such as `("email", 3)`.
+    ///
+    /// # Panics
+    /// When there is no such queue.
     pub async fn ready(&self) -> Vec<(&'static str, u32)> {
         let mut found = Vec::new();
         for word in QUEUES {
@@ -103,9 +106,8 @@ impl Drop for Broker {
             let broker = std::mem::ManuallyDrop::new(Self { url, prefix, connection: OnceCell::new() });
             runtime.block_on(clean(&broker));
         });
-        if cleaning.join().is_err() && !std::thread::panicking() {
-            panic!("the names that begin with {} could not be deleted from the broker", self.prefix);
-        }
+        let cleaned = cleaning.join().is_ok() || std::thread::panicking();
+        assert!(cleaned, "the names that begin with {} could not be deleted from the broker", self.prefix);
     }
 }
 
@@ -120,6 +122,7 @@ async fn clean(broker: &Broker) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `unwrap_or_else` wants it")]
 fn refused<T>(error: lapin::Error) -> T {
     panic!("listening to events: {error}")
 }

@@ -61,12 +61,12 @@ impl Drop for Live {
             let live = std::mem::ManuallyDrop::new(Self { url, prefix });
             runtime.block_on(live.flush());
         });
-        if cleaning.join().is_err() && !std::thread::panicking() {
-            panic!("the keys that begin with {} could not be deleted from Redis", self.prefix);
-        }
+        let cleaned = cleaning.join().is_ok() || std::thread::panicking();
+        assert!(cleaned, "the keys that begin with {} could not be deleted from Redis", self.prefix);
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `unwrap_or_else` wants it")]
 fn refused<T>(error: redis::RedisError) -> T {
     panic!("Redis: {error}; start the services: eval \"$(scripts/services env)\"")
 }

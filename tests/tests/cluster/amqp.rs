@@ -56,7 +56,7 @@ async fn an_application_that_was_not_allowed_starts_nothing() {
     publish(&world, &[message(Some("r-1"), &reset_of("p1")), nobody]).await;
     // Both end in the dead letters, and only there.
     until("they are dead letters", || async {
-        ready(&world, "dead").await == 2 && ready(&world, "requests").await == 0
+        waiting(&world, "dead").await == 2 && waiting(&world, "requests").await == 0
     })
     .await;
     scheduler.line_with("origin.unknown").await;
@@ -116,6 +116,6 @@ async fn is_open(world: &World) -> bool {
     world.broker.exists("requests").await
 }
 
-async fn ready(world: &World, word: &str) -> u32 {
-    world.broker.ready().await.into_iter().find(|(queue, _)| *queue == word).map(|(_, ready)| ready).unwrap_or_default()
+async fn waiting(world: &World, queue: &str) -> u32 {
+    world.broker.ready().await.into_iter().find(|(name, _)| *name == queue).map(|(_, ready)| ready).unwrap_or_default()
 }

@@ -62,8 +62,8 @@ async fn a_school_is_reset_and_told_and_a_flushed_redis_shows_the_truth() {
     let task = accepted_answer.task();
     let repeated = fleet.caller.start("one", &request()).await.with_status(202);
     assert_eq!(repeated.task(), task);
-    let follower = fleet.caller.clone();
-    let followed = tokio::spawn(async move { follower.events(task, None, |_| false).await });
+    let browser = fleet.caller.clone();
+    let followed = tokio::spawn(async move { browser.events(task, None, |_| false).await });
     let middle = fleet
         .caller
         .task_when(task, "tells the last ones", |task| {

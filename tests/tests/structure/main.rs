@@ -1,5 +1,7 @@
 //! The structure of the workspace: which room may know which, and what may never be built in.
 
+#![expect(clippy::expect_used, reason = "what fails here fails the test, with its reason")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};

@@ -23,6 +23,11 @@ const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// New quorum queues take the broker a while each, on a busy machine.
 const DECLARE_WAIT: Duration = Duration::from_secs(30);
 
+/// How long a queue that somebody deleted stays away. A 3.x broker tells consumers of the deletion a moment later; if it
+/// finds a queue of that name then, it moves them there in silence, and drops what that queue sends them as already
+/// seen: they would stand still until the broker's own time-out of 30 minutes.
+const GONE: Duration = Duration::from_secs(1);
+
 /// A connection that is up.
 pub(super) struct Live {
     connection: Connection,
@@ -56,6 +61,12 @@ impl Live {
         timeout(DECLARE_WAIT, topology.declare(&channel)).await.unwrap_or_else(|_| {
             Err(QueueError::Unavailable(format!("the queues were not declared within {} s", DECLARE_WAIT.as_secs())))
         })
+    }
+
+    /// Declares everything again, because something was missing; not at once, see [`GONE`].
+    pub(super) async fn restore(&self, topology: &Topology) -> Result<(), QueueError> {
+        tokio::time::sleep(GONE).await;
+        self.declare(topology).await
     }
 
     /// A new channel. It is closed when the last clone is dropped.

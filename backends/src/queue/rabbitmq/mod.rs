@@ -76,7 +76,7 @@ impl RabbitQueue {
         let live = self.consuming.live(CONNECTION_WAIT).await?;
         match consumer::start(&live, queue.clone(), prefetch).await {
             Err(error) if errors::is_missing(&error) => {
-                live.declare(&self.topology).await?;
+                live.restore(&self.topology).await?;
                 consumer::start(&live, queue.clone(), prefetch).await
             }
             other => other,
@@ -118,7 +118,7 @@ impl WorkQueue for RabbitQueue {
         let live = self.for_publishing().await?;
         match live.depth(queue.clone()).await {
             Err(error) if errors::is_missing(&error) => {
-                live.declare(&self.topology).await?;
+                live.restore(&self.topology).await?;
                 Ok(0)
             }
             other => other.map_err(|error| errors::explain(&format!("the queue `{queue}`"), &error)),

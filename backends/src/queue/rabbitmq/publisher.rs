@@ -86,7 +86,7 @@ pub(super) async fn publish(
     };
     if refused > 0 {
         tracing::warn!(refused, of = parcels.len(), "the broker did not take messages; declaring the queues again");
-        if let Err(error) = live.declare(topology).await {
+        if let Err(error) = live.restore(topology).await {
             tracing::warn!(%error, "the queues could not be declared again");
         }
     }

@@ -26,8 +26,8 @@ pub(super) fn write(job: &ResetJob) -> ResetWrite {
         attempt: AttemptId::fresh(),
         hash: format!("$argon2id$of-item-{}", job.item),
         sealed: Some(Sealed { key_id: "k".to_owned(), bytes: vec![1, 2, 3] }),
-        expires_in: Some(Duration::from_secs(3600)),
-        seal_ttl: Duration::from_secs(3600),
+        expires_in: Some(Duration::from_hours(1)),
+        seal_ttl: Duration::from_hours(1),
     }
 }
 

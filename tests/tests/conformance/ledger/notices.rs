@@ -112,7 +112,7 @@ async fn a_channel_that_is_down_consumes_no_attempt(on: &TestLedger) {
         assert_eq!(claims[0].attempt, 1);
         report(on, &claims[0], SendOutcome::ChannelDown { retry_in: SOON }).await;
     }
-    on.ledger.defer(&notifications, Duration::from_secs(60)).await.expect("deferred");
+    on.ledger.defer(&notifications, Duration::from_mins(1)).await.expect("deferred");
     assert!(claim(on, &notifications, LEASE).await.is_empty(), "not due");
 }
 

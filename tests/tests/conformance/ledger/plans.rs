@@ -32,6 +32,16 @@ async fn no_periodic_statement_scans_a_table(on: &TestLedger) {
              SELECT id, account_id, task_id, 'k', 'ab', 9000000000000 FROM items",
         )
         .await;
+    // As many events and audit rows as resets leave behind.
+    on.raw.run("INSERT INTO events (district_id, kind, body, at) SELECT district_id, 'k', '{}', 1 FROM items").await;
+    on.raw
+        .run(
+            "INSERT INTO audit (district_id, at, actor, action, subject, detail)
+             SELECT district_id, 1, 'a', 'b', 'c', 'd' FROM items",
+        )
+        .await;
+    // And as many counters as years of tasks.
+    on.raw.run("INSERT INTO counters (task_id, writer) SELECT task_id, 'w' || id FROM items").await;
     on.raw.run("UPDATE events SET sent = TRUE").await;
     on.raw.run("UPDATE audit SET chain = 'x'").await;
     task(&*on.ledger, &fixture.admin(), asked).await;

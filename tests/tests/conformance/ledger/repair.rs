@@ -62,7 +62,7 @@ async fn what_an_empty_queue_lost_comes_back_ten_times(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 1).await;
     let (task, items) = running(on, &fixture).await;
     reset(on, &items[..1]).await;
-    assert!(due(on, true, Duration::from_secs(60)).await.is_empty(), "not for long enough");
+    assert!(due(on, true, Duration::from_mins(1)).await.is_empty(), "not for long enough");
     for round in 0..MAX_REPUBLICATIONS {
         assert_eq!(due(on, true, Duration::ZERO).await.len(), 1, "round {round}");
         assert!(due(on, false, Duration::ZERO).await.is_empty(), "a queue that is not empty may still hold it");
@@ -75,7 +75,7 @@ async fn lost_items_come_back_ten_times(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 1).await;
     let (task, items) = running(on, &fixture).await;
     on.ledger.mark_queued(&items[..1]).await.expect("queued");
-    assert!(on.ledger.lost_items("s", Duration::from_secs(60), 10).await.expect("lost").is_empty());
+    assert!(on.ledger.lost_items("s", Duration::from_mins(1), 10).await.expect("lost").is_empty());
     for _ in 0..MAX_REPUBLICATIONS {
         let lost = on.ledger.lost_items("s", Duration::ZERO, 10).await.expect("lost");
         assert_eq!(lost.iter().map(|message| message.work).collect::<Vec<_>>(), [Work::Reset(items[0])]);

@@ -1,6 +1,6 @@
 //! Looking at tasks, controlling and closing them.
 
-use keybell_shared::ports::ledger::{OutboxLedger as _, SendOutcome, TaskLedger as _};
+use keybell_shared::ports::ledger::{ItemFilter, OutboxLedger as _, SendOutcome, TaskLedger as _};
 use keybell_shared::progress::Counts;
 use keybell_shared::states::TaskState;
 use keybell_tests::ledgers::{TestLedger, district_with, request, task};
@@ -62,7 +62,7 @@ async fn a_mismatch_of_the_counters_is_found(on: &TestLedger) {
 async fn pages_and_requesters(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 1).await;
     let mut other = fixture.admin();
-    other.name = "other".to_owned();
+    "other".clone_into(&mut other.name);
     let mut made = Vec::new();
     for n in 0..5 {
         let actor = if n % 2 == 0 { fixture.admin() } else { other.clone() };
@@ -99,7 +99,7 @@ async fn another_district_sees_and_touches_nothing(on: &TestLedger) {
     let stranger = district_with(&*on.ledger, 1).await.district.id;
     let task = task(&*on.ledger, &fixture.admin(), everybody()).await;
     assert!(on.ledger.task(stranger, task).await.expect("an answer").is_none());
-    assert!(on.ledger.items(stranger, task, Default::default(), 10).await.expect("items").is_empty());
+    assert!(on.ledger.items(stranger, task, ItemFilter::default(), 10).await.expect("items").is_empty());
     assert!(on.ledger.codes(stranger, task).await.expect("codes").is_empty());
     assert_eq!(on.ledger.pause(stranger, task, "me").await, Ok(None));
     assert_eq!(on.ledger.cancel(stranger, task, "me").await, Ok(None));
