@@ -42,16 +42,27 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config> {
     let mut read: Config = builder
         .build()
         .and_then(config::Config::try_deserialize)
-        .map_err(|error| anyhow!("configuration ({}): {error}", place()))?;
+        .map_err(|error| anyhow!("configuration ({}): {}", place(), without_source(&error.to_string())))?;
     read_secret_files(&mut read)?;
     read.check().map_err(|error| anyhow!("configuration: {error}"))?;
     Ok(read)
 }
 
+/// An error without the line of the file that it quotes: that line may hold a password.
+fn without_source(error: &str) -> String {
+    let quoted = |line: &str| {
+        let before = line.split_once('|').map(|(before, _)| before.trim());
+        before.is_some_and(|before| before.chars().all(|c| c.is_ascii_digit()))
+    };
+    error.lines().filter(|line| !quoted(line)).collect::<Vec<_>>().join(" ")
+}
+
 /// The fields that the environment sets. Other `KEYBELL_…` variables (of the tests, of the scripts) are not ours.
 fn environment() -> Vec<(String, String)> {
     let mut fields = Vec::new();
-    for (name, value) in std::env::vars() {
+    for (name, value) in std::env::vars_os() {
+        // What is no text is nobody's configuration.
+        let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) else { continue };
         if let Some((_, field)) = SHORT.iter().find(|(short, _)| *short == name) {
             fields.push(((*field).to_owned(), value));
         } else if let Some(rest) = name.strip_prefix("KEYBELL_")
@@ -112,5 +123,17 @@ pub(crate) const fn mode_name(mode: RunMode) -> &'static str {
     match mode {
         RunMode::Embedded => "embedded",
         RunMode::Cluster => "cluster",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_file_is_not_quoted() {
+        let error =
+            "TOML parse error at line 2, column 12\n  |\n2 | password = \"secret\n  |            ^\ninvalid string\n";
+        assert_eq!(without_source(error), "TOML parse error at line 2, column 12 invalid string");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
-use keybell_roster::{Report, import, peek};
+use keybell_roster::{Outcome, Report, import, peek};
 use keybell_shared::ports::ledger::{District, KeyLedger as _, RosterLedger};
 
 use crate::args::{Output, Roster};
@@ -23,7 +23,7 @@ pub(crate) async fn run(context: Context, arguments: Roster) -> Result<Exit> {
     let district = match named {
         Some(slug) => backends.ledger.ensure_district(&slug, &name).await?,
         None => match backends.ledger.districts().await?.as_slice() {
-            [only] => only.clone(),
+            [only] => the_same(only, roster.district_name.as_deref())?,
             [] => backends.ledger.ensure_district(&slug(&name), &name).await?,
             many => anyhow::bail!(
                 "name the district with --district; there are: {}",
@@ -40,7 +40,26 @@ pub(crate) async fn run(context: Context, arguments: Roster) -> Result<Exit> {
             say(report.table().trim_end());
         }
     }
-    Ok(Exit::Done)
+    // A file that was refused, or a roster of which nothing went in, is no success, whoever reads the exit code.
+    let total = &report.total;
+    let all_read = report.files.iter().all(|file| file.outcome == Outcome::Read);
+    let nothing = total.read > 0 && total.rejected == total.read;
+    Ok(if all_read && !nothing { Exit::Done } else { Exit::Failed })
+}
+
+/// The only district, unless the roster names another one: two districts' people must never be mixed up by a default.
+fn the_same(only: &District, named: Option<&str>) -> Result<District> {
+    match named {
+        Some(name) if name != only.name && slug(name) != only.slug => anyhow::bail!(
+            "the roster is of `{name}`, but the only district here is `{}` ({}); say which is meant: --district {} for a \
+             new one, --district {} to import into that one",
+            only.name,
+            only.slug,
+            slug(name),
+            only.slug
+        ),
+        _ => Ok(only.clone()),
+    }
 }
 
 /// Imports with a spinner, or silently where there is no terminal.

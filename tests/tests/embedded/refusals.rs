@@ -79,12 +79,50 @@ async fn real_rosters_go_in_or_are_refused_by_their_name() {
     }
     for zip in entries(&rosters.join("catalyst")) {
         let school = School::empty();
-        let report: Value = school.program(["roster", "import"]).arg(&zip).json().await;
-        assert!(report.pointer("/total/read").is_some(), "{}: {report}", zip.display());
+        // Files in delta mode are refused, which is no success.
         let delta = zip.ends_with("oneroster_test_data.zip");
+        let arguments = ["--output", "json", "roster", "import"];
+        let ended = school.program(arguments).arg(&zip).run_to(i32::from(delta)).await;
+        let report: Value = serde_json::from_str(&ended.stdout).expect("a report");
+        assert!(report.pointer("/total/read").is_some(), "{}: {report}", zip.display());
         assert_eq!(number(&report, "/total/created") == 0, delta, "{}: {report}", zip.display());
         assert!(!report.to_string().contains("Password1-") && !report.to_string().contains("Batman.Ru1ez"), "{report}");
     }
+}
+
+#[tokio::test]
+async fn another_districts_roster_does_not_go_into_the_only_district() {
+    let school = School::empty();
+    let one = school.folder().join("one");
+    let two = school.folder().join("two");
+    for (folder, district, address) in
+        [(&one, "Tiny District", "a@x.example.org"), (&two, "Other District", "b@y.example.org")]
+    {
+        std::fs::create_dir_all(folder).expect("a folder");
+        let write = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("a file");
+        write(
+            "manifest.csv",
+            "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\nfile.orgs,bulk\nfile.users,bulk\n"
+                .to_owned(),
+        );
+        write(
+            "orgs.csv",
+            format!("sourcedId,name,type,parentSourcedId\no1,{district},district,\no2,School,school,o1\n"),
+        );
+        write(
+            "users.csv",
+            format!(
+                "sourcedId,enabledUser,orgSourcedIds,role,username,givenName,familyName,email\n\
+                 u1,true,o2,student,anna,Anna,A,{address}\n"
+            ),
+        );
+    }
+    school.program(["roster", "import"]).arg(&one).run_to(0).await;
+    let refused = school.program(["roster", "import"]).arg(&two).run_to(1).await;
+    assert!(refused.stderr.contains("--district other-district"), "{}", refused.stderr);
+    let address = rows(&school, "SELECT email, username FROM accounts").await;
+    assert_eq!(address, [("a@x.example.org".to_owned(), "anna".to_owned())], "nothing was changed");
+    school.program(["roster", "import", "--district", "other-district"]).arg(&two).run_to(0).await;
 }
 
 async fn untouched(school: &School) {

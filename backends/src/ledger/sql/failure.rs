@@ -43,6 +43,9 @@ impl From<sqlx::Error> for Failure {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
+            // A connection that is about to be thrown away, see `open.rs`.
+            | sqlx::Error::InvalidSavePointStatement
+            | sqlx::Error::BeginFailed
         );
         let text = first_line(&error.to_string());
         if unreachable { Self::Unavailable(text) } else { Self::Defect(text) }
