@@ -2,7 +2,7 @@
 //!
 //! An unknown user, a wrong password and an account that is not active get the same answer after the same work: a
 //! decoy is hashed for those without a password, and every refusal is answered at a full tenth of a second, which
-//! hides the one write that only a wrong password causes.
+//! hides the one write that only a known account causes.
 
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ use crate::refusal::Refusal;
 
 /// The largest body of a sign-in route, in bytes.
 pub(super) const MAX_BODY: usize = 16 * 1024;
+
+/// The wait after a try that others at the same time were faster than.
+const CROWDED: Duration = Duration::from_secs(1);
 
 /// Refusals are answered at multiples of this.
 const BEAT: Duration = Duration::from_millis(100);
@@ -69,16 +72,18 @@ pub(super) async fn check(
     let watch = Stopwatch::start();
     let found = api.ledger.sign_in(district, username).await?;
     if let Some(wait) = found.as_ref().and_then(|account| account.throttled_for) {
-        let detail = "too many wrong passwords; wait before the next try";
-        return Err(Refusal::from(Problem::new(ProblemKind::Throttled, "sign_in.throttled", detail)).retry_after(wait));
+        return Err(throttled(wait));
     }
     let known = found.filter(|account| account.usable).and_then(|mut account| Some((account.hash.take()?, account)));
     let Some((hash, account)) = known else {
         api.lane.verify(password, Stored::Decoy).await?;
         return Err(refuse(watch).await);
     };
+    // Counted before the password is looked at: tries at the same time cannot all be the first one.
+    if !api.ledger.try_sign_in(account.account).await? {
+        return Err(throttled(CROWDED));
+    }
     if !api.lane.verify(password, Stored::Hash(hash)).await? {
-        api.ledger.sign_in_failed(account.account).await?;
         return Err(refuse(watch).await);
     }
     api.ledger.sign_in_succeeded(account.account).await?;
@@ -87,6 +92,12 @@ pub(super) async fn check(
         return Err(Problem::new(ProblemKind::Forbidden, "password.expired", detail).into());
     }
     Ok(account)
+}
+
+/// Too many wrong passwords.
+fn throttled(wait: Duration) -> Refusal {
+    let detail = "too many wrong passwords; wait before the next try";
+    Refusal::from(Problem::new(ProblemKind::Throttled, "sign_in.throttled", detail)).retry_after(wait)
 }
 
 /// The one refusal, at the next full beat.

@@ -206,13 +206,15 @@ impl AccountLedger for FakeLedger {
         Ok(self.ask()?.accounts.get(&(district, username.to_lowercase())).cloned())
     }
 
-    async fn sign_in_failed(&self, account: AccountId) -> LedgerResult<()> {
+    async fn try_sign_in(&self, account: AccountId) -> LedgerResult<bool> {
         self.ask()?.failures.push(account);
-        Ok(())
+        Ok(true)
     }
 
     async fn sign_in_succeeded(&self, account: AccountId) -> LedgerResult<()> {
-        self.ask()?.successes.push(account);
+        let mut memory = self.ask()?;
+        memory.failures.retain(|tried| *tried != account);
+        memory.successes.push(account);
         Ok(())
     }
 

@@ -32,9 +32,10 @@ impl AccountLedger for SqlLedger {
         Ok(row.map(|row| read(&row)).transpose()?)
     }
 
-    async fn sign_in_failed(&self, account: AccountId) -> LedgerResult<()> {
+    async fn try_sign_in(&self, account: AccountId) -> LedgerResult<bool> {
         // The fifth in a row waits 1 s, each further one twice as long, from the fifteenth on 15 minutes.
-        self.db
+        let counted = self
+            .db
             .retrying(|| {
                 self.db.run(
                     "UPDATE accounts SET wrong_sign_ins = wrong_sign_ins + 1,
@@ -42,12 +43,12 @@ impl AccountLedger for SqlLedger {
                              WHEN wrong_sign_ins + 1 < 5 THEN throttled_until
                              WHEN wrong_sign_ins + 1 < 15 THEN {now} + 1000 * (1 << (wrong_sign_ins + 1 - 5))
                              ELSE {now} + 900000 END
-                     WHERE id = $1",
+                     WHERE id = $1 AND throttled_until <= {now}",
                     args![account],
                 )
             })
             .await?;
-        Ok(())
+        Ok(counted > 0)
     }
 
     async fn sign_in_succeeded(&self, account: AccountId) -> LedgerResult<()> {

@@ -511,7 +511,7 @@ impl AccountLedger for FakeLedger {
         unused()
     }
 
-    async fn sign_in_failed(&self, _: AccountId) -> LedgerResult<()> {
+    async fn try_sign_in(&self, _: AccountId) -> LedgerResult<bool> {
         unused()
     }
 

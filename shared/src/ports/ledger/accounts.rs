@@ -41,8 +41,10 @@ pub trait AccountLedger: Send + Sync {
     /// Finds an account by username, without regard to case.
     async fn sign_in(&self, district: DistrictId, username: &str) -> LedgerResult<Option<SignIn>>;
 
-    /// Notes a wrong password; from the fifth in a row, each one makes the account wait longer (at most 15 minutes).
-    async fn sign_in_failed(&self, account: AccountId) -> LedgerResult<()>;
+    /// Counts a try before its password is looked at, so that no crowd of tries at the same time slips through; from the
+    /// fifth in a row, each one makes the account wait longer (at most 15 minutes). Answers `false`, and counts nothing,
+    /// while the account waits.
+    async fn try_sign_in(&self, account: AccountId) -> LedgerResult<bool>;
 
     /// Notes a right password: the count of wrong ones starts anew.
     async fn sign_in_succeeded(&self, account: AccountId) -> LedgerResult<()>;

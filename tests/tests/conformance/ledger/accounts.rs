@@ -11,6 +11,7 @@ use serde_json::json;
 use super::flow;
 
 on_both!(
+    a_crowd_of_tries_does_not_slip_through,
     a_sign_in_knows_its_account_in_its_district_only,
     a_managed_or_inactive_account_is_not_usable,
     wrong_passwords_wait_longer_and_longer,
@@ -58,20 +59,23 @@ async fn wrong_passwords_wait_longer_and_longer(test: &TestLedger) {
     let fixture = district_with(&**ledger, 2).await;
     let account = fixture.pupils[0];
     for _ in 0..4 {
-        ledger.sign_in_failed(account).await.expect("failed");
+        assert_eq!(ledger.try_sign_in(account).await, Ok(true));
     }
     assert_eq!(sign_in(test, &fixture, "p1").await.throttled_for, None, "four are free");
     // The wait is measured where it is stored: how long after the statement it ends.
     for (wrong, seconds) in [(5, 1), (6, 2), (7, 4), (8, 8), (9, 16), (10, 32)] {
+        over(test, account).await;
         let before = now(test).await;
-        ledger.sign_in_failed(account).await.expect("failed");
+        assert_eq!(ledger.try_sign_in(account).await, Ok(true));
         let until = test.raw.number(&format!("SELECT throttled_until FROM accounts WHERE id = '{account}'")).await;
         assert!((before + seconds * 1_000..=now(test).await + seconds * 1_000).contains(&until), "wrong no. {wrong}");
     }
     let wait = sign_in(test, &fixture, "p1").await.throttled_for.expect("a wait");
     assert!(wait <= Duration::from_secs(32) && wait > Duration::from_secs(1));
+    assert_eq!(ledger.try_sign_in(account).await, Ok(false), "not while it waits");
     for _ in 0..30 {
-        ledger.sign_in_failed(account).await.expect("failed");
+        over(test, account).await;
+        assert_eq!(ledger.try_sign_in(account).await, Ok(true));
     }
     let wait = sign_in(test, &fixture, "p1").await.throttled_for.expect("a wait");
     assert!(wait <= Duration::from_mins(15) && wait > Duration::from_secs(800), "at most 15 minutes: {wait:?}");
@@ -79,8 +83,28 @@ async fn wrong_passwords_wait_longer_and_longer(test: &TestLedger) {
 
     ledger.sign_in_succeeded(account).await.expect("succeeded");
     assert_eq!(sign_in(test, &fixture, "p1").await.throttled_for, None);
-    ledger.sign_in_failed(account).await.expect("failed");
+    assert_eq!(ledger.try_sign_in(account).await, Ok(true));
     assert_eq!(sign_in(test, &fixture, "p1").await.throttled_for, None, "the count starts anew");
+}
+
+/// Lets the account's wait be over.
+async fn over(test: &TestLedger, account: AccountId) {
+    test.raw.run(&format!("UPDATE accounts SET throttled_until = 0 WHERE id = '{account}'")).await;
+}
+
+async fn a_crowd_of_tries_does_not_slip_through(test: &TestLedger) {
+    let fixture = district_with(&*test.ledger, 1).await;
+    let other = test.another_or_same().await;
+    let account = fixture.pupils[0];
+    let tries = (0..40).map(|n| {
+        let ledger = if n % 2 == 0 { test.ledger.clone() } else { other.clone() };
+        tokio::spawn(async move { ledger.try_sign_in(account).await.expect("counted") })
+    });
+    let mut looked_at = 0;
+    for tried in tries.collect::<Vec<_>>() {
+        looked_at += usize::from(tried.await.expect("a try"));
+    }
+    assert_eq!(looked_at, 5, "the fifth makes everybody else wait");
 }
 
 /// The database's clock.
