@@ -16,7 +16,7 @@ use super::SqlLedger;
 use super::counters::Deltas;
 use super::notices::lock_accounts;
 use super::settle::settle;
-use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
+use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg, millis};
 
 /// What is done with one notification.
 enum Fate {
@@ -202,8 +202,4 @@ pub(super) async fn store_ends(tx: &mut Tx, ends: &[Json]) -> Sql<()> {
     )
     .await?;
     Ok(())
-}
-
-fn millis(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
 }

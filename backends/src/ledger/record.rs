@@ -21,7 +21,7 @@ use super::notices::lock_accounts;
 use super::requests::{self, REQUESTS};
 use super::resets::notification_message;
 use super::settle::settle;
-use super::sql::{Row, Sql, Tx, args, json as json_arg};
+use super::sql::{Row, Sql, Tx, args, json as json_arg, millis};
 
 impl SqlLedger {
     pub(super) async fn record_once(&self, writer: &str, reports: &[SendReport]) -> Sql<Vec<Message>> {
@@ -98,8 +98,8 @@ impl Results {
     }
 
     fn wait(&mut self, row: &Row, attempts: u32, retry_in: std::time::Duration) -> Sql<()> {
-        let wait = i64::try_from(retry_in.as_millis()).unwrap_or(i64::MAX / 4);
-        self.again.push(json!({"id": row.get::<NotificationId>("id")?, "attempts": attempts, "wait": wait}));
+        self.again
+            .push(json!({"id": row.get::<NotificationId>("id")?, "attempts": attempts, "wait": millis(retry_in)}));
         self.freed.insert(row.get("account_id")?);
         Ok(())
     }

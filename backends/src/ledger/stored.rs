@@ -13,7 +13,7 @@ use super::decided::Decided;
 use super::journal::{self, NewAudit, NewEvent};
 use super::new_notices::{insert_notifications, notification_row};
 use super::resets::notification_message;
-use super::sql::{Failure, Sql, Tx, args, json as json_arg};
+use super::sql::{Failure, Sql, Tx, args, json as json_arg, millis};
 
 pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
     let rows: Vec<Json> = group
@@ -165,8 +165,4 @@ pub(super) async fn store_journal(tx: &mut Tx, writer: &str, group: &[Decided<'_
         })
         .collect();
     journal::audits(tx, &new_audits).await
-}
-
-fn millis(span: std::time::Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
 }

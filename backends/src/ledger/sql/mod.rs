@@ -16,7 +16,7 @@ pub(crate) use open::Db;
 pub use open::OpenError;
 pub(crate) use row::{Column, Row};
 pub(crate) use tx::Tx;
-pub(crate) use value::{Value, args, json};
+pub(crate) use value::{Value, args, json, millis};
 
 /// What a statement answers.
 pub(crate) type Sql<T> = Result<T, Failure>;

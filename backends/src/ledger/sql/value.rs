@@ -1,5 +1,7 @@
 //! Arguments of statements.
 
+use std::time::Duration;
+
 use keybell_shared::clock::Millis;
 use keybell_shared::ids::{AccountId, ApiKeyId, AttemptId, DistrictId, ItemId, NotificationId, TaskId};
 use serde::Serialize;
@@ -92,10 +94,15 @@ impl From<Millis> for Value {
     }
 }
 
+/// A length of time in milliseconds, small enough to be added to any time.
+pub(crate) fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
 /// A length of time, in milliseconds.
-impl From<std::time::Duration> for Value {
-    fn from(span: std::time::Duration) -> Self {
-        Self::Int(Some(i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)))
+impl From<Duration> for Value {
+    fn from(span: Duration) -> Self {
+        Self::Int(Some(millis(span)))
     }
 }
 
