@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::refusal::Refusal;
@@ -46,6 +47,26 @@ pub(crate) fn must_be_object(bytes: &[u8]) -> Result<(), Refusal> {
     }
     let found = if text.is_empty() { "is empty" } else { "is something else" };
     Err(Refusal::malformed("body.invalid", format!("a JSON object is expected, and the body {found}")))
+}
+
+/// Reads a small body. What the parser says is not passed on, only where: it may quote a password.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    must_be_object(bytes)?;
+    serde_json::from_slice(bytes).map_err(|error| {
+        let reason = error.to_string();
+        let (code, what) = if !error.is_data() {
+            ("json.malformed", "this is not JSON")
+        } else if reason.starts_with("unknown field") {
+            ("field.unknown", "there is a field that this route does not have")
+        } else if reason.starts_with("duplicate field") {
+            ("json.duplicate_key", "a field stands twice; remove one")
+        } else if reason.starts_with("missing field") {
+            ("field.missing", "a needed field is missing")
+        } else {
+            ("field.invalid", "a field has a value that does not fit it")
+        };
+        Refusal::malformed(code, format!("{what} (line {}, column {})", error.line(), error.column()))
+    })
 }
 
 fn too_large(limit: usize) -> Refusal {

@@ -38,6 +38,11 @@ pub struct Presented {
 }
 
 impl Presented {
+    /// What the key is remembered by in this process: its hash, and not the key.
+    pub(crate) fn mark(&self) -> [u8; 32] {
+        Sha256::new().chain_update(self.id.0).chain_update(self.secret.as_ref()).finalize().into()
+    }
+
     /// Whether the secret is the one with this stored hash, in constant time.
     #[must_use]
     pub fn matches(&self, secret_hash: &[u8]) -> bool {

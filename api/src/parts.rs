@@ -4,13 +4,16 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use keybell_scheduler::intake::Intake;
-use keybell_shared::config::Hashing;
+use keybell_scheduler::webhooks::Desk;
+use keybell_shared::config::{Hashing, Http};
 use keybell_shared::ports::board::Board;
 use keybell_shared::ports::ledger::Ledger;
 use keybell_shared::ports::queue::WorkQueue;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Lane;
+use crate::limit::Limits;
+use crate::openapi::Document;
 
 /// The name under which this room writes to the ledger. All API processes share it: what they count (notifications
 /// superseded by a password change) is so little that one row is never hot.
@@ -26,8 +29,12 @@ pub struct ApiParts {
     pub queue: Arc<dyn WorkQueue>,
     /// Accepts requests.
     pub intake: Arc<Intake>,
+    /// Manages webhooks.
+    pub webhooks: Desk,
     /// The cost of a hash, for passwords that people choose.
     pub hashing: Hashing,
+    /// How often a key may ask.
+    pub http: Http,
     /// Cancelled when the process should end: no new connections, event streams end, requests in hand are finished.
     pub soft: CancellationToken,
 }
@@ -41,13 +48,17 @@ pub(crate) struct Inner {
     parts: ApiParts,
     /// Where sign-in passwords are checked and hashed.
     pub(crate) lane: Lane,
+    /// How often callers may ask.
+    pub(crate) limits: Limits,
+    /// The description of the API.
+    pub(crate) document: Document,
 }
 
 impl Api {
     /// Sets up the state.
-    pub(crate) fn new(parts: ApiParts) -> Self {
-        let lane = Lane::new(parts.hashing);
-        Self(Arc::new(Inner { parts, lane }))
+    pub(crate) fn new(parts: ApiParts, document: Document) -> Self {
+        let (lane, limits) = (Lane::new(parts.hashing), Limits::new(parts.http));
+        Self(Arc::new(Inner { parts, lane, limits, document }))
     }
 }
 

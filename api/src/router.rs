@@ -1,28 +1,42 @@
-//! The routes.
+//! The routes. Each room's `routes()` has its handlers with their `#[utoipa::path(…)]`, from which the routes and the
+//! description of the API are made at once.
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
 
+use crate::openapi::{self, Document};
 use crate::parts::{Api, ApiParts};
 use crate::refusal::Refusal;
-use crate::{auth, edge, health, tasks};
+use crate::{apikeys, auth, before, docs, edge, fleet, health, tasks, webhooks};
 
 /// All routes of version 1, behind the edge.
 pub fn router(parts: ApiParts) -> Router {
-    let routes = Router::new()
-        .route("/v1/tasks", post(tasks::start).get(tasks::list))
-        .route("/v1/tasks/{id}", get(tasks::show))
-        .route("/v1/tasks/{id}/items", get(tasks::items))
-        .route("/v1/tasks/{id}/events", get(tasks::events))
-        .route("/v1/tasks/{id}/pause", post(tasks::pause))
-        .route("/v1/tasks/{id}/resume", post(tasks::resume))
-        .route("/v1/tasks/{id}/cancel", post(tasks::cancel))
-        .route("/v1/auth/verify", post(auth::verify))
-        .route("/v1/auth/change", post(auth::change))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+    let (routes, generated) = routes().split_for_parts();
+    let document = openapi::complete(&generated);
+    let page = docs::page(&document).into();
+    let json = serde_json::to_vec(&document).unwrap_or_default().into();
+    let routes = routes
         .fallback(|| async { Refusal::of_status(StatusCode::NOT_FOUND) })
-        .with_state(Api::new(parts));
+        .with_state(Api::new(parts, Document { json, page }));
     edge::wrap(routes)
+}
+
+/// The description of the API (OpenAPI 3.1), as `GET /v1/openapi.json` serves it.
+pub fn description() -> Value {
+    openapi::complete(routes().get_openapi())
+}
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(before::routes())
+        .merge(tasks::routes())
+        .merge(auth::routes())
+        .merge(apikeys::routes())
+        .merge(webhooks::routes())
+        .merge(fleet::routes())
+        .merge(health::routes())
+        .merge(openapi::routes())
+        .merge(docs::routes())
 }

@@ -4,5 +4,7 @@
 
 pub mod board;
 pub mod events;
+pub mod examine;
 pub mod ledger;
 pub mod queue;
+pub mod webhooks;

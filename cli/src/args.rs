@@ -1,27 +1,49 @@
 //! The command line, as its users see it.
 
+mod apikey;
+mod reset;
+mod task;
+mod webhook;
+mod words;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use keybell_shared::actor::Role;
-use keybell_shared::ids::{ApiKeyId, TaskId};
-use keybell_shared::password::Format;
 use keybell_shared::stage::Stage;
-use keybell_shared::states::ItemState;
+
+use crate::outcome;
+use crate::output::colour::When;
+
+pub(crate) use apikey::Apikey;
+pub(crate) use reset::{Confirmed, Reset, Telling};
+pub(crate) use task::{Chosen, One, Reissue, Report, ReportFormat, Task};
+pub(crate) use webhook::{Webhook, WebhookOne};
 
 /// Bulk password resets for school districts.
 #[derive(Debug, Parser)]
 #[command(name = "keybell", version, about, propagate_version = true, max_term_width = 100)]
+#[command(after_help = outcome::TABLE, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// The configuration file; without it, keybell.toml of this folder if there is one.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "For every command")]
     pub(crate) config: Option<PathBuf>,
     /// Where the embedded mode keeps its data; overrides the configuration.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "For every command")]
     pub(crate) folder: Option<PathBuf>,
-    /// How results are written.
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    /// Ask this server instead, such as https://keybell.example.org. The key is in the variable KEYBELL_API_KEY.
+    #[arg(long, global = true, value_name = "URL", conflicts_with_all = ["config", "folder"],
+        help_heading = "For every command")]
+    pub(crate) server: Option<String>,
+    /// The file with the API key for --server, instead of KEYBELL_API_KEY.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "For every command")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// How results are written: for people, or as one JSON document.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text, help_heading = "For every command")]
     pub(crate) output: Output,
+    /// When colours are written; NO_COLOR and CLICOLOR_FORCE are heeded.
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN",
+        help_heading = "For every command")]
+    pub(crate) color: When,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -29,9 +51,8 @@ pub(crate) struct Cli {
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
+    // No help of their own: with it clap writes every help text in its long form.
     Text,
-    /// For programs: one JSON document on standard output.
     Json,
 }
 
@@ -55,13 +76,28 @@ pub(crate) enum Command {
     /// Look at tasks and control them.
     #[command(subcommand)]
     Task(Task),
+    /// How many messages wait at each stage, and how many workers take them.
+    Fleet,
+    /// The precautions: what whoever starts a bulk reset must have read.
+    Precautions,
+    /// The legend of the codes that every account ends with.
+    Codes,
     /// Make and revoke API keys.
     #[command(subcommand)]
     Apikey(Apikey),
+    /// Tell upstream applications what happens, by signed requests to their addresses.
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Allow upstream applications to publish requests by AMQP.
     #[command(subcommand)]
     Producer(Producer),
-    /// Make the keys of sealed passwords.
+    /// Print the AsyncAPI document of the AMQP door, or a JSON Schema of it.
+    Asyncapi {
+        /// The JSON Schema (2020-12) of this instead.
+        #[arg(long, value_enum)]
+        schema: Option<MessageSchema>,
+    },
+    /// Make and change the keys of sealed passwords and of webhooks.
     #[command(subcommand)]
     Keys(Keys),
     /// Bring the database up to this version.
@@ -72,8 +108,23 @@ pub(crate) enum Command {
         #[arg(long)]
         quiet: bool,
     },
+    /// Forget ended tasks, events and idempotency keys that are older than [retention] says.
+    Purge(Purge),
     /// Print the commented default configuration.
     Config,
+    /// Print the description of the HTTP API (OpenAPI 3.1, JSON).
+    Openapi,
+    /// Print the completions of a shell, to be put where that shell looks for them.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command.
+    Man {
+        /// The folder for all pages, such as /usr/local/share/man/man1; without it, keybell(1) is printed.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -89,7 +140,7 @@ pub(crate) struct Demo {
 #[derive(Debug, Args)]
 pub(crate) struct Worker {
     /// The stages that this worker does.
-    #[arg(long, value_delimiter = ',', default_value = "reset,email,sms")]
+    #[arg(long, value_delimiter = ',', default_value = "reset,email,sms", value_parser = words::stage())]
     pub(crate) stages: Vec<Stage>,
     /// Hashing threads of the reset stage, or connections of the others; overrides the configuration.
     #[arg(long, value_name = "N")]
@@ -108,127 +159,6 @@ pub(crate) enum Roster {
     },
 }
 
-/// Flags, or a request file.
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
-pub(crate) struct Reset {
-    /// The district's short name; not needed when there is only one.
-    #[arg(long)]
-    pub(crate) district: Option<String>,
-    /// A request as JSON, as the API takes it; instead of the flags below.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["scope", "account", "accounts_file", "school", "class", "grade",
-        "user_type", "format", "shared_password_file", "permanent", "expires_in_hours", "notify", "channel", "recipient",
-        "reason"])]
-    pub(crate) request: Option<PathBuf>,
-    /// Whose passwords: all, all_except, without_role, selected.
-    #[arg(long)]
-    pub(crate) scope: Option<String>,
-    /// An account (username, account id or roster id) for selected and all_except; may be repeated.
-    #[arg(long)]
-    pub(crate) account: Vec<String>,
-    /// A file with one account per line.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) accounts_file: Option<PathBuf>,
-    /// Only these schools (roster id or name); may be repeated.
-    #[arg(long)]
-    pub(crate) school: Vec<String>,
-    /// Only these classes (roster id or title); may be repeated.
-    #[arg(long)]
-    pub(crate) class: Vec<String>,
-    /// Only these grades; may be repeated.
-    #[arg(long)]
-    pub(crate) grade: Vec<String>,
-    /// Only these roster roles; may be repeated.
-    #[arg(long)]
-    pub(crate) user_type: Vec<String>,
-    /// The shape of generated passwords: simple, classic, phrase3, phrase4, random12, by-grade.
-    #[arg(long)]
-    pub(crate) format: Option<Format>,
-    /// One password for all, read from a file; never from a flag, which others can see.
-    #[arg(long, value_name = "FILE", conflicts_with = "format")]
-    pub(crate) shared_password_file: Option<PathBuf>,
-    /// Confirm a shared password for more than 25 accounts.
-    #[arg(long)]
-    pub(crate) acknowledge_shared: bool,
-    /// The new passwords need not be changed at the first sign-in and do not expire.
-    #[arg(long)]
-    pub(crate) permanent: bool,
-    /// After how many hours a temporary password expires (168).
-    #[arg(long, value_name = "HOURS")]
-    pub(crate) expires_in_hours: Option<u32>,
-    /// Whether people are told: auto, always, never.
-    #[arg(long)]
-    pub(crate) notify: Option<String>,
-    /// How they are told: email, sms, both, cascade.
-    #[arg(long)]
-    pub(crate) channel: Option<String>,
-    /// Who is told: account, guardians, both.
-    #[arg(long)]
-    pub(crate) recipient: Option<String>,
-    /// Why: start_of_year, new_starters, lost, suspected_compromise, other.
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-    /// A key of your own; the same key and request never start twice.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
-    /// Start without asking.
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Do not wait for the end (cluster).
-    #[arg(long)]
-    pub(crate) detach: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Task {
-    /// List the district's tasks, the newest first.
-    List {
-        #[command(flatten)]
-        district: District,
-        /// How many.
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
-    /// Show one task with its codes.
-    Show {
-        #[command(flatten)]
-        district: District,
-        /// The task.
-        task: TaskId,
-        /// List its items in this state, too.
-        #[arg(long, value_name = "STATE")]
-        items: Option<ItemState>,
-    },
-    /// Watch a task until it ends.
-    Watch {
-        #[command(flatten)]
-        district: District,
-        /// The task.
-        task: TaskId,
-    },
-    /// Stop dispatching; people whose password was changed are still told.
-    Pause {
-        #[command(flatten)]
-        district: District,
-        /// The task.
-        task: TaskId,
-    },
-    /// Go on with a paused task.
-    Resume {
-        #[command(flatten)]
-        district: District,
-        /// The task.
-        task: TaskId,
-    },
-    /// Cancel: afterwards no further password of the task changes.
-    Cancel {
-        #[command(flatten)]
-        district: District,
-        /// The task.
-        task: TaskId,
-    },
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct District {
     /// The district's short name; not needed when there is only one.
@@ -236,40 +166,52 @@ pub(crate) struct District {
     pub(crate) district: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Apikey {
-    /// Make a key; it is shown once.
-    Create {
-        #[command(flatten)]
-        district: District,
-        /// A name for people.
-        #[arg(long)]
-        name: String,
-        /// What its holder is: district_admin, principal, teacher, operator, application.
-        #[arg(long)]
-        role: Role,
-        /// The username of the person behind it, for principal and teacher.
-        #[arg(long)]
-        person: Option<String>,
-    },
-    /// List the district's keys.
-    List {
-        #[command(flatten)]
-        district: District,
-    },
-    /// Revoke a key, at once.
-    Revoke {
-        #[command(flatten)]
-        district: District,
-        /// The key's id.
-        id: ApiKeyId,
-    },
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// Only count what would be forgotten.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Forget without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// What goes over AMQP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MessageSchema {
+    /// A request, as applications publish it.
+    Request,
+    /// An event, as they hear it.
+    Event,
+}
+
+fn producer_name(name: &str) -> Result<String, String> {
+    keybell_shared::actor::check_producer_name(name).map(|()| name.to_owned())
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Producer {
-    /// Allow the broker user NAME to publish requests for the district.
+    /// Allow the broker user NAME to publish requests for the district, or change what it may ask for.
     Allow {
+        #[command(flatten)]
+        district: District,
+        /// The broker user.
+        #[arg(value_parser = producer_name)]
+        name: String,
+        /// How many of its requests may become tasks within any hour (at first 600).
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        requests_per_hour: Option<u32>,
+        /// How many accounts one request may reset; 0 is any number (as at first).
+        #[arg(long, value_name = "N")]
+        accounts_per_request: Option<u32>,
+    },
+    /// List the district's producers, what they may ask for, and what they asked for.
+    List {
+        #[command(flatten)]
+        district: District,
+    },
+    /// Forbid the broker user NAME to publish, at once. Its tasks go on.
+    Forbid {
         #[command(flatten)]
         district: District,
         /// The broker user.
@@ -277,8 +219,35 @@ pub(crate) enum Producer {
     },
 }
 
+/// What somebody may want to rotate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rotatable {
+    // No help of their own: with it clap writes every help text in its long form.
+    Notifier,
+    Reset,
+    // Answered with what to do instead.
+    #[value(hide = true)]
+    Webhooks,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Make the key pairs that are missing.
+    /// Make the keys that are missing: two key pairs, and the one that the secrets of webhooks come from.
     Create,
+    /// List the keys in the folder, and how many sealed passwords each one is needed for.
+    List,
+    /// Make a new pair; what was sealed to the old one still opens. Without an owner, all pairs.
+    Rotate {
+        /// Whose pair: notifier (new passwords), reset (shared passwords).
+        #[arg(value_enum)]
+        owner: Option<Rotatable>,
+    },
+    /// Destroy an old private key, unless a sealed password still needs it.
+    Retire {
+        /// The key's id.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }

@@ -42,7 +42,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config> {
     let mut read: Config = builder
         .build()
         .and_then(config::Config::try_deserialize)
-        .map_err(|error| anyhow!("configuration ({}): {}", place(), without_source(&error.to_string())))?;
+        .map_err(|error| anyhow!("configuration ({}): {}", place(), in_words(&without_source(&error.to_string()))))?;
     read_secret_files(&mut read)?;
     read.check().map_err(|error| anyhow!("configuration: {error}"))?;
     Ok(read)
@@ -55,6 +55,21 @@ fn without_source(error: &str) -> String {
         before.is_some_and(|before| before.chars().all(|c| c.is_ascii_digit()))
     };
     error.lines().filter(|line| !quoted(line)).collect::<Vec<_>>().join(" ")
+}
+
+/// The words of each field that takes one of a few.
+const WORDS: [(&str, &str); 3] =
+    [("RunMode", "embedded, cluster"), ("EmailSender", "folder, smtp"), ("SmsSender", "folder, http")];
+
+/// An unknown word is answered with the known ones.
+fn in_words(error: &str) -> String {
+    let parts = error.strip_prefix("enum ").and_then(|rest| {
+        let (kind, rest) = rest.split_once(" does not have variant constructor ")?;
+        let (word, field) = rest.split_once(" for key ")?;
+        let (_, words) = WORDS.iter().find(|(name, _)| *name == kind)?;
+        Some(format!("{}: `{word}` is not one of {words}", field.trim_matches('`')))
+    });
+    parts.unwrap_or_else(|| error.to_owned())
 }
 
 /// The fields that the environment sets. Other `KEYBELL_…` variables (of the tests, of the scripts) are not ours.
@@ -129,6 +144,13 @@ pub(crate) const fn mode_name(mode: RunMode) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_word_is_answered_with_the_known_ones() {
+        let error = "enum RunMode does not have variant constructor foo for key `mode`";
+        assert_eq!(in_words(error), "mode: `foo` is not one of embedded, cluster");
+        assert_eq!(in_words("something else"), "something else");
+    }
 
     #[test]
     fn a_broken_file_is_not_quoted() {

@@ -1,16 +1,23 @@
-//! The key files of sealed passwords.
+//! The key files: of sealed passwords `OWNER.key` and `OWNER.pub` are today's pair, and `OWNER.ID.key` the private halves
+//! of pairs before it; `webhooks.key` is the one from which the secrets of webhooks are derived.
+
+mod rotate;
+mod webhooks;
 
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use keybell_shared::seal::{OpenKey, SealKey, fresh_pair};
+use keybell_shared::seal::{KeyRing, OpenKey, SealKey, fresh_pair};
 use zeroize::Zeroizing;
 
+pub(crate) use rotate::{destroy, find, older, rotate};
+pub(crate) use webhooks::{read_webhook_key, webhook_key};
+
 /// Whose key pair it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum KeyOwner {
     /// New passwords are sealed to the notifiers.
     Notifier,
@@ -19,7 +26,11 @@ pub(crate) enum KeyOwner {
 }
 
 impl KeyOwner {
-    const fn name(self) -> &'static str {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Notifier, Self::Reset];
+
+    /// The beginning of its files' names.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Notifier => "notifier",
             Self::Reset => "reset",
@@ -27,7 +38,7 @@ impl KeyOwner {
     }
 }
 
-/// Makes the pairs that are missing. Answers the files that were made.
+/// Makes the keys that are missing. Answers the files that were made.
 pub(crate) fn create(folder: &Path) -> Result<Vec<String>> {
     if !folder.exists() {
         std::fs::DirBuilder::new()
@@ -37,9 +48,8 @@ pub(crate) fn create(folder: &Path) -> Result<Vec<String>> {
             .with_context(|| format!("the key folder {} cannot be made", folder.display()))?;
     }
     let mut made = Vec::new();
-    for owner in [KeyOwner::Notifier, KeyOwner::Reset] {
-        let (private, public) =
-            (folder.join(format!("{}.key", owner.name())), folder.join(format!("{}.pub", owner.name())));
+    for owner in KeyOwner::ALL {
+        let (private, public) = (private(folder, owner), public(folder, owner));
         if private.exists() || public.exists() {
             continue;
         }
@@ -48,6 +58,9 @@ pub(crate) fn create(folder: &Path) -> Result<Vec<String>> {
         write(&public, &seal.to_text(), 0o644)?;
         made.push(private.display().to_string());
         made.push(public.display().to_string());
+    }
+    if let Some(path) = webhooks::create(folder)? {
+        made.push(path.display().to_string());
     }
     Ok(made)
 }
@@ -64,36 +77,73 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
         .with_context(|| format!("the key file {} cannot be written", path.display()))
 }
 
+/// Where today's private half lies.
+fn private(folder: &Path, owner: KeyOwner) -> PathBuf {
+    folder.join(format!("{}.key", owner.name()))
+}
+
+/// Where today's public half lies.
+fn public(folder: &Path, owner: KeyOwner) -> PathBuf {
+    folder.join(format!("{}.pub", owner.name()))
+}
+
 /// The public half: it seals.
 pub(crate) fn seal_key(folder: &Path, owner: KeyOwner) -> Result<Arc<SealKey>> {
-    let path = folder.join(format!("{}.pub", owner.name()));
+    let path = public(folder, owner);
     let text = std::fs::read_to_string(&path).with_context(|| missing(&path))?;
     let key = SealKey::from_text(&text).with_context(|| format!("the key file {}", path.display()))?;
     Ok(Arc::new(key))
 }
 
-/// The private half: it opens. A file that others may read is refused.
-pub(crate) fn open_key(folder: &Path, owner: KeyOwner) -> Result<Arc<OpenKey>> {
-    let path = folder.join(format!("{}.key", owner.name()));
-    let text = Zeroizing::new(std::fs::read_to_string(&path).with_context(|| missing(&path))?);
-    let mode = std::fs::metadata(&path).with_context(|| missing(&path))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!("the private key {} can be read by others (mode {:o}); run chmod 600", path.display(), mode & 0o777);
+/// The private halves: they open. The ring looks into the folder for a key that it does not have, because a rotation may
+/// have brought it since.
+pub(crate) fn open_ring(folder: &Path, owner: KeyOwner) -> Result<Arc<KeyRing>> {
+    let keys = open_keys(folder, owner)?;
+    let folder = folder.to_owned();
+    let look = move |id: &str| {
+        // A key that cannot be read is not here; the caller says which one is missing.
+        let here = open_keys(&folder, owner).unwrap_or_default();
+        here.into_iter().find(|key| key.id() == id)
+    };
+    Ok(Arc::new(KeyRing::new(keys).looking(Box::new(look))))
+}
+
+/// Every private half, today's first. A file that others may read is refused, and so is a public half that none of them
+/// belongs to.
+pub(crate) fn open_keys(folder: &Path, owner: KeyOwner) -> Result<Vec<OpenKey>> {
+    let mut keys = vec![read_private(&private(folder, owner))?];
+    for path in older(folder, owner)? {
+        keys.push(read_private(&path)?);
     }
-    let key = OpenKey::from_text(&text).with_context(|| format!("the key file {}", path.display()))?;
-    let public = seal_key(folder, owner);
-    if let Ok(public) = public
-        && public.id() != key.id()
+    if let Ok(public) = seal_key(folder, owner)
+        && !keys.iter().any(|key| key.id() == public.id())
     {
         bail!(
             "{0}.key and {0}.pub in {1} are no pair ({2}, {3}); restore the right ones, or every sealed password is lost",
             owner.name(),
             folder.display(),
-            key.id(),
+            keys.iter().map(OpenKey::id).collect::<Vec<_>>().join(" "),
             public.id()
         );
     }
-    Ok(Arc::new(key))
+    Ok(keys)
+}
+
+fn read_private(path: &Path) -> Result<OpenKey> {
+    OpenKey::from_text(&read_secret(path)?).with_context(|| format!("the key file {}", path.display()))
+}
+
+/// The text of a file that nobody else may read.
+fn read_secret(path: &Path) -> Result<Zeroizing<String>> {
+    let text = Zeroizing::new(std::fs::read_to_string(path).with_context(|| missing(path))?);
+    let about = std::fs::metadata(path).with_context(|| missing(path))?;
+    let mode = about.permissions().mode();
+    // Kubernetes mounts a secret as root's file, which we read as its group.
+    let ours = std::fs::metadata("/proc/self").map_or(true, |process| process.uid() == about.uid());
+    if mode & if ours { 0o077 } else { 0o037 } != 0 {
+        bail!("the private key {} can be read by others (mode {:o}); run chmod 600", path.display(), mode & 0o777);
+    }
+    Ok(text)
 }
 
 fn missing(path: &Path) -> String {

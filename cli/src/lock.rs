@@ -5,7 +5,9 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+
+use crate::outcome::Exit;
 
 /// Holds the folder until it is dropped, or the process dies.
 #[derive(Debug)]
@@ -37,12 +39,12 @@ impl FolderLock {
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut owner = String::new();
                 file.read_to_string(&mut owner).unwrap_or_default();
-                bail!(
-                    "{} is in use by another Keybell process{}; stop it, use its HTTP API, or choose another folder \
+                return Err(Exit::Unavailable.because(format!(
+                    "{} is in use by another Keybell process{}; ask it with --server, stop it, or choose another folder \
                      with --folder",
                     folder.display(),
                     owner.trim().parse::<u32>().map(|pid| format!(" (process {pid})")).unwrap_or_default()
-                );
+                )));
             }
             Err(std::fs::TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("the lock file {} cannot be locked", path.display()));

@@ -1,20 +1,22 @@
 //! `keybell`: the only place where the rooms are wired together.
 //!
-//! Exit codes: 0 done; 1 it did not work, or some accounts failed or could not be told; 2 the command line is wrong;
-//! 3 the answer to the question was no; 78 the configuration is wrong.
+//! The exit codes are in [`outcome`].
 
 mod args;
 mod commands;
 mod configuration;
 mod context;
+mod desk;
 mod keys;
 mod live;
 mod lock;
 mod logging;
+mod metrics;
 mod outcome;
 mod output;
 mod running;
 mod stop;
+mod telemetry;
 mod wiring;
 
 use clap::Parser as _;
@@ -36,10 +38,11 @@ fn main() -> std::process::ExitCode {
         Ok(exit) => exit,
         Err(error) => {
             output::complain(&format!("{error:#}"));
-            error.downcast_ref::<Exit>().copied().unwrap_or(Exit::Failed)
+            Exit::of(&error)
         }
     };
     // Threads that a hard stop left behind must not keep the process.
     runtime.shutdown_background();
+    telemetry::finish();
     exit.into()
 }

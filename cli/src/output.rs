@@ -1,8 +1,13 @@
 //! Writing results: tables that line up, or one JSON document.
 
+pub(crate) mod colour;
+pub(crate) mod table;
+
 use std::io::{IsTerminal as _, Write as _};
 
 use serde::Serialize;
+
+use table::{Cell, Column};
 
 /// Writes lines to standard output. A reader that has gone away is no error.
 pub(crate) fn say(text: &str) {
@@ -16,16 +21,49 @@ pub(crate) fn complain(text: &str) {
     writeln!(out, "{text}").and_then(|()| out.flush()).unwrap_or_default();
 }
 
+/// A text as wide as the terminal: its lines are put together to paragraphs and broken again. A numbered paragraph
+/// stands beside its number.
+pub(crate) fn folded(text: &str) -> String {
+    let width = colour::width().unwrap_or(usize::MAX);
+    let mut paragraphs: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match paragraphs.last_mut() {
+            Some(paragraph) if line.starts_with(' ') && !paragraph.is_empty() => {
+                paragraph.push(' ');
+                paragraph.push_str(line.trim_start());
+            }
+            _ => paragraphs.push(line.to_owned()),
+        }
+    }
+    let lines = paragraphs.iter().flat_map(|paragraph| {
+        let numbered = paragraph.split_once(". ").is_some_and(|(number, _)| number.bytes().all(|b| b.is_ascii_digit()));
+        let indent = if numbered { "   " } else { "" };
+        let lines = table::wrap(paragraph, width.saturating_sub(indent.len()).max(20));
+        lines.into_iter().enumerate().map(move |(n, line)| if n == 0 { line } else { format!("{indent}{line}") })
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Writes one JSON document to standard output.
-pub(crate) fn say_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+pub(crate) fn say_json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
     say(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
+/// Writes a table to standard output, as wide as the terminal.
+pub(crate) fn say_table(columns: &[Column], rows: &[Vec<Cell>]) {
+    say(&table::render(columns, rows, colour::width(), colour::on_stdout()));
+}
+
 /// Asks a question that is answered with yes or no. Without a terminal the answer is no.
 pub(crate) fn ask(question: &str) -> bool {
+    ask_or(question, "--yes")
+}
+
+/// As [`ask`], where scripts need to say `instead`.
+pub(crate) fn ask_or(question: &str, instead: &str) -> bool {
     if !std::io::stdin().is_terminal() {
-        complain(&format!("{question} Nobody is here to answer; use --yes in scripts."));
+        complain(&format!("{question} Nobody is here to answer; in scripts use {instead}."));
         return false;
     }
     let mut out = std::io::stderr().lock();
@@ -35,38 +73,20 @@ pub(crate) fn ask(question: &str) -> bool {
     matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
-/// A table whose columns line up; numbers stand at the right.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(head.get(column).map(|cell| cell.chars().count())).max().unwrap_or_default()
-    };
+/// A table whose columns line up; numbers stand at the right, and the last column may be broken into lines.
+pub(crate) fn table(head: &[&'static str], rows: &[Vec<String>]) -> String {
     let number = |column: usize| {
         let mut cells = rows.iter().filter_map(|row| row.get(column)).peekable();
         cells.peek().is_some() && cells.all(|cell| cell.chars().all(|c| c.is_ascii_digit()))
     };
-    let columns: Vec<(usize, bool)> = (0..head.len()).map(|column| (width(column), number(column))).collect();
-    let line = |cells: Vec<&str>| {
-        let padded: Vec<String> = cells
-            .iter()
-            .zip(&columns)
-            .map(|(cell, (width, right))| if *right { format!("{cell:>width$}") } else { format!("{cell:<width$}") })
-            .collect();
-        padded.join("  ").trim_end().to_owned()
+    let last = head.len().saturating_sub(1);
+    let column = |(index, head): (usize, &&'static str)| match number(index) {
+        true => table::numbers(head),
+        false if index == last => table::text(head),
+        false => table::words(head),
     };
-    let mut lines = vec![line(head.to_vec())];
-    lines.push(columns.iter().map(|(width, _)| "─".repeat(*width)).collect::<Vec<_>>().join("  "));
-    lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let text = table(&["what", "n"], &[vec!["told".into(), "7".into()], vec!["skipped".into(), "120".into()]]);
-        assert_eq!(text, "what       n\n───────  ───\ntold       7\nskipped  120");
-    }
+    let columns: Vec<Column> = head.iter().enumerate().map(column).collect();
+    let cells: Vec<Vec<Cell>> =
+        rows.iter().map(|row| row.iter().map(|text| Cell::from(text.as_str())).collect()).collect();
+    table::render(&columns, &cells, colour::width(), colour::on_stdout())
 }

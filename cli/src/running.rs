@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use keybell_api::ApiParts;
 use keybell_scheduler::intake::Intake;
+use keybell_scheduler::webhooks::{Desk, WebhookParts};
 use keybell_scheduler::{SchedulerParts, Wake};
 use keybell_shared::config::{Config, RunMode};
 use keybell_shared::ports::ledger::Ledger;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::configuration::{keys_folder, outbox};
 use crate::context::Context;
-use crate::keys::{KeyOwner, open_key, seal_key};
+use crate::keys::{KeyOwner, open_ring, seal_key, webhook_key};
 use crate::stop::Stop;
 use crate::wiring::Backends;
 
@@ -57,10 +58,10 @@ impl Everything {
     }
 
     /// In embedded mode nobody else works, so a command that waits for a task works itself: scheduler and workers.
-    pub(crate) fn start_if_embedded(context: &Context, backends: &Backends, stop: &Stop) -> Result<Self> {
+    pub(crate) fn start_if_embedded(context: &Context, backends: &Backends, stop: &Stop, wake: &Wake) -> Result<Self> {
         let mut running = Self { parts: JoinSet::new(), soft: stop.soft.child_token() };
         if context.config.mode == RunMode::Embedded {
-            running.scheduler(context, backends, &Wake::default())?;
+            running.scheduler(context, backends, wake)?;
             running.workers(context, backends, stop, &Stage::ALL)?;
         }
         Ok(running)
@@ -69,24 +70,14 @@ impl Everything {
     /// Starts the API beside what is running.
     pub(crate) async fn api(&mut self, context: &Context, backends: &Backends, wake: &Wake) -> Result<()> {
         let config = &context.config;
-        let reset_key = seal_key(&keys_folder(config), KeyOwner::Reset);
-        if let Err(error) = &reset_key {
+        if let Err(error) = seal_key(&keys_folder(config), KeyOwner::Reset) {
             tracing::warn!("shared passwords will be refused: {error:#}");
         }
-        let ledger: Arc<dyn Ledger> = Arc::clone(&backends.ledger) as Arc<dyn Ledger>;
-        let intake = Intake::new(Arc::clone(&ledger), reset_key.ok()).waking(wake.clone());
         let listener = TcpListener::bind(config.http.listen)
             .await
             .with_context(|| format!("http.listen: {} cannot be listened on", config.http.listen))?;
         tracing::info!("the API listens on http://{}", listener.local_addr()?);
-        let parts = ApiParts {
-            ledger,
-            board: Arc::clone(&backends.board),
-            queue: Arc::clone(&backends.queue),
-            intake: Arc::new(intake),
-            hashing: config.hashing,
-            soft: self.soft.clone(),
-        };
+        let parts = api_parts(context, backends, wake, self.soft.clone());
         self.parts.spawn(async move { keybell_api::serve(listener, parts).await.context("the API ended") });
         Ok(())
     }
@@ -99,6 +90,11 @@ impl Everything {
             board: Arc::clone(&backends.board),
             events: Arc::clone(&backends.events),
             requests: backends.requests.clone(),
+            webhooks: Some(WebhookParts {
+                sender: Arc::clone(&backends.webhooks),
+                key: webhook_key(&keys_folder(config)),
+                config: config.webhooks.clone(),
+            }),
             reset_key: seal_key(&keys_folder(config), KeyOwner::Reset).ok(),
             config: config.scheduler,
             timing: config.timing,
@@ -122,9 +118,9 @@ impl Everything {
         let parts = WorkerParts {
             ledger: Arc::clone(&backends.ledger) as Arc<dyn Ledger>,
             queue: Arc::clone(&backends.queue),
-            reset_key: resets.then(|| open_key(&folder, KeyOwner::Reset)).transpose()?,
+            reset_key: resets.then(|| open_ring(&folder, KeyOwner::Reset)).transpose()?,
             notifier_pub: resets.then(|| seal_key(&folder, KeyOwner::Notifier)).transpose()?,
-            notifier_key: tells.then(|| open_key(&folder, KeyOwner::Notifier)).transpose()?,
+            notifier_key: tells.then(|| open_ring(&folder, KeyOwner::Notifier)).transpose()?,
             pool: None,
             writer: process_name("worker")?,
             config,
@@ -169,6 +165,25 @@ impl Everything {
                 tracing::error!("{error:#}");
             }
         }
+    }
+}
+
+/// What the API is made of, here or behind a socket.
+pub(crate) fn api_parts(context: &Context, backends: &Backends, wake: &Wake, soft: CancellationToken) -> ApiParts {
+    let config = &context.config;
+    let ledger: Arc<dyn Ledger> = Arc::clone(&backends.ledger) as Arc<dyn Ledger>;
+    let reset_key = seal_key(&keys_folder(config), KeyOwner::Reset).ok();
+    let webhook_key = webhook_key(&keys_folder(config));
+    let sender = Arc::clone(&backends.webhooks);
+    ApiParts {
+        webhooks: Desk::new(Arc::clone(&ledger), sender, webhook_key, config.webhooks.clone()),
+        intake: Arc::new(Intake::new(Arc::clone(&ledger), reset_key).waking(wake.clone())),
+        ledger,
+        board: Arc::clone(&backends.board),
+        queue: Arc::clone(&backends.queue),
+        hashing: config.hashing,
+        http: config.http,
+        soft,
     }
 }
 

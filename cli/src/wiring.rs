@@ -8,12 +8,14 @@ use keybell_backends::board::{memory::MemoryBoard, redis::RedisBoard};
 use keybell_backends::events::{memory::MemoryEvents, rabbitmq::RabbitEvents};
 use keybell_backends::ledger::SqlLedger;
 use keybell_backends::queue::{memory::MemoryQueue, rabbitmq::RabbitQueue};
+use keybell_backends::webhooks::HttpWebhooks;
 use keybell_shared::config::{Config, RunMode};
 use keybell_shared::ports::board::Board;
 use keybell_shared::ports::events::EventSink;
 use keybell_shared::ports::ledger::LeaderLedger as _;
 use keybell_shared::ports::queue::WorkQueue;
 use keybell_shared::ports::requests::RequestQueue;
+use keybell_shared::ports::webhooks::WebhookSender;
 use tokio_util::sync::CancellationToken;
 
 use crate::lock::FolderLock;
@@ -28,6 +30,7 @@ pub(crate) struct Backends {
     pub(crate) board: Arc<dyn Board>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) requests: Option<Arc<dyn RequestQueue>>,
+    pub(crate) webhooks: Arc<dyn WebhookSender>,
     /// Holds the embedded folder for this process.
     _lock: Option<FolderLock>,
 }
@@ -53,6 +56,7 @@ async fn embedded(config: &Config) -> Result<Backends> {
         board: MemoryBoard::new(),
         events: MemoryEvents::new(),
         requests: None,
+        webhooks: webhook_sender(config)?,
         _lock: Some(lock),
     })
 }
@@ -65,10 +69,15 @@ fn cluster(config: &Config) -> Result<Backends> {
         ledger: Arc::new(ledger),
         events: RabbitEvents::new(&queue),
         requests: Some(Arc::clone(&queue) as Arc<dyn RequestQueue>),
+        webhooks: webhook_sender(config)?,
         queue,
         board,
         _lock: None,
     })
+}
+
+fn webhook_sender(config: &Config) -> Result<Arc<dyn WebhookSender>> {
+    Ok(HttpWebhooks::new(&config.webhooks).map_err(anyhow::Error::msg)?)
 }
 
 impl Backends {

@@ -12,6 +12,7 @@
 mod code;
 pub mod contact;
 mod error;
+pub mod export;
 mod oneroster;
 mod recognise;
 mod report;

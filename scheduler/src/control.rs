@@ -1,49 +1,94 @@
-//! Pausing, resuming and cancelling tasks: who may, and what the answer means. The ledger does the rest, so that a
+//! Pausing, resuming, cancelling and re-sending tasks: who may, and what the answer means. The ledger does the rest, so that a
 //! cancel is a wall: once it answers, no further password of the task changes.
 
 use std::sync::Arc;
 
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::TaskId;
-use keybell_shared::ports::ledger::TaskLedger;
+use keybell_shared::ports::ledger::{Ledger, Resent, Standing, TaskLedger, TaskView};
 use keybell_shared::problem::{Problem, ProblemKind};
-use keybell_shared::states::TaskState;
+use keybell_shared::states::{ItemState, TaskState};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// Controls running tasks for a caller.
+use crate::intake::chosen::{Choice, given};
+use crate::intake::json;
+
+/// Controls tasks for a caller.
 #[derive(Clone)]
 pub struct Control {
-    ledger: Arc<dyn TaskLedger>,
+    ledger: Arc<dyn Ledger>,
 }
+
+/// Whose people are told again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resending {
+    /// The items in these states; `undelivered` is the only one that can be told again, and the default.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub items: Option<Vec<ItemState>>,
+    /// The undelivered items of these accounts: ids, usernames or roster ids.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 50_000)]
+    pub accounts: Option<Vec<String>>,
+}
+
+impl Resending {
+    /// Reads a body, as strictly as a request; `{}` means every undelivered item.
+    ///
+    /// # Errors
+    /// As [`json::parse`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        json::parse_options(bytes)
+    }
+}
+
+/// What a re-send may choose.
+const CHOICE: Choice = Choice {
+    default: &[ItemState::Undelivered],
+    allowed: |state| matches!(state, ItemState::Undelivered),
+    both: "resend.items_or_accounts",
+    empty: "resend.empty",
+    not_allowed: (
+        "resend.only_undelivered",
+        "only `undelivered` items can be told again: of the others the password is not kept, or was told already; a \
+         re-issue sets new passwords",
+    ),
+    unknown: "resend.unknown_accounts",
+};
 
 impl Control {
     /// Controls the tasks of this ledger.
     #[must_use]
-    pub fn new(ledger: Arc<dyn TaskLedger>) -> Self {
+    pub fn new(ledger: Arc<dyn Ledger>) -> Self {
         Self { ledger }
     }
 
-    /// Holds a running task: nothing of it is dispatched any more, and passwords that were already changed are still
-    /// told. To pause a paused task changes nothing.
+    /// Holds a task: nothing of it is dispatched any more, and passwords that were already changed are still told. A
+    /// task that is still expanding is paused as soon as its accounts are written down. To pause a paused task changes
+    /// nothing.
     ///
     /// # Errors
-    /// Forbidden for the role; not found in the district, or not the application's own; a conflict when the task is
-    /// not running (`task.not_running`); the ledger's own problems.
-    pub async fn pause(&self, actor: &Actor, task: TaskId) -> Result<TaskState, Problem> {
+    /// Forbidden for the role; not found in the district, or not the caller's own; a conflict when the task has
+    /// ended or is being cancelled (`task.ended`); the ledger's own problems.
+    pub async fn pause(&self, actor: &Actor, task: TaskId) -> Result<Standing, Problem> {
         self.may(actor, task).await?;
-        let state = found(self.ledger.pause(actor.district, task, &actor.name).await?)?;
-        let expected = state == TaskState::Paused;
-        reached(expected, state, "task.not_running", "only a running task can be paused")
+        let standing = found(self.ledger.pause(actor.district, task, &actor.name).await?)?;
+        let expected = standing.state == TaskState::Paused || standing.held;
+        reached(expected, standing, "task.ended", "it can no longer be paused")
     }
 
-    /// Lets a paused task run again. To resume a running task changes nothing.
+    /// Lets a paused task run again, or a held one run when its accounts are written down. To resume a running task
+    /// changes nothing.
     ///
     /// # Errors
-    /// As [`Control::pause`]; a conflict when the task is not paused (`task.not_paused`).
-    pub async fn resume(&self, actor: &Actor, task: TaskId) -> Result<TaskState, Problem> {
+    /// As [`Control::pause`].
+    pub async fn resume(&self, actor: &Actor, task: TaskId) -> Result<Standing, Problem> {
         self.may(actor, task).await?;
-        let state = found(self.ledger.resume(actor.district, task, &actor.name).await?)?;
-        let expected = state == TaskState::Running;
-        reached(expected, state, "task.not_paused", "only a paused task can be resumed")
+        let standing = found(self.ledger.resume(actor.district, task, &actor.name).await?)?;
+        let expected = matches!(standing.state, TaskState::Running | TaskState::Expanding) && !standing.held;
+        reached(expected, standing, "task.ended", "it can no longer be resumed")
     }
 
     /// Cancels a task. Once this answers, no further password of it changes; those that were changed before are still
@@ -51,40 +96,70 @@ impl Control {
     ///
     /// # Errors
     /// As [`Control::pause`]; a conflict when the task has already ended otherwise (`task.ended`).
-    pub async fn cancel(&self, actor: &Actor, task: TaskId) -> Result<TaskState, Problem> {
+    pub async fn cancel(&self, actor: &Actor, task: TaskId) -> Result<Standing, Problem> {
         self.may(actor, task).await?;
         let state = found(self.ledger.cancel(actor.district, task, &actor.name).await?)?;
         let expected = matches!(state, TaskState::Cancelling | TaskState::Cancelled);
-        reached(expected, state, "task.ended", "it can no longer be cancelled")
+        reached(expected, Standing { state, held: false }, "task.ended", "it can no longer be cancelled")
     }
 
-    /// Administrators and principals control every task of their district, applications and teachers their own ones;
-    /// a task that is not theirs does not exist for them.
+    /// Tells the chosen items' people again, from the passwords that are still sealed; see
+    /// [`TaskLedger::resend`] for what is left as it is, and why. Counts are made under the name `writer`. Repeating it
+    /// sends nothing more than once.
+    ///
+    /// # Errors
+    /// Forbidden for the role; not found as with [`Control::pause`]; `resend.items_or_accounts`, `resend.empty`,
+    /// `resend.only_undelivered`, `resend.unknown_accounts`; the ledger's own problems.
+    pub async fn resend(
+        &self,
+        actor: &Actor,
+        task: TaskId,
+        chosen: &Resending,
+        writer: &str,
+    ) -> Result<Resent, Problem> {
+        self.may(actor, task).await?;
+        let ledger = self.ledger.as_ref();
+        let chosen =
+            CHOICE.resolve(ledger, actor.district, chosen.items.as_deref(), chosen.accounts.as_deref()).await?;
+        found(ledger.resend(writer, actor.district, task, &actor.name, &chosen).await?)
+    }
+
     async fn may(&self, actor: &Actor, task: TaskId) -> Result<(), Problem> {
         match actor.role {
-            Role::DistrictAdmin | Role::Principal => Ok(()),
-            Role::Application | Role::Teacher => {
-                let view = self.ledger.task(actor.district, task).await?.ok_or_else(|| Problem::not_found("task"))?;
-                if view.requester == actor.name { Ok(()) } else { Err(Problem::not_found("task")) }
+            Role::DistrictAdmin | Role::Principal | Role::Teacher | Role::Application => {
+                visible(self.ledger.as_ref(), actor, task).await.map(drop)
             }
             Role::Operator => Err(Problem::new(
                 ProblemKind::Forbidden,
                 "role.may_not_control",
-                format!("the role `{}` may watch tasks but not pause, resume or cancel them", actor.role),
+                format!("the role `{}` may watch tasks but not pause, resume, cancel or re-send them", actor.role),
             )),
         }
     }
 }
 
-fn found(state: Option<TaskState>) -> Result<TaskState, Problem> {
-    state.ok_or_else(|| Problem::not_found("task"))
+/// A task that the caller sees ([`Actor::only_tasks_of`]); any other does not exist for them.
+pub(crate) async fn visible<L: TaskLedger + ?Sized>(
+    ledger: &L,
+    actor: &Actor,
+    task: TaskId,
+) -> Result<TaskView, Problem> {
+    let view = found(ledger.task(actor.district, task).await?)?;
+    if actor.only_tasks_of().is_none_or(|name| view.requester == name) {
+        return Ok(view);
+    }
+    Err(Problem::not_found("task"))
 }
 
-fn reached(expected: bool, state: TaskState, code: &'static str, rule: &str) -> Result<TaskState, Problem> {
+fn found<T>(answer: Option<T>) -> Result<T, Problem> {
+    answer.ok_or_else(|| Problem::not_found("task"))
+}
+
+fn reached(expected: bool, standing: Standing, code: &'static str, rule: &str) -> Result<Standing, Problem> {
     if expected {
-        return Ok(state);
+        return Ok(standing);
     }
-    Err(Problem::new(ProblemKind::Conflict, code, format!("the task is `{state}`: {rule}")))
+    Err(Problem::new(ProblemKind::Conflict, code, format!("the task is `{}`: {rule}", standing.state)))
 }
 
 #[cfg(test)]

@@ -9,11 +9,16 @@ use async_trait::async_trait;
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::{Message, Work};
+use keybell_shared::metrics;
 use keybell_shared::ports::ledger::{DispatchLedger, Runnable};
 use keybell_shared::ports::queue::WorkQueue;
+use keybell_shared::trace::TARGET;
+use tracing::Span;
+use tracing::field::Empty;
 
 use crate::every::{Pace, Round};
 use crate::outage::Failure;
+use crate::traces;
 use crate::wake::Wake;
 use crate::window::{Throughput, share_out};
 
@@ -58,6 +63,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
             self.throughput = self.throughput.observe(before.saturating_sub(queued), since.elapsed());
         }
         let window = self.throughput.window(self.window_min, self.window_max);
+        metrics::get().scheduler.window(window, queued);
         Ok((queued, window.saturating_sub(queued)))
     }
 
@@ -78,7 +84,9 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
                 }
                 messages.extend(items.into_iter().map(|(item, dispatch)| message(one, item, dispatch)));
             }
+            let spans = self.continue_traces(&mut messages).await?;
             let on_queue = self.publish(&messages).await?;
+            drop(spans);
             left = left.saturating_sub(on_queue);
             if (on_queue as usize) < messages.len() {
                 return Ok((room - left, false));
@@ -86,6 +94,13 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
             runnable = has_more;
         }
         Ok((room - left, true))
+    }
+
+    /// Puts the messages into the traces of their tasks' requests, below a span of each task. The spans end when they
+    /// are dropped.
+    async fn continue_traces(&self, messages: &mut [Message]) -> Result<Vec<Span>, Failure> {
+        let span = |task, items| tracing::info_span!(target: TARGET, "dispatch", %task, items, trace_id = Empty);
+        Ok(traces::continued(self.ledger.as_ref(), messages, span).await?)
     }
 
     /// Publishes and notes what is confirmed, batch by batch, until the queue refuses.
@@ -96,6 +111,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
             let items: Vec<ItemId> =
                 batch.iter().zip(confirmed).filter(|(_, safe)| *safe).filter_map(|(one, _)| item_of(one)).collect();
             self.ledger.mark_queued(&items).await?;
+            metrics::get().scheduler.dispatched.inc_by(items.len() as u64);
             on_queue = on_queue.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
             if items.len() < batch.len() {
                 break;
@@ -115,6 +131,7 @@ impl<L: DispatchLedger + ?Sized> Round for Dispatch<L> {
         let runnable = self.ledger.runnable(TASKS).await?;
         if runnable.is_empty() {
             // What leaves the queue now says nothing about what the fleet could do.
+            metrics::get().scheduler.window(self.throughput.window(self.window_min, self.window_max), 0);
             self.left = None;
             return Ok(Pace::Rest);
         }
@@ -139,7 +156,7 @@ impl<L: DispatchLedger + ?Sized> Round for Dispatch<L> {
 }
 
 const fn message(of: Runnable, item: ItemId, dispatch: u32) -> Message {
-    Message { district: of.district, task: of.task, work: Work::Reset(item), dispatch }
+    Message { district: of.district, task: of.task, work: Work::Reset(item), dispatch, trace: None }
 }
 
 const fn item_of(message: &Message) -> Option<ItemId> {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use keybell_shared::clock::Stopwatch;
+use keybell_shared::metrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::outage::{Failure, Outage};
@@ -40,7 +42,10 @@ pub(crate) trait Round: Send + Sync {
 pub(crate) async fn every(interval: Duration, mut job: impl Round, stop: CancellationToken) {
     let mut outage = Outage::new(job.name());
     while !stop.is_cancelled() {
-        match job.round().await {
+        let watch = Stopwatch::start();
+        let round = job.round().await;
+        metrics::get().scheduler.round(job.name(), round.is_ok(), watch.elapsed().as_secs_f64());
+        match round {
             Ok(pace) => {
                 outage.over();
                 if pace == Pace::Again {

@@ -6,10 +6,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keybell_shared::ports::ledger::{Chunk, ExpansionLedger};
+use keybell_shared::ports::ledger::{Chunk, DispatchLedger, ExpansionLedger};
+use keybell_shared::trace::{self, TARGET};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::every::{Pace, Round};
 use crate::outage::Failure;
+use crate::traces;
 use crate::wake::Wake;
 
 /// The most tasks that are expanded side by side.
@@ -30,7 +34,7 @@ pub(crate) struct Expand<L: ?Sized> {
 }
 
 #[async_trait]
-impl<L: ExpansionLedger + ?Sized> Round for Expand<L> {
+impl<L: ExpansionLedger + DispatchLedger + ?Sized> Round for Expand<L> {
     fn name(&self) -> &'static str {
         "expand"
     }
@@ -38,8 +42,14 @@ impl<L: ExpansionLedger + ?Sized> Round for Expand<L> {
     async fn round(&mut self) -> Result<Pace, Failure> {
         let mut pace = Pace::Rest;
         let mut defect = None;
-        for task in self.ledger.expanding(TASKS).await? {
-            match self.ledger.expand_chunk(&self.writer, task, self.chunk).await {
+        let tasks = self.ledger.expanding(TASKS).await?;
+        let places = traces::of(self.ledger.as_ref(), &tasks).await?;
+        for task in tasks {
+            let span = trace::child(
+                places.get(&task).copied(),
+                || tracing::info_span!(target: TARGET, "expand", %task, trace_id = Empty),
+            );
+            match self.ledger.expand_chunk(&self.writer, task, self.chunk).instrument(span).await {
                 Ok(Chunk::More(items)) => {
                     tracing::debug!(%task, items, "accounts written down");
                     pace = Pace::Again;
@@ -53,6 +63,9 @@ impl<L: ExpansionLedger + ?Sized> Round for Expand<L> {
                 // One task that cannot be expanded does not hold up the others.
                 Err(error) => {
                     tracing::error!(%task, %error, "task could not be expanded");
+                    if self.ledger.expansion_failed(task).await? {
+                        tracing::error!(%task, "task failed: it could not be expanded again and again");
+                    }
                     defect = Some(error);
                 }
             }

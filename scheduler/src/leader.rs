@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_shared::error::LedgerError;
+use keybell_shared::metrics;
 use keybell_shared::ports::ledger::LeaderLedger;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -75,6 +76,7 @@ impl<L: LeaderLedger + ?Sized> Seat<L> {
     /// Runs the loops while the lease holds.
     async fn tenure(&self, soft: &CancellationToken, start: &(impl Fn(CancellationToken) -> JoinSet<()> + Send)) {
         tracing::info!(holder = %self.holder, "this process leads the scheduler");
+        metrics::get().scheduler.leads(true);
         let token = soft.child_token();
         let mut loops = start(token.clone());
         let end = loop {
@@ -97,6 +99,7 @@ impl<L: LeaderLedger + ?Sized> Seat<L> {
             tracing::warn!("a scheduler loop did not end in time and is dropped; the ledger stays right");
             loops.shutdown().await;
         }
+        metrics::get().scheduler.leads(false);
         self.leave(end).await;
     }
 

@@ -29,13 +29,16 @@ mod expand;
 mod finish;
 pub mod intake;
 mod leader;
+mod measure;
 mod outage;
 mod project;
 mod relay;
 mod repair;
 #[cfg(test)]
 mod testing;
+mod traces;
 mod wake;
+pub mod webhooks;
 mod window;
 
 use std::sync::Arc;
@@ -72,6 +75,8 @@ pub struct SchedulerParts {
     pub events: Arc<dyn EventSink>,
     /// The AMQP door, if it is open.
     pub requests: Option<Arc<dyn RequestQueue>>,
+    /// Where webhooks go; without it events wait for a process that has it.
+    pub webhooks: Option<webhooks::WebhookParts>,
     /// The reset workers' public key, which shared passwords are sealed to.
     pub reset_key: Option<Arc<SealKey>>,
     /// The loops' configuration.
@@ -140,6 +145,11 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(every(config.project_every, finish, stop.clone()));
     loops.spawn(every(config.dispatch_every, relay, stop.clone()));
     loops.spawn(every(CHAIN_EVERY, audit, stop.clone()));
+    let measure = measure::Measure { ledger: Arc::clone(ledger), queue: Arc::clone(queue) };
+    loops.spawn(every(measure::EVERY, measure, stop.clone()));
+    if let Some(parts) = &parts.webhooks {
+        webhooks::start(parts, ledger, config.dispatch_every, &mut loops, stop);
+    }
     loops
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::ids::TaskId;
+use keybell_shared::metrics;
 use keybell_shared::ports::board::Board;
 use keybell_shared::ports::ledger::TaskLedger;
 use keybell_shared::progress::Snapshot;
@@ -48,6 +49,7 @@ impl<L: TaskLedger + ?Sized> Round for Project<L> {
             self.refreshed = Stopwatch::start();
         }
         let snapshots = self.ledger.snapshots().await?;
+        metrics::get().scheduler.tasks(&snapshots);
         let mut shown = HashMap::with_capacity(snapshots.len());
         for snapshot in &snapshots {
             let version = (snapshot.epoch, snapshot.version);

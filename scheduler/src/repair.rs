@@ -10,16 +10,25 @@ use async_trait::async_trait;
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::ids::NotificationId;
 use keybell_shared::message::{Message, Work};
-use keybell_shared::ports::ledger::{RepairLedger, ResetLedger};
+use keybell_shared::metrics;
+use keybell_shared::ports::ledger::{DispatchLedger, RepairLedger, ResetLedger};
 use keybell_shared::ports::queue::WorkQueue;
 use keybell_shared::retry::{RetryPolicy, delay_after};
 use keybell_shared::stage::Stage;
+use keybell_shared::trace::TARGET;
+use tracing::Span;
+use tracing::field::Empty;
 
 use crate::every::{Pace, Round};
 use crate::outage::Failure;
+use crate::traces;
 
 /// Rows that one call looks at.
 const LIMIT: u32 = 1_000;
+
+/// How much earlier than this process something must have been noted to have been lost with the last one: the questions
+/// to the ledger take a moment, and what is dispatched meanwhile is in a worker's hands and not lost.
+const BEFORE: Duration = Duration::from_millis(250);
 
 /// How often expired sealed passwords are looked for.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -31,13 +40,15 @@ pub(crate) struct Repair<L: ?Sized> {
     writer: String,
     grace: Duration,
     retry: RetryPolicy,
-    /// Whether the first round is still to come and the queue began empty with this process: then everything that is
-    /// noted as queued is lost, and there is nothing to be patient about.
+    /// Whether the first round is still to come and the queue began empty with this process: then everything that was
+    /// noted as queued before is lost, and there is nothing to be patient about.
     queue_is_new: bool,
+    /// Runs since this process began to dispatch.
+    began: Stopwatch,
     swept: Option<Stopwatch>,
 }
 
-impl<L: RepairLedger + ResetLedger + ?Sized> Repair<L> {
+impl<L: RepairLedger + ResetLedger + DispatchLedger + ?Sized> Repair<L> {
     /// Counts as `writer`; an attempt whose worker vanished is repeated as `retry` says.
     pub(crate) fn new(
         ledger: Arc<L>,
@@ -47,7 +58,7 @@ impl<L: RepairLedger + ResetLedger + ?Sized> Repair<L> {
         retry: RetryPolicy,
         queue_is_new: bool,
     ) -> Self {
-        Self { ledger, queue, writer, grace, retry, queue_is_new, swept: None }
+        Self { ledger, queue, writer, grace, retry, queue_is_new, began: Stopwatch::start(), swept: None }
     }
 
     /// Leases whose worker vanished.
@@ -55,6 +66,7 @@ impl<L: RepairLedger + ResetLedger + ?Sized> Repair<L> {
         let retry_in = delay_after(1, &self.retry);
         let expired = self.ledger.expire_leases(&self.writer, retry_in, LIMIT).await?;
         if expired > 0 {
+            metrics::get().scheduler.repaired("leases", expired);
             tracing::warn!(expired, "notifications whose worker did not report in time; they are tried again");
         }
         Ok(more_if(expired >= u64::from(LIMIT)))
@@ -63,10 +75,12 @@ impl<L: RepairLedger + ResetLedger + ?Sized> Repair<L> {
     /// Waiting notifications that are due.
     async fn notifications(&self, stage: Stage, grace: Duration) -> Result<Pace, Failure> {
         let queue_empty = self.queue.depth(stage).await? == 0;
-        let due = self.ledger.due_notifications(&self.writer, stage, queue_empty, grace, LIMIT).await?;
+        let mut due = self.ledger.due_notifications(&self.writer, stage, queue_empty, grace, LIMIT).await?;
         if due.is_empty() {
             return Ok(Pace::Rest);
         }
+        metrics::get().scheduler.repaired(stage.as_str(), due.len() as u64);
+        let _spans = self.continue_traces(&mut due).await?;
         tracing::debug!(%stage, due = due.len(), "notifications are due");
         let confirmed = match self.queue.publish(&due).await {
             Ok(confirmed) => confirmed,
@@ -92,15 +106,23 @@ impl<L: RepairLedger + ResetLedger + ?Sized> Repair<L> {
         Ok(true)
     }
 
+    /// Puts the messages into the traces of their tasks' requests, below a span of each task.
+    async fn continue_traces(&self, messages: &mut [Message]) -> Result<Vec<Span>, Failure> {
+        let span = |task, messages| tracing::info_span!(target: TARGET, "repair", %task, messages, trace_id = Empty);
+        Ok(traces::continued(self.ledger.as_ref(), messages, span).await?)
+    }
+
     /// Items that are noted as queued while the queue is empty.
     async fn items(&self, grace: Duration) -> Result<Pace, Failure> {
         if self.queue.depth(Stage::Reset).await? > 0 {
             return Ok(Pace::Rest);
         }
-        let lost = self.ledger.lost_items(&self.writer, grace, LIMIT).await?;
+        let mut lost = self.ledger.lost_items(&self.writer, grace, LIMIT).await?;
         if lost.is_empty() {
             return Ok(Pace::Rest);
         }
+        metrics::get().scheduler.repaired("items", lost.len() as u64);
+        let _spans = self.continue_traces(&mut lost).await?;
         let confirmed = self.queue.publish(&lost).await?;
         let again = confirmed.iter().filter(|safe| **safe).count();
         tracing::warn!(lost = lost.len(), again, "items were lost on the way to a worker and are brought again");
@@ -126,13 +148,14 @@ impl<L: RepairLedger + ResetLedger + ?Sized> Repair<L> {
 }
 
 #[async_trait]
-impl<L: RepairLedger + ResetLedger + ?Sized> Round for Repair<L> {
+impl<L: RepairLedger + ResetLedger + DispatchLedger + ?Sized> Round for Repair<L> {
     fn name(&self) -> &'static str {
         "repair"
     }
 
     async fn round(&mut self) -> Result<Pace, Failure> {
-        let grace = if self.queue_is_new { Duration::ZERO } else { self.grace };
+        let new = self.grace.min(self.began.elapsed() + BEFORE);
+        let grace = if self.queue_is_new { new } else { self.grace };
         // What needs no queue comes first, so that it is done while the broker is away.
         let done = [
             self.leases().await?,

@@ -39,6 +39,7 @@ fn room(accounts: u64) -> Room {
         board: Arc::<FakeBoard>::clone(&board),
         events: Arc::<FakeSink>::clone(&sink),
         requests: None,
+        webhooks: None,
         reset_key: None,
         config,
         timing: config::Timing::default(),
@@ -53,7 +54,8 @@ impl Room {
     async fn submit(&self, key: &str) -> TaskId {
         let all: Arc<dyn Ledger> = Arc::<FakeLedger>::clone(&self.ledger);
         let caller = actor(self.ledger.state().district, Role::DistrictAdmin);
-        let request = json::parse(br#"{"selection":{"scope":"all"},"reason":"lost"}"#).expect("a request");
+        let request = json::parse(br#"{"selection":{"scope":"all"},"reason":"lost","acknowledgement":"2026-11"}"#)
+            .expect("a request");
         let intake = Intake::new(all, None).waking(self.parts.wake.clone());
         intake.submit(&caller, request, key).await.expect("accepted").task
     }

@@ -57,6 +57,7 @@ docker_start() {
     rabbitmq)
       wait_ready rabbitmq rabbitmq_probe
       S[url]=amqp://keybell:keybell@127.0.0.1:${S[port]}/%2f
+      rabbitmq_ctl docker exec "$name" rabbitmqctl
       ;;
   esac
 }
@@ -64,7 +65,7 @@ docker_start() {
 docker_sql() { docker exec "$1" psql -X -q -v ON_ERROR_STOP=1 -U postgres -d "$2" -c "$3"; }
 
 docker_make_role() {
-  docker_sql "$1" postgres 'CREATE ROLE keybell LOGIN CREATEDB'
+  docker_sql "$1" postgres 'CREATE ROLE keybell LOGIN CREATEDB CREATEROLE'
   docker_sql "$1" postgres 'CREATE DATABASE keybell OWNER keybell'
 }
 

@@ -79,12 +79,12 @@ postgres_in_use() {
   return 1
 }
 
-# CREATEDB, because each test makes a database of its own; no superuser, so that a test notices when the
-# program needs a right that it would not have in production.
+# CREATEDB, because each test makes a database of its own, and CREATEROLE, because one makes a user without rights; no
+# superuser, so that a test notices when the program needs a right that it would not have in production.
 postgres_make_role() {
   postgres_sql postgres "DO \$\$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'keybell') THEN
-      CREATE ROLE keybell LOGIN CREATEDB;
+      CREATE ROLE keybell LOGIN CREATEDB CREATEROLE;
     END IF; END \$\$"
   postgres_sql postgres 'CREATE DATABASE keybell OWNER keybell'
 }

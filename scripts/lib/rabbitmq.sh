@@ -52,6 +52,31 @@ CONF
     RUNNING_UNDER_SYSTEMD=true "$(rabbitmq_bin)"
   wait_ready rabbitmq rabbitmq_probe
   S[url]=amqp://guest:guest@127.0.0.1:${S[port]}/%2f
+  rabbitmq_ctl env "HOME=$home" "ERL_EPMD_PORT=${S[epmd_port]}" "RABBITMQ_NODENAME=$node" \
+    "RABBITMQ_CONF_ENV_FILE=$home/rabbitmq-env.conf" "$(rabbitmq_ctl_bin)"
+}
+
+# For tests that make users of their own: a rabbitmqctl that knows which node is meant.
+rabbitmq_ctl() {
+  S[ctl]=$DIR/rabbitmqctl
+  {
+    printf '#!/bin/sh\nexec'
+    printf ' %q' "$@"
+    # The arguments of the script itself.
+    # shellcheck disable=SC2016
+    printf ' "$@"\n'
+  } >"$DIR/rabbitmqctl"
+  chmod 755 "$DIR/rabbitmqctl"
+}
+
+# As with the server: what Debian's wrapper wraps.
+rabbitmq_ctl_bin() {
+  local bin=/usr/lib/rabbitmq/bin/rabbitmqctl
+  if [[ -x $bin ]]; then
+    printf '%s\n' "$bin"
+  else
+    command -v rabbitmqctl
+  fi
 }
 
 port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }

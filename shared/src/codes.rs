@@ -29,6 +29,20 @@ macro_rules! codes {
             }
         }
 
+        impl utoipa::PartialSchema for Code {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                let legend: Vec<String> =
+                    Self::ALL.iter().map(|code| format!("- `{code}`: {}", code.meaning())).collect();
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some(format!("Why an item stands where it stands:\n\n{}", legend.join("\n"))))
+                    .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for Code {}
+
         impl FromStr for Code {
             type Err = String;
 

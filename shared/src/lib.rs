@@ -6,16 +6,20 @@
 //! Nothing in this crate talks to a network, a disk or a database.
 
 pub mod actor;
+pub mod asyncapi;
 pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod eligibility;
 pub mod error;
+pub mod events;
 pub mod ids;
 pub mod message;
+pub mod metrics;
 pub mod notice;
 pub mod password;
 pub mod ports;
+pub mod precautions;
 pub mod problem;
 pub mod progress;
 pub mod request;
@@ -24,4 +28,6 @@ pub mod seal;
 pub mod stage;
 pub mod states;
 pub mod tls;
+pub mod trace;
 pub mod verdict;
+pub mod webhook;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{DistrictId, ItemId, NotificationId, TaskId};
 use crate::stage::Stage;
+use crate::trace::TraceParent;
 
 /// The version of the wire format that this build writes.
 pub const VERSION: u32 = 1;
@@ -47,6 +48,8 @@ pub struct Message {
     pub work: Work,
     /// How often this work was put on a queue, from 1; only for people who read logs.
     pub dispatch: u32,
+    /// The trace that it belongs to. It travels beside the message (a header), not in it.
+    pub trace: Option<TraceParent>,
 }
 
 /// The JSON text of a message.
@@ -127,7 +130,7 @@ impl Message {
             (Stage::Sms, None, Some(notification)) => Work::Sms(notification),
             _ => return Err(malformed(format!("kind `{}` does not fit the id it carries", wire.kind))),
         };
-        Ok(Self { district: wire.district, task: wire.task, work, dispatch: wire.dispatch })
+        Ok(Self { district: wire.district, task: wire.task, work, dispatch: wire.dispatch, trace: None })
     }
 }
 
@@ -142,6 +145,7 @@ mod tests {
             task: TaskId::fresh(),
             work: Work::Email(NotificationId(7)),
             dispatch: 3,
+            trace: None,
         };
         let bytes = message.encode();
         assert_eq!(Message::decode(&bytes), Ok(message));

@@ -5,6 +5,11 @@
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, KnownFormat, ObjectBuilder, OneOfBuilder, RefBuilder, Schema, SchemaFormat, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::password::Format;
 
@@ -15,11 +20,12 @@ pub const VERSION: u32 = 1;
 pub const MAX_NAMED: usize = 50_000;
 
 /// A bulk reset, as asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetRequest {
     /// The request format's version; 1.
     #[serde(default = "version_one")]
+    #[schema(default = 1, minimum = 1, maximum = 1)]
     pub version: u32,
     /// Whose passwords.
     pub selection: Selection,
@@ -37,6 +43,7 @@ pub struct ResetRequest {
     pub temporary: Option<bool>,
     /// After how many hours a temporary password expires; the clock starts at the reset. Without a word: 168.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 8760)]
     pub expires_in_hours: Option<u32>,
     /// Whether people are told.
     #[serde(default)]
@@ -49,6 +56,10 @@ pub struct ResetRequest {
     pub recipient: Recipient,
     /// Why the reset is made; kept in the audit.
     pub reason: Reason,
+    /// The version of the [precautions](crate::precautions) that whoever asks has read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-11")]
+    pub acknowledgement: Option<String>,
 }
 
 const fn version_one() -> u32 {
@@ -56,13 +67,14 @@ const fn version_one() -> u32 {
 }
 
 /// Whose passwords are reset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
     /// The set that is meant.
     pub scope: Scope,
     /// For `selected` and `all_except`: account ids, usernames or roster ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 50_000)]
     pub accounts: Vec<String>,
     /// Narrows `all`, `all_except` and `without_role`.
     #[serde(default, skip_serializing_if = "Where::is_empty", rename = "where")]
@@ -70,7 +82,7 @@ pub struct Selection {
 }
 
 /// The set that a selection starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everybody.
@@ -103,20 +115,24 @@ impl Scope {
 }
 
 /// Narrows a scope: OR within one field, AND between fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Where {
     /// Roster ids or names of schools.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1, max_items = 1_000)]
     pub schools: Vec<String>,
     /// Roster ids or titles of classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1, max_items = 1_000)]
     pub classes: Vec<String>,
     /// Grades as the roster writes them (`KG`, `01` … `12`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1, max_items = 1_000)]
     pub grades: Vec<String>,
     /// Roster roles (`student`, `teacher`, `guardian`, …).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1, max_items = 1_000)]
     pub user_types: Vec<String>,
 }
 
@@ -129,7 +145,7 @@ impl Where {
 }
 
 /// How passwords change. Later versions add `request` and `force_then_request`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// A new password is set and sessions end.
@@ -158,6 +174,45 @@ pub enum PasswordSource {
     },
 }
 
+/// By hand, because a derived schema leaves out what is never written, and does not say that unknown fields are refused.
+impl PartialSchema for PasswordSource {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let source = |word: &str, about: &str| {
+            ObjectBuilder::new()
+                .description(Some(about))
+                .property("source", text().description(Some("The kind of source.")).enum_values(Some([word])))
+                .required("source")
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        };
+        let format = RefBuilder::new().ref_location_from_schema_name("Format").description(Some("Its shape."));
+        let value = text()
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+            .write_only(true)
+            .pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]*$"))
+            .description(Some("The password. It is sealed before it is stored and never written back."));
+        let acknowledged = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .default(Some(false.into()))
+            .description(Some("Needed above 25 accounts: everybody who has it can open all of them."));
+        OneOfBuilder::new()
+            .description(Some("Where new passwords come from."))
+            .item(source("generated", "One draw per account.").property("format", format.build()))
+            .item(
+                source("shared", "One password for all, hashed with its own salt for each account.")
+                    .property("value", value)
+                    .property("acknowledged", acknowledged),
+            )
+            .into()
+    }
+}
+
+impl ToSchema for PasswordSource {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Format::name().into(), Format::schema()));
+    }
+}
+
 impl Default for PasswordSource {
     fn default() -> Self {
         Self::Generated { format: Format::default() }
@@ -173,7 +228,7 @@ impl PasswordSource {
 }
 
 /// The rules that passwords obey.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyName {
     /// At least 8 characters, one capital, one lower-case letter, one digit; blocklist.
@@ -182,7 +237,7 @@ pub enum PolicyName {
 }
 
 /// Whether people are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotifyRule {
     /// Generated passwords are sent, shared ones are not.
@@ -207,7 +262,7 @@ impl NotifyRule {
 }
 
 /// How people are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelRule {
     /// By e-mail.
@@ -222,7 +277,7 @@ pub enum ChannelRule {
 }
 
 /// Who is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Recipient {
     /// The account's own person.
@@ -235,7 +290,7 @@ pub enum Recipient {
 }
 
 /// Why a reset is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A new school year.

@@ -4,6 +4,8 @@
 //! that a sealed password moved to another account cannot be opened; the text is padded, so that its length is hidden.
 //! Whoever seals holds only the public key.
 
+mod ring;
+
 use std::fmt;
 
 use hpke::aead::ChaCha20Poly1305;
@@ -16,6 +18,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::ids::{AccountId, AttemptId, DistrictId, TaskId};
+
+pub use ring::{KeyRing, Look};
 
 type Suite = X25519HkdfSha256;
 

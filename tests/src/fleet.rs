@@ -15,11 +15,13 @@ mod broker;
 mod live;
 mod process;
 mod roster;
+mod users;
 
 pub use broker::{Broker, Listener};
 pub use live::Live;
 pub use process::Process;
 pub use roster::Person;
+pub use users::BrokerUser;
 
 /// The command lines of a fleet's processes.
 pub const API: &[&str] = &["api"];

@@ -1,6 +1,7 @@
 //! Support of the tests: real services, real processes, scripted mail and SMS servers, and ledgers of their own.
 
 pub mod fleet;
+pub mod hooks;
 pub mod http;
 pub mod ledgers;
 pub mod outbox;

@@ -7,7 +7,7 @@ use keybell_shared::config::Config;
 use keybell_shared::notice::Channel;
 use keybell_shared::ports::ledger::Ledger;
 use keybell_shared::ports::queue::WorkQueue;
-use keybell_shared::seal::{OpenKey, SealKey};
+use keybell_shared::seal::{KeyRing, SealKey};
 use keybell_shared::stage::Stage;
 use tokio::task::JoinSet;
 use tracing::{error, info};
@@ -28,12 +28,12 @@ pub struct WorkerParts {
     pub queue: Arc<dyn WorkQueue>,
     /// The whole configuration, already checked.
     pub config: Config,
-    /// `reset.key`: opens shared passwords. Needed by the reset stage.
-    pub reset_key: Option<Arc<OpenKey>>,
+    /// `reset.key` and those before it: open shared passwords. Needed by the reset stage.
+    pub reset_key: Option<Arc<KeyRing>>,
     /// `notifier.pub`: seals new passwords. Needed by the reset stage.
     pub notifier_pub: Option<Arc<SealKey>>,
-    /// `notifier.key`: opens sealed passwords. Needed by the e-mail and SMS stages.
-    pub notifier_key: Option<Arc<OpenKey>>,
+    /// `notifier.key` and those before it: open sealed passwords. Needed by the e-mail and SMS stages.
+    pub notifier_key: Option<Arc<KeyRing>>,
     /// Hashing threads to share with the rest of the process; without, the reset stage starts its own.
     pub pool: Option<Arc<HashPool>>,
     /// This process's name in the ledger's counters: `worker-<hostname>-<pid>`.

@@ -12,10 +12,8 @@ use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::SignIn;
 use keybell_shared::problem::{Problem, ProblemKind};
 use secrecy::SecretString;
-use serde::de::DeserializeOwned;
 
 use super::lane::Stored;
-use crate::body;
 use crate::parts::Api;
 use crate::refusal::Refusal;
 
@@ -35,26 +33,6 @@ pub(super) fn permitted(actor: &Actor) -> Result<(), Refusal> {
     }
     let detail = "only an application's or a district administrator's key may check sign-ins";
     Err(Problem::new(ProblemKind::Forbidden, "sign_in.forbidden", detail).into())
-}
-
-/// Reads a body. What the parser says is not passed on, only where: it may quote the password.
-pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    body::must_be_object(bytes)?;
-    serde_json::from_slice(bytes).map_err(|error| {
-        let reason = error.to_string();
-        let (code, what) = if !error.is_data() {
-            ("json.malformed", "this is not JSON")
-        } else if reason.starts_with("unknown field") {
-            ("field.unknown", "there is a field that this route does not have")
-        } else if reason.starts_with("duplicate field") {
-            ("json.duplicate_key", "a field stands twice; remove one")
-        } else if reason.starts_with("missing field") {
-            ("field.missing", "a needed field is missing")
-        } else {
-            ("field.invalid", "every field of this route is a string")
-        };
-        Refusal::malformed(code, format!("{what} (line {}, column {})", error.line(), error.column()))
-    })
 }
 
 /// Finds the account and checks the password. Answers the account only if the password is right and has not expired.

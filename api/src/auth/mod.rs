@@ -6,7 +6,15 @@ mod check;
 mod lane;
 mod verify;
 
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::parts::Api;
+
 pub(crate) use caller::Caller;
-pub(crate) use change::change;
 pub(crate) use lane::Lane;
-pub(crate) use verify::verify;
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(verify::verify)).routes(routes!(change::change))
+}

@@ -4,20 +4,25 @@
 //! A connection that runs out of time is closed without an answer.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::CancellationToken;
 
 /// Connections at a time, event streams included; the next one waits to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
+
+/// When nobody has come for this long, nobody waits to be accepted.
+const QUIET: Duration = Duration::from_millis(10);
 
 /// How long each part of an exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +43,9 @@ impl Default for Patience {
 
 /// A listener whose connections are counted and timed.
 pub(crate) struct Gate {
-    listener: TcpListener,
+    /// Nothing once it is closed.
+    listener: Option<TcpListener>,
+    soft: CancellationToken,
     slots: Arc<Semaphore>,
     patience: Patience,
 }
@@ -46,7 +53,28 @@ pub(crate) struct Gate {
 impl Gate {
     /// Watches over a listener.
     pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)), patience: Patience::default() }
+        let (listener, soft) = (Some(listener), CancellationToken::new());
+        Self { listener, soft, slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)), patience: Patience::default() }
+    }
+
+    /// Closes when this is cancelled.
+    pub(crate) fn until(self, soft: CancellationToken) -> Self {
+        Self { soft, ..self }
+    }
+
+    /// The next connection. At the end those that the system has greeted already are still served: it would reset them
+    /// when the listener is closed. Then new ones are refused, so that their callers go elsewhere.
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        if let Some(listener) = &mut self.listener {
+            if let Some(accepted) = self.soft.run_until_cancelled(Listener::accept(listener)).await {
+                return accepted;
+            }
+            if let Ok(accepted) = tokio::time::timeout(QUIET, Listener::accept(listener)).await {
+                return accepted;
+            }
+            self.listener = None;
+        }
+        std::future::pending().await
     }
 }
 
@@ -57,7 +85,7 @@ impl Listener for Gate {
     async fn accept(&mut self) -> (Timed, SocketAddr) {
         // The semaphore is never closed.
         let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let (stream, address) = self.next().await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY cannot be set");
         }
@@ -65,7 +93,18 @@ impl Listener for Gate {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        let closed = || io::Error::new(io::ErrorKind::NotConnected, "the listener is closed");
+        self.listener.as_ref().map_or_else(|| Err(closed()), TcpListener::local_addr)
+    }
+}
+
+/// Where a connection comes from: the address of a proxy, if there is one in front.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Connected<IncomingStream<'_, Gate>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Gate>) -> Self {
+        Self(stream.remote_addr().ip())
     }
 }
 

@@ -16,7 +16,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub(crate) use connection::Gate;
+pub(crate) use connection::{Gate, Peer};
 
 use crate::refusal::Refusal;
 

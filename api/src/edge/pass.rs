@@ -5,7 +5,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use keybell_shared::clock::Stopwatch;
-use tracing::Instrument as _;
+use keybell_shared::metrics;
+use keybell_shared::trace::{self, TARGET, TraceParent};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::head;
 use crate::refusal::Refusal;
@@ -14,7 +17,9 @@ use crate::refusal::Refusal;
 pub(super) async fn pass(request: Request, next: Next) -> Response {
     let watch = Stopwatch::start();
     let id = head::request_id(request.headers());
-    let span = tracing::info_span!("request", id);
+    let span = tracing::info_span!(target: TARGET, "request", id, route = Empty, status = Empty, trace_id = Empty);
+    trace::begin(&span, trace_of(request.headers()));
+    let in_flight = InFlight::new();
     async move {
         let method = request.method().clone();
         // Never the raw URL: a query may hold what a log must not.
@@ -26,11 +31,36 @@ pub(super) async fn pass(request: Request, next: Next) -> Response {
         let response = finish(response, &id);
         let status = response.status().as_u16();
         let ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(%method, path = path.as_ref().map_or("-", MatchedPath::as_str), status, ms, "answered");
+        let path = path.as_ref().map_or("-", MatchedPath::as_str);
+        tracing::info!(%method, path, status, ms, "answered");
+        Span::current().record("route", path).record("status", status);
+        metrics::get().api.answered(method.as_str(), path, status, watch.elapsed().as_secs_f64());
+        drop(in_flight);
         response
     }
     .instrument(span)
     .await
+}
+
+/// A request that is being answered; counted off also when its connection is gone and it is dropped.
+struct InFlight;
+
+impl InFlight {
+    fn new() -> Self {
+        metrics::get().api.in_flight.inc();
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::get().api.in_flight.dec();
+    }
+}
+
+/// The trace that the caller's request belongs to, if it says so in the W3C form.
+fn trace_of(headers: &HeaderMap) -> Option<TraceParent> {
+    headers.get(trace::HEADER)?.to_str().ok()?.parse().ok()
 }
 
 /// Writes the problem body of an error, and the headers that every answer has.
@@ -51,7 +81,10 @@ fn finish(mut response: Response, id: &str) -> Response {
 }
 
 fn standing(headers: &mut HeaderMap, status: StatusCode, id: &str) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // What has a tag may be kept, and is checked again by it.
+    if !headers.contains_key(header::ETAG) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-request-id", id);

@@ -12,11 +12,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
+use keybell_shared::ids::TaskId;
 use keybell_shared::progress::Snapshot;
 
 use super::follow::{Follower, Mark};
 use super::scope::{TaskPath, visible};
-use super::view::Moment;
+use super::view::TaskEvent;
 use crate::auth::Caller;
 use crate::parts::Api;
 use crate::refusal::Refusal;
@@ -24,8 +25,28 @@ use crate::refusal::Refusal;
 /// A comment is sent after so much silence, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Follows a task.
-pub(crate) async fn events(
+/// Follow a task.
+///
+/// Server-sent events named `progress`. The first is the state of now, each later one is newer, and the stream ends
+/// after the final one. Who comes back with `Last-Event-ID` gets only what is newer, also from another process after a
+/// restart. 204 says that nothing is left to come.
+#[utoipa::path(
+    get,
+    path = "/v1/tasks/{id}/events",
+    operation_id = "followTask",
+    tag = "Tasks",
+    params(
+        ("id" = inline(TaskId), Path, description = "The task's id"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen",
+            example = "1-42"),
+    ),
+    responses(
+        (status = 200, description = "Events; the data of each is a `TaskEvent`", body = String,
+            content_type = "text/event-stream"),
+        (status = 204, description = "The final event was seen; do not come back"),
+    ),
+)]
+pub(super) async fn events(
     State(api): State<Api>,
     Caller(actor): Caller,
     TaskPath(id): TaskPath,
@@ -51,6 +72,6 @@ pub(crate) async fn events(
 
 fn event(snapshot: &Snapshot) -> Event {
     // Numbers, UUIDs and fixed words cannot fail to serialise.
-    let data = serde_json::to_string(&Moment::from(snapshot)).unwrap_or_default();
+    let data = serde_json::to_string(&TaskEvent::from(snapshot)).unwrap_or_default();
     Event::default().event("progress").id(Mark::of(snapshot).to_string()).data(data)
 }

@@ -1,19 +1,39 @@
-//! Tasks: starting, listing, looking at, following and controlling them.
+//! Tasks: starting, listing, looking at, following and controlling them, and their reports.
 
+mod codes;
 mod control;
 mod events;
 mod follow;
 mod idempotency;
 mod items;
 mod list;
+mod reissue;
+mod report;
+mod resend;
 mod scope;
 mod show;
 mod start;
 mod view;
 
-pub(crate) use control::{cancel, pause, resume};
-pub(crate) use events::events;
-pub(crate) use items::items;
-pub(crate) use list::list;
-pub(crate) use show::show;
-pub(crate) use start::start;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::parts::Api;
+
+pub(crate) use view::TaskEvent;
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(start::start, list::list))
+        .routes(routes!(show::show))
+        .routes(routes!(items::items))
+        .routes(routes!(codes::codes))
+        .routes(routes!(events::events))
+        .routes(routes!(control::pause))
+        .routes(routes!(control::resume))
+        .routes(routes!(control::cancel))
+        .routes(routes!(resend::resend))
+        .routes(routes!(reissue::reissue))
+        .merge(report::routes())
+}

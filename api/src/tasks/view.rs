@@ -9,22 +9,32 @@ use keybell_shared::progress::{Counts, Snapshot};
 use keybell_shared::request::{Reason, ResetRequest};
 use keybell_shared::states::{ItemState, TaskState};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A task.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Task {
     id: TaskId,
     state: TaskState,
+    /// Whether an expanding task will be paused as soon as its accounts are written down.
+    held: bool,
+    /// The task whose items this one takes up again, if it is a re-issue.
+    #[schema(required = true)]
+    parent: Option<TaskId>,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     accepted_at: String,
     /// RFC 3339, UTC; `null` until it ends.
+    #[schema(required = true, format = DateTime)]
     finished_at: Option<String>,
+    /// Who asked: the name of a key or producer.
     requester: String,
     reason: Reason,
     /// As it was asked, without any password.
     request: ResetRequest,
     progress: Progress,
     /// SHA-256 over the frozen set of accounts, once it is known.
+    #[schema(required = true, pattern = "^[0-9a-f]{64}$")]
     digest: Option<String>,
 }
 
@@ -33,6 +43,8 @@ impl From<TaskView> for Task {
         Self {
             id: view.id,
             state: view.progress.state,
+            held: view.held,
+            parent: view.parent,
             accepted_at: view.progress.accepted_at.rfc3339(),
             finished_at: view.progress.finished_at.map(Millis::rfc3339),
             requester: view.requester,
@@ -45,35 +57,58 @@ impl From<TaskView> for Task {
 }
 
 /// How far a task is, in its two phases.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Progress {
     /// All items; always the sum of the six numbers of `reset`.
+    #[schema(minimum = 0)]
     total: i64,
     reset: ResetPhase,
     notify: NotifyPhase,
 }
 
 /// The first phase, over all items.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct ResetPhase {
+    /// Not decided yet.
+    #[schema(minimum = 0)]
     pending: i64,
+    /// The password was changed.
+    #[schema(minimum = 0)]
     reset: i64,
+    /// Left untouched by a rule.
+    #[schema(minimum = 0)]
     skipped: i64,
+    /// Left untouched by a cancel.
+    #[schema(minimum = 0)]
     cancelled: i64,
+    /// Left untouched because a newer task was faster.
+    #[schema(minimum = 0)]
     superseded: i64,
+    /// Could not be reset.
+    #[schema(minimum = 0)]
     failed: i64,
 }
 
 /// The second phase, over the items whose password was changed.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct NotifyPhase {
     /// Always the sum of the next four.
+    #[schema(minimum = 0)]
     total: i64,
+    /// Being told.
+    #[schema(minimum = 0)]
     waiting: i64,
+    /// Somebody was told.
+    #[schema(minimum = 0)]
     notified: i64,
+    /// Nobody was to be told.
+    #[schema(minimum = 0)]
     silent: i64,
+    /// Nobody could be told.
+    #[schema(minimum = 0)]
     undelivered: i64,
     /// Retries so far; no part of the sum.
+    #[schema(minimum = 0)]
     retries: i64,
 }
 
@@ -102,18 +137,23 @@ impl From<Counts> for Progress {
 }
 
 /// One event of a task's stream.
-#[derive(Serialize)]
-pub(crate) struct Moment {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TaskEvent {
     task: TaskId,
     state: TaskState,
+    /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     accepted_at: String,
+    /// RFC 3339, UTC; `null` until it ends.
+    #[schema(required = true, format = DateTime)]
     finished_at: Option<String>,
     /// When this was counted.
+    #[schema(format = DateTime)]
     counted_at: String,
     progress: Progress,
 }
 
-impl From<&Snapshot> for Moment {
+impl From<&Snapshot> for TaskEvent {
     fn from(snapshot: &Snapshot) -> Self {
         Self {
             task: snapshot.task,
@@ -127,16 +167,21 @@ impl From<&Snapshot> for Moment {
 }
 
 /// An item.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Item {
     id: ItemId,
     account: AccountId,
+    /// The account's username.
     username: String,
     state: ItemState,
     /// A code of the legend.
+    #[schema(required = true)]
     code: Option<Code>,
     /// What the code means.
+    #[schema(required = true)]
     meaning: Option<&'static str>,
+    /// When it last changed. RFC 3339, UTC.
+    #[schema(format = DateTime)]
     changed_at: String,
 }
 

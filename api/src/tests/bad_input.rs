@@ -10,7 +10,9 @@ use super::{FINE, World, request};
 
 /// A request that asks for one named account, with one more member.
 fn with(member: &str) -> String {
-    format!(r#"{{"selection":{{"scope":"selected","accounts":["pupil1"]}},"reason":"lost",{member}}}"#)
+    format!(
+        r#"{{"selection":{{"scope":"selected","accounts":["pupil1"]}},"reason":"lost","acknowledgement":"2026-11",{member}}}"#
+    )
 }
 
 #[tokio::test]

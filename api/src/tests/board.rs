@@ -93,7 +93,7 @@ impl WorkQueue for FakeQueue {
     }
 
     async fn depth(&self, _: Stage) -> Result<u64, QueueError> {
-        unimplemented!("the API never asks this")
+        self.ping().await.map(|()| 7)
     }
 
     async fn room(&self) {}

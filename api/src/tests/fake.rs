@@ -1,15 +1,19 @@
 //! A small ledger in memory, as much of one as the API asks.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use keybell_scheduler::webhooks::Desk;
 use keybell_shared::actor::Actor;
 use keybell_shared::clock::Millis;
+use keybell_shared::codes::Code;
 use keybell_shared::error::LedgerError;
+use keybell_shared::events::RequestRefused;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::*;
+use keybell_shared::ports::webhooks::{WebhookAnswer, WebhookCall, WebhookSender};
 use keybell_shared::progress::{Counts, Snapshot};
 use keybell_shared::request::Selection;
 use keybell_shared::states::TaskState;
@@ -26,6 +30,9 @@ pub(super) struct Memory {
     pub(super) keys: HashMap<ApiKeyId, (Vec<u8>, Actor)>,
     pub(super) tasks: Vec<TaskView>,
     pub(super) items: Vec<ItemView>,
+    pub(super) rows: Vec<ReportRow>,
+    /// What re-sends chose.
+    pub(super) chosen: Vec<Chosen>,
     pub(super) accepted: HashMap<(String, String), (String, TaskId)>,
     /// By district and lower-case username.
     pub(super) accounts: HashMap<(DistrictId, String), SignIn>,
@@ -80,6 +87,10 @@ impl IntakeLedger for FakeLedger {
         self.ask().map(|_| Preview { eligible: 3, skipped: Vec::new() })
     }
 
+    async fn preview_reissue(&self, _: &Actor, _: &Reissue) -> LedgerResult<Preview> {
+        unimplemented!("no test asks this yet")
+    }
+
     async fn known(
         &self,
         _: DistrictId,
@@ -118,20 +129,37 @@ impl IntakeLedger for FakeLedger {
                 counted_at: Millis(1_800_000_001_000),
             },
             digest: None,
+            parent: None,
+            held: false,
         });
         Ok(Acceptance::Accepted(task.id))
     }
+}
 
-    async fn producer(&self, _: &str) -> LedgerResult<Option<Actor>> {
+#[async_trait]
+impl ProducerLedger for FakeLedger {
+    async fn producer(&self, _: &str) -> LedgerResult<Option<Producer>> {
         self.ask().map(|_| None)
     }
 
-    async fn allow_producer(&self, _: DistrictId, _: &str) -> LedgerResult<()> {
-        self.ask().map(|_| ())
+    async fn allow_producer(&self, _: &Actor, _: &str, _: QuotaChange) -> LedgerResult<Quota> {
+        unimplemented!("the API asks nothing about producers")
     }
 
-    async fn refuse(&self, _: &Actor, _: &str, _: &str, _: &str) -> LedgerResult<()> {
-        self.ask().map(|_| ())
+    async fn producers(&self, _: DistrictId) -> LedgerResult<Vec<ProducerView>> {
+        unimplemented!("the API asks nothing about producers")
+    }
+
+    async fn forbid_producer(&self, _: &Actor, _: &str) -> LedgerResult<bool> {
+        unimplemented!("the API asks nothing about producers")
+    }
+
+    async fn answer_repetition(&self, _: &Actor, _: &str, _: TaskId) -> LedgerResult<()> {
+        unimplemented!("the API asks nothing about producers")
+    }
+
+    async fn refuse(&self, _: &Actor, _: &RequestRefused) -> LedgerResult<()> {
+        unimplemented!("the API asks nothing about producers")
     }
 }
 
@@ -172,12 +200,33 @@ impl TaskLedger for FakeLedger {
         unimplemented!("the API never asks this")
     }
 
-    async fn pause(&self, district: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
-        self.turn(district, task, TaskState::Paused)
+    async fn report(&self, _: DistrictId, _: TaskId, filter: ItemFilter, limit: u32) -> LedgerResult<Vec<ReportRow>> {
+        let meant = |row: &&ReportRow| {
+            filter.state.is_none_or(|state| row.state == state) && filter.after.is_none_or(|after| row.item > after)
+        };
+        Ok(self.ask()?.rows.iter().filter(meant).take(limit as usize).cloned().collect())
     }
 
-    async fn resume(&self, district: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
-        self.turn(district, task, TaskState::Running)
+    async fn resend(
+        &self,
+        _: &str,
+        district: DistrictId,
+        task: TaskId,
+        _: &str,
+        chosen: &Chosen,
+    ) -> LedgerResult<Option<Resent>> {
+        let mut memory = self.ask()?;
+        memory.chosen.push(chosen.clone());
+        let found = memory.tasks.iter().find(|view| view.district == district && view.id == task);
+        Ok(found.map(|_| Resent { state: TaskState::Running, again: 2, left: vec![(Code::N08, 1), (Code::N02, 0)] }))
+    }
+
+    async fn pause(&self, district: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<Standing>> {
+        Ok(self.turn(district, task, TaskState::Paused)?.map(|state| Standing { state, held: false }))
+    }
+
+    async fn resume(&self, district: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<Standing>> {
+        Ok(self.turn(district, task, TaskState::Running)?.map(|state| Standing { state, held: false }))
     }
 
     async fn cancel(&self, district: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
@@ -239,19 +288,84 @@ impl KeyLedger for FakeLedger {
         unimplemented!("the API never asks this")
     }
 
-    async fn add_key(&self, _: NewKey) -> LedgerResult<keybell_shared::ports::ledger::KeyFate> {
-        unimplemented!("the API never asks this")
+    async fn add_key(&self, key: NewKey) -> LedgerResult<keybell_shared::ports::ledger::KeyFate> {
+        let mut memory = self.ask()?;
+        if key.person.as_deref().is_some_and(|person| !person.starts_with("pupil")) {
+            return Ok(KeyFate::UnknownPerson);
+        }
+        if key.name.starts_with(keybell_shared::actor::PRODUCER_PREFIX) {
+            return Ok(KeyFate::NameReserved);
+        }
+        if memory.keys.values().any(|(_, actor)| actor.district == key.district && actor.name == key.name) {
+            return Ok(KeyFate::NameTaken);
+        }
+        let actor = Actor { district: key.district, role: key.role, name: key.name, key: Some(key.id), person: None };
+        memory.keys.insert(key.id, (key.secret_hash, actor));
+        Ok(KeyFate::Added)
     }
 
     async fn key(&self, id: ApiKeyId) -> LedgerResult<Option<(Vec<u8>, Actor)>> {
         Ok(self.ask()?.keys.get(&id).cloned())
     }
 
-    async fn keys(&self, _: DistrictId) -> LedgerResult<Vec<KeyView>> {
-        unimplemented!("the API never asks this")
+    async fn keys(&self, district: DistrictId) -> LedgerResult<Vec<KeyView>> {
+        let memory = self.ask()?;
+        let own = memory.keys.iter().filter(|(_, (_, actor))| actor.district == district);
+        let mut views: Vec<_> = own
+            .map(|(id, (_, actor))| KeyView {
+                id: *id,
+                name: actor.name.clone(),
+                role: actor.role,
+                created_at: Millis(1_800_000_000_000),
+                revoked_at: None,
+            })
+            .collect();
+        views.sort_by_key(|view| view.id);
+        Ok(views)
     }
 
-    async fn revoke_key(&self, _: DistrictId, id: ApiKeyId) -> LedgerResult<bool> {
-        Ok(self.ask()?.keys.remove(&id).is_some())
+    async fn sealed_with(&self, _: &str) -> LedgerResult<u64> {
+        unimplemented!("no test asks this yet")
+    }
+
+    async fn sealed_until(&self, _: &str) -> LedgerResult<Option<Millis>> {
+        unimplemented!("no test asks this yet")
+    }
+
+    async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool> {
+        let mut memory = self.ask()?;
+        let own = memory.keys.get(&id).is_some_and(|(_, actor)| actor.district == district);
+        Ok(own && memory.keys.remove(&id).is_some())
+    }
+}
+
+#[async_trait]
+impl RetentionLedger for FakeLedger {
+    async fn purgeable(&self, _: &Retention) -> LedgerResult<Purged> {
+        unimplemented!("no test asks this yet")
+    }
+
+    async fn purge(&self, _: &Retention, _: u32) -> LedgerResult<Purged> {
+        unimplemented!("no test asks this yet")
+    }
+}
+
+/// A desk of webhooks over the fake.
+pub(super) fn desk(ledger: &Arc<FakeLedger>) -> Desk {
+    let ledger: Arc<dyn Ledger> = Arc::<FakeLedger>::clone(ledger);
+    Desk::new(ledger, Arc::new(NoSender), None, keybell_shared::config::Webhooks::default())
+}
+
+/// Takes every URL and sends nothing.
+struct NoSender;
+
+#[async_trait]
+impl WebhookSender for NoSender {
+    fn check(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn send(&self, _: &WebhookCall) -> WebhookAnswer {
+        unimplemented!("the API sends nothing")
     }
 }

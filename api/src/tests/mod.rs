@@ -3,9 +3,13 @@
 mod auth;
 mod bad_input;
 mod board;
+mod described;
 mod events;
 mod fake;
 mod health;
+mod outcome;
+mod restart;
+mod service;
 mod socket;
 mod tasks;
 mod unused;
@@ -17,7 +21,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use keybell_scheduler::intake::Intake;
 use keybell_shared::actor::{Actor, Role};
-use keybell_shared::config::Hashing;
+use keybell_shared::config::{Hashing, Http};
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::Ledger;
 use secrecy::ExposeSecret as _;
@@ -28,7 +32,8 @@ use tower::ServiceExt as _;
 use crate::ApiParts;
 
 /// A request that nothing is wrong with.
-const FINE: &str = r#"{"selection":{"scope":"selected","accounts":["pupil1","pupil2"]},"reason":"lost"}"#;
+const FINE: &str =
+    r#"{"selection":{"scope":"selected","accounts":["pupil1","pupil2"]},"reason":"lost","acknowledgement":"2026-11"}"#;
 
 /// The API with everything around it.
 struct World {
@@ -82,7 +87,9 @@ impl World {
             ledger,
             board: Arc::<board::FakeBoard>::clone(&self.board),
             queue: Arc::<board::FakeQueue>::clone(&self.queue),
+            webhooks: fake::desk(&self.ledger),
             hashing: Hashing::default(),
+            http: Http { requests_per_second: 10_000, burst: 10_000, ..Http::default() },
             soft: self.soft.clone(),
         }
     }
@@ -96,13 +103,16 @@ impl World {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let without_body = request.method() == Method::HEAD;
         let response = self.routes.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        described::check(&method, &path, parts.status, &body);
         let answer = Answer { status: parts.status, headers: parts.headers, body };
-        assert_eq!(answer.headers["cache-control"], "no-store");
+        let kept = answer.headers.contains_key("etag");
+        assert_eq!(answer.headers["cache-control"], if kept { "private, no-cache" } else { "no-store" }, "{path}");
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         if answer.status.as_u16() >= 400 && !without_body && answer.body.get("ledger").is_none() {
             assert_eq!(answer.headers["content-type"], "application/problem+json", "{answer:?}");

@@ -38,6 +38,8 @@ async fn a_task_is_accepted_once_and_shown_as_promised() {
         json!({
             "id": task,
             "state": "running",
+            "held": false,
+            "parent": null,
             "accepted_at": "2027-01-15T08:00:00Z",
             "finished_at": null,
             "requester": "sis",
@@ -118,6 +120,7 @@ async fn who_sees_and_may_do_what() {
         ("own", world.key.clone(), 200, 200),
         ("other application", world.key_of(world.district, Role::Application, "lms"), 404, 404),
         ("teacher", world.key_of(world.district, Role::Teacher, "ms-day"), 404, 404),
+        ("principal", world.key_of(world.district, Role::Principal, "mr-fox"), 404, 404),
         ("operator", world.key_of(world.district, Role::Operator, "ops"), 200, 403),
         ("administrator", world.key_of(world.district, Role::DistrictAdmin, "admin"), 200, 200),
         ("other district's", world.key_of(elsewhere, Role::DistrictAdmin, "admin"), 404, 404),
@@ -149,10 +152,10 @@ async fn pause_resume_and_cancel_answer_the_state() {
     let turn = async |action: &str| world.post(&world.key, &format!("/v1/tasks/{task}/{action}"), Body::empty()).await;
     for (action, state) in [("pause", "paused"), ("pause", "paused"), ("resume", "running"), ("cancel", "cancelling")] {
         let answer = turn(action).await;
-        assert_eq!(answer.body, json!({ "task": task, "state": state }), "{action}");
+        assert_eq!(answer.body, json!({ "task": task, "state": state, "held": false }), "{action}");
     }
     world.ledger.memory().tasks[0].progress.state = TaskState::Completed;
-    for (action, code) in [("pause", "task.not_running"), ("resume", "task.not_paused"), ("cancel", "task.ended")] {
+    for (action, code) in [("pause", "task.ended"), ("resume", "task.ended"), ("cancel", "task.ended")] {
         assert_eq!(turn(action).await.short(), (409, code), "B21 {action}");
     }
 }

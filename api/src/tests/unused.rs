@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::codes::Code;
-use keybell_shared::ids::{DistrictId, ItemId, NotificationId, TaskId};
+use keybell_shared::ids::{DistrictId, ItemId, NotificationId, TaskId, WebhookId, WebhookMessageId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::events::Event;
 use keybell_shared::ports::ledger::*;
@@ -20,6 +20,9 @@ impl ExpansionLedger for FakeLedger {
         unimplemented!("{WHY}")
     }
     async fn expand_chunk(&self, _: &str, _: TaskId, _: u32) -> LedgerResult<Chunk> {
+        unimplemented!("{WHY}")
+    }
+    async fn expansion_failed(&self, _: TaskId) -> LedgerResult<bool> {
         unimplemented!("{WHY}")
     }
 }
@@ -100,6 +103,65 @@ impl OutboxLedger for FakeLedger {
         unimplemented!("{WHY}")
     }
     async fn chain_audit(&self, _: u32) -> LedgerResult<u64> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl WebhookLedger for FakeLedger {
+    async fn add_webhook(&self, _: NewWebhook, _: u32) -> LedgerResult<Option<WebhookView>> {
+        unimplemented!("{WHY}")
+    }
+    async fn webhooks(&self, _: DistrictId, _: Option<&str>) -> LedgerResult<Vec<WebhookView>> {
+        unimplemented!("{WHY}")
+    }
+    async fn webhook(&self, _: DistrictId, _: WebhookId) -> LedgerResult<Option<WebhookView>> {
+        unimplemented!("{WHY}")
+    }
+    async fn remove_webhook(&self, _: DistrictId, _: WebhookId, _: &str) -> LedgerResult<bool> {
+        unimplemented!("{WHY}")
+    }
+    async fn rotate_webhook(
+        &self,
+        _: DistrictId,
+        _: WebhookId,
+        _: &str,
+        _: &str,
+        _: Duration,
+    ) -> LedgerResult<Option<WebhookView>> {
+        unimplemented!("{WHY}")
+    }
+    async fn enable_webhook(
+        &self,
+        _: DistrictId,
+        _: WebhookId,
+        _: &str,
+        _: Duration,
+    ) -> LedgerResult<Option<WebhookView>> {
+        unimplemented!("{WHY}")
+    }
+    async fn test_webhook(&self, _: DistrictId, _: WebhookId) -> LedgerResult<Option<WebhookMessageId>> {
+        unimplemented!("{WHY}")
+    }
+    async fn hand_out_events(&self, _: u32, _: Duration) -> LedgerResult<HandedOut> {
+        unimplemented!("{WHY}")
+    }
+    async fn due_webhooks(&self, _: u32) -> LedgerResult<Vec<DueWebhook>> {
+        unimplemented!("{WHY}")
+    }
+    async fn claim_deliveries(
+        &self,
+        _: WebhookId,
+        _: ClaimOrder,
+        _: u32,
+        _: Duration,
+    ) -> LedgerResult<Vec<WebhookDelivery>> {
+        unimplemented!("{WHY}")
+    }
+    async fn record_deliveries(&self, _: &[DeliveryReport], _: u32, _: Duration) -> LedgerResult<Vec<WebhookId>> {
+        unimplemented!("{WHY}")
+    }
+    async fn drop_deliveries(&self, _: Duration, _: u32) -> LedgerResult<u64> {
         unimplemented!("{WHY}")
     }
 }

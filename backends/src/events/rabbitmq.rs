@@ -1,4 +1,5 @@
-//! Events on a topic exchange: `<prefix>.events`, routing key `<district>.<kind>`.
+//! Events on a topic exchange: `<prefix>.events`, routing key `<district>.<kind>`; an answer to a
+//! published request goes to `<district>.<kind>.<producer>`, with its `correlation_id`.
 
 use std::sync::Arc;
 

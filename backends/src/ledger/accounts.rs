@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::clock::Millis;
+use keybell_shared::events::{Fact, PasswordChanged};
 use keybell_shared::ids::{AccountId, DistrictId, ItemId};
 use keybell_shared::ports::ledger::{AccountLedger, LedgerResult, SignIn};
-use serde_json::json;
 
 use super::SqlLedger;
 use super::counters::Deltas;
@@ -105,8 +105,8 @@ impl SqlLedger {
         let items = supersede(&mut tx, account, current + 1).await?;
         settle(&mut tx, &mut deltas, &items).await?;
         let district = row.get("district_id")?;
-        let body = json!({"account": account, "credential_version": current + 1});
-        journal::events(&mut tx, &[NewEvent { district, kind: "account.password_changed", body }]).await?;
+        let fact = Fact::PasswordChanged(PasswordChanged { account, credential_version: current + 1 });
+        journal::events(&mut tx, &[NewEvent { district, fact }]).await?;
         let audit = NewAudit {
             district,
             actor: writer.to_owned(),

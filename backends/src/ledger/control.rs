@@ -1,41 +1,48 @@
 //! Pausing, resuming, cancelling and closing tasks.
 
+use keybell_shared::events::{Fact, TaskChanged};
 use keybell_shared::ids::{DistrictId, TaskId};
-use keybell_shared::ports::ledger::Closed;
+use keybell_shared::ports::ledger::{Closed, Standing};
 use keybell_shared::progress::Counts;
 use keybell_shared::states::{ItemState, TaskState};
-use serde_json::json;
 
 use super::SqlLedger;
 use super::counters::{Deltas, counter_sums, counts};
 use super::journal::{self, NewAudit, NewEvent};
 use super::periodic;
-use super::sql::{Row, Sql, Tx, args};
+use super::sql::{Failure, Row, Sql, Tx, args};
 
 /// Items that one transaction of a cancel closes.
 const BATCH: u32 = 2_000;
 
 impl SqlLedger {
-    /// One edge of the state machine, if the task stands at its beginning.
-    pub(super) async fn change(
+    /// Pauses a running task or lets a paused one run. An expanding one is held, or no longer held, for when its accounts
+    /// are written down. Whatever stands so already, or has ended, stays as it is.
+    pub(super) async fn set_paused(
         &self,
         district: DistrictId,
         task: TaskId,
+        paused: bool,
         by: &str,
-        from: TaskState,
-        to: TaskState,
-    ) -> Sql<Option<TaskState>> {
+    ) -> Sql<Option<Standing>> {
+        let (from, to) =
+            if paused { (TaskState::Running, TaskState::Paused) } else { (TaskState::Paused, TaskState::Running) };
         self.db
             .retrying(|| async {
                 let mut tx = self.db.begin().await?;
                 let Some(row) = locked(&mut tx, district, task).await? else { return Ok(None) };
-                let state: TaskState = row.word("state")?;
-                if state != from {
-                    return Ok(Some(state));
-                }
-                enter(&mut tx, district, task, to, by).await?;
+                let before = standing(&row)?;
+                let after = if before.state == from {
+                    enter(&mut tx, district, task, to, by).await?;
+                    Standing { state: to, held: false }
+                } else if before.state == TaskState::Expanding && before.held != paused {
+                    hold(&mut tx, district, task, paused, by).await?;
+                    Standing { held: paused, ..before }
+                } else {
+                    return Ok(Some(before));
+                };
                 tx.commit().await?;
-                Ok(Some(to))
+                Ok(Some(after))
             })
             .await
     }
@@ -49,7 +56,7 @@ impl SqlLedger {
                 let mut tx = self.db.begin().await?;
                 let Some(row) = locked(&mut tx, district, task).await? else { return Ok(None) };
                 let state: TaskState = row.word("state")?;
-                if !state.may_become(TaskState::Cancelling) {
+                if state == TaskState::Cancelled || !state.may_become(TaskState::Cancelling) {
                     return Ok(Some(state));
                 }
                 enter(&mut tx, district, task, TaskState::Cancelling, by).await?;
@@ -60,9 +67,15 @@ impl SqlLedger {
         if state != Some(TaskState::Cancelling) {
             return Ok(state);
         }
-        while self.db.retrying(|| self.cancel_batch(task)).await? > 0 {}
+        self.close_open_items(task).await?;
         let closed = self.db.retrying(|| self.close_task(task)).await?;
         Ok(Some(closed.map_or(TaskState::Cancelling, |closed| closed.state)))
+    }
+
+    /// Ends every open item of a task as cancelled, batch by batch.
+    pub(super) async fn close_open_items(&self, task: TaskId) -> Sql<()> {
+        while self.db.retrying(|| self.cancel_batch(task)).await? > 0 {}
+        Ok(())
     }
 
     async fn cancel_batch(&self, task: TaskId) -> Sql<usize> {
@@ -92,7 +105,7 @@ impl SqlLedger {
         for row in &rows {
             let task: TaskId = row.get("id")?;
             if row.word::<TaskState>("state")? == TaskState::Cancelling {
-                while self.db.retrying(|| self.cancel_batch(task)).await? > 0 {}
+                self.close_open_items(task).await?;
             }
             closed.extend(self.db.retrying(|| self.close_task(task)).await?);
         }
@@ -136,20 +149,29 @@ impl SqlLedger {
     }
 }
 
-async fn locked(tx: &mut Tx, district: DistrictId, task: TaskId) -> Sql<Option<Row>> {
+/// The task's row, locked; `None` when the district has no such task.
+pub(super) async fn locked(tx: &mut Tx, district: DistrictId, task: TaskId) -> Sql<Option<Row>> {
     tx.first("SELECT * FROM tasks WHERE district_id = $1 AND id = $2 {lock}", args![district, task]).await
 }
 
+/// Where the task of this row stands. Only an expanding task is held: a cancel leaves the note where it is.
+pub(super) fn standing(row: &Row) -> Sql<Standing> {
+    let state: TaskState = row.word("state")?;
+    Ok(Standing { state, held: state == TaskState::Expanding && row.get("held")? })
+}
+
 /// Writes the new state, its event and its audit row, and a new version of the task's progress.
-async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state: TaskState, by: &str) -> Sql<()> {
-    let (event, finished) = match state {
-        TaskState::Expanding => ("task.accepted", false),
-        TaskState::Running => ("task.resumed", false),
-        TaskState::Paused => ("task.paused", false),
-        TaskState::Cancelling => ("task.cancelling", false),
-        TaskState::Completed | TaskState::CompletedWithErrors => ("task.completed", true),
-        TaskState::Cancelled => ("task.cancelled", true),
-        TaskState::Failed => ("task.failed", true),
+pub(super) async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state: TaskState, by: &str) -> Sql<()> {
+    let changed = TaskChanged { task, state };
+    let (fact, finished) = match state {
+        // Accepting and re-sending write their own events: nothing else leads back to the beginning.
+        TaskState::Expanding => return Err(Failure::row("a task expands once")),
+        TaskState::Running => (Fact::TaskResumed(changed), false),
+        TaskState::Paused => (Fact::TaskPaused(changed), false),
+        TaskState::Cancelling => (Fact::TaskCancelling(changed), false),
+        TaskState::Completed | TaskState::CompletedWithErrors => (Fact::TaskCompleted(changed), true),
+        TaskState::Cancelled => (Fact::TaskCancelled(changed), true),
+        TaskState::Failed => (Fact::TaskFailed(changed), true),
     };
     let statement = if finished {
         // A shared password is of no more use to anybody.
@@ -158,14 +180,28 @@ async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state: TaskState
         "UPDATE tasks SET state = $2 WHERE id = $1"
     };
     tx.run(statement, args![task, state.as_str()]).await?;
-    journal::events(tx, &[NewEvent { district, kind: event, body: json!({"task": task, "state": state}) }]).await?;
-    let audit = NewAudit {
-        district,
-        actor: by.to_owned(),
-        action: event,
-        subject: format!("task {task}"),
-        detail: state.to_string(),
-    };
+    let action = fact.kind();
+    journal::events(tx, &[NewEvent { district, fact }]).await?;
+    note(tx, district, task, action, state.to_string(), by).await
+}
+
+/// Notes whether an expanding task will be paused. Its state is the same as before, so nobody outside hears of it.
+async fn hold(tx: &mut Tx, district: DistrictId, task: TaskId, held: bool, by: &str) -> Sql<()> {
+    tx.run("UPDATE tasks SET held = $2 WHERE id = $1", args![task, held]).await?;
+    let action = if held { "task.held" } else { "task.released" };
+    note(tx, district, task, action, TaskState::Expanding.to_string(), by).await
+}
+
+/// An audit row about a task, and a new version of its progress.
+pub(super) async fn note(
+    tx: &mut Tx,
+    district: DistrictId,
+    task: TaskId,
+    action: &'static str,
+    detail: String,
+    by: &str,
+) -> Sql<()> {
+    let audit = NewAudit { district, actor: by.to_owned(), action, subject: format!("task {task}"), detail };
     journal::audits(tx, &[audit]).await?;
     let mut deltas = Deltas::default();
     deltas.of(task);

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::ports::ledger::{DispatchLedger, LedgerResult, Runnable};
+use keybell_shared::trace::TraceParent;
 
 use super::SqlLedger;
 use super::periodic;
@@ -44,5 +45,9 @@ impl DispatchLedger for SqlLedger {
                 )
             })
             .await?)
+    }
+
+    async fn traces(&self, tasks: &[TaskId]) -> LedgerResult<Vec<(TaskId, TraceParent)>> {
+        Ok(self.traces_of(tasks).await?)
     }
 }

@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 use keybell_shared::actor::Role;
+use keybell_shared::events::{Fact, TaskChanged, TaskStarted};
 use keybell_shared::ids::{AccountId, DistrictId, TaskId};
-use keybell_shared::ports::ledger::{Chunk, ExpansionLedger, LedgerResult};
+use keybell_shared::ports::ledger::{Chunk, ExpansionLedger, LedgerResult, MAX_DEFECTS};
 use keybell_shared::request::ResetRequest;
 use keybell_shared::seal::hex;
 use keybell_shared::states::{ItemState, TaskState};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::SqlLedger;
+use super::control::enter;
 use super::counters::Deltas;
 use super::journal::{self, NewAudit, NewEvent};
 use super::periodic;
@@ -28,6 +29,10 @@ impl ExpansionLedger for SqlLedger {
     async fn expand_chunk(&self, writer: &str, task: TaskId, size: u32) -> LedgerResult<Chunk> {
         Ok(self.db.retrying(|| self.expand_once(writer, task, size)).await?)
     }
+
+    async fn expansion_failed(&self, task: TaskId) -> LedgerResult<bool> {
+        Ok(self.db.retrying(|| self.note_defect(task)).await?)
+    }
 }
 
 /// What the chunk needs to know of its task.
@@ -39,6 +44,7 @@ struct Expanding {
     person: Option<AccountId>,
     request: ResetRequest,
     after: Option<AccountId>,
+    held: bool,
 }
 
 impl Expanding {
@@ -52,6 +58,7 @@ impl Expanding {
             person: row.get("requester_account")?,
             request: serde_json::from_str(&request).map_err(|error| Failure::row(error.to_string()))?,
             after: row.get("expand_after")?,
+            held: row.get("held")?,
         })
     }
 }
@@ -85,6 +92,38 @@ impl SqlLedger {
         };
         tx.commit().await?;
         Ok(chunk)
+    }
+
+    /// Counts a defect; the last one of too many in a row ends the task and whatever of it was written down. All in one
+    /// transaction: nothing of it was dispatched, so nobody waits for these items.
+    async fn note_defect(&self, task: TaskId) -> Sql<bool> {
+        let mut tx = self.db.begin().await?;
+        let row = tx
+            .first(
+                "UPDATE tasks SET defects = defects + 1 WHERE id = $1 AND state = 'expanding'
+                 RETURNING defects, district_id",
+                args![task],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(false) };
+        let over = u32::try_from(row.get::<i32>("defects")?).unwrap_or(u32::MAX) >= MAX_DEFECTS;
+        if over {
+            let open = tx
+                .run(
+                    "UPDATE items SET state = 'cancelled', code = 'S08', changed_at = {now}
+                     WHERE task_id = $1 AND state IN ('pending', 'queued')",
+                    args![task],
+                )
+                .await?;
+            enter(&mut tx, row.get("district_id")?, task, TaskState::Failed, "scheduler").await?;
+            let open = i64::try_from(open).unwrap_or_default();
+            let mut deltas = Deltas::default();
+            deltas.of(task).add(ItemState::Pending, -open);
+            deltas.of(task).add(ItemState::Cancelled, open);
+            deltas.store(&mut tx, "control").await?;
+        }
+        tx.commit().await?;
+        Ok(over)
     }
 }
 
@@ -121,28 +160,37 @@ async fn insert_items(
     for row in &rows {
         counts.add(row.word::<ItemState>("state")?, 1);
     }
-    tx.run("UPDATE tasks SET expand_after = $2 WHERE id = $1", args![expanding.task, upper]).await?;
+    tx.run("UPDATE tasks SET expand_after = $2, defects = 0 WHERE id = $1", args![expanding.task, upper]).await?;
     deltas.store(tx, writer).await?;
     Ok(Chunk::More(u64::try_from(rows.len()).unwrap_or(u64::MAX)))
 }
 
-/// The set is frozen: its digest is stored and the task runs.
+/// The set is frozen: its digest is stored and the task runs, or is paused if it was held.
 async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding) -> Sql<()> {
-    let digest = digest(tx, expanding.task).await?;
-    tx.run("UPDATE tasks SET state = 'running', digest = $2 WHERE id = $1", args![expanding.task, digest.as_str()])
-        .await?;
-    let body = json!({"task": expanding.task, "digest": digest});
-    journal::events(tx, &[NewEvent { district: expanding.district, kind: "task.started", body }]).await?;
+    let (task, district) = (expanding.task, expanding.district);
+    let digest = digest(tx, task).await?;
+    let (state, fact) = if expanding.held {
+        (TaskState::Paused, Fact::TaskPaused(TaskChanged { task, state: TaskState::Paused }))
+    } else {
+        (TaskState::Running, Fact::TaskStarted(TaskStarted { task, digest: digest.clone() }))
+    };
+    tx.run(
+        "UPDATE tasks SET state = $2, digest = $3, held = FALSE, defects = 0 WHERE id = $1",
+        args![task, state.as_str(), digest.as_str()],
+    )
+    .await?;
+    let action = fact.kind();
+    journal::events(tx, &[NewEvent { district, fact }]).await?;
     let audit = NewAudit {
-        district: expanding.district,
+        district,
         actor: expanding.requester.clone(),
-        action: "task.started",
-        subject: format!("task {}", expanding.task),
+        action,
+        subject: format!("task {task}"),
         detail: format!("digest {digest}"),
     };
     journal::audits(tx, &[audit]).await?;
     let mut deltas = Deltas::default();
-    deltas.of(expanding.task);
+    deltas.of(task);
     deltas.store(tx, writer).await
 }
 

@@ -1,10 +1,11 @@
 //! Accepting a request.
 
 use async_trait::async_trait;
-use keybell_shared::actor::{Actor, Role};
+use keybell_shared::actor::Actor;
+use keybell_shared::events::{Fact, TaskAccepted};
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{
-    Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Resolved, UnknownNames,
+    Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Reissue, Resolved, UnknownNames,
 };
 use keybell_shared::request::Selection;
 use keybell_shared::seal::hex;
@@ -13,6 +14,8 @@ use serde_json::json;
 use super::SqlLedger;
 use super::counters::Deltas;
 use super::journal::{self, NewAudit, NewEvent};
+use super::producers;
+use super::reissue::take_up;
 use super::selection::{exclusion, filter_args, selected};
 use super::sql::{Failure, Row, Sql, args, json as json_arg};
 
@@ -116,15 +119,11 @@ impl IntakeLedger for SqlLedger {
                 arguments,
             )
             .await?;
-        let mut preview = Preview::default();
-        for row in rows {
-            let n = u64::try_from(row.get::<i64>("n")?).unwrap_or_default();
-            match row.maybe_word("code")? {
-                None => preview.eligible = n,
-                Some(code) => preview.skipped.push((code, n)),
-            }
-        }
-        Ok(preview)
+        Ok(counted(&rows)?)
+    }
+
+    async fn preview_reissue(&self, actor: &Actor, reissue: &Reissue) -> LedgerResult<Preview> {
+        Ok(self.count_reissue(actor, reissue).await?)
     }
 
     async fn known(&self, district: DistrictId, idempotency: &Idempotency) -> LedgerResult<Option<Acceptance>> {
@@ -140,53 +139,19 @@ impl IntakeLedger for SqlLedger {
             other => Ok(other?),
         }
     }
+}
 
-    async fn producer(&self, name: &str) -> LedgerResult<Option<Actor>> {
-        let row = self.db.read_first("SELECT district_id FROM producers WHERE name = $1", args![name]).await?;
-        Ok(row
-            .map(|row| -> Sql<Actor> {
-                Ok(Actor {
-                    district: row.get("district_id")?,
-                    role: Role::Application,
-                    name: name.to_owned(),
-                    key: None,
-                    person: None,
-                })
-            })
-            .transpose()?)
+/// Reads rows of `code` and `n`: how many accounts would meet which exclusion, NULL for none.
+pub(super) fn counted(rows: &[Row]) -> Sql<Preview> {
+    let mut preview = Preview::default();
+    for row in rows {
+        let n = u64::try_from(row.get::<i64>("n")?).unwrap_or_default();
+        match row.maybe_word("code")? {
+            None => preview.eligible = n,
+            Some(code) => preview.skipped.push((code, n)),
+        }
     }
-
-    async fn allow_producer(&self, district: DistrictId, name: &str) -> LedgerResult<()> {
-        self.db
-            .run(
-                "INSERT INTO producers (name, district_id, created_at) VALUES ($1, $2, {now})
-                 ON CONFLICT (name) DO UPDATE SET district_id = excluded.district_id",
-                args![name, district],
-            )
-            .await?;
-        Ok(())
-    }
-
-    async fn refuse(&self, actor: &Actor, message_id: &str, code: &str, detail: &str) -> LedgerResult<()> {
-        self.db
-            .retrying(|| async {
-                let mut tx = self.db.begin().await?;
-                let body = json!({"producer": actor.name, "message_id": message_id, "code": code, "detail": detail});
-                let event = NewEvent { district: actor.district, kind: "request.refused", body };
-                journal::events(&mut tx, &[event]).await?;
-                let audit = NewAudit {
-                    district: actor.district,
-                    actor: actor.name.clone(),
-                    action: "request.refused",
-                    subject: format!("request {message_id}"),
-                    detail: code.to_owned(),
-                };
-                journal::audits(&mut tx, &[audit]).await?;
-                tx.commit().await
-            })
-            .await?;
-        Ok(())
-    }
+    Ok(preview)
 }
 
 impl SqlLedger {
@@ -196,6 +161,9 @@ impl SqlLedger {
         let mut tx = self.db.begin().await?;
         if let Some(row) = tx.first(KNOWN, args![district, &key.producer, &key.key]).await? {
             return answer(&row, key);
+        }
+        if let Some(allowed) = producers::over_quota(&mut tx, task).await? {
+            return Ok(Acceptance::OverQuota(allowed));
         }
         tx.run(
             "INSERT INTO idempotency (district_id, producer, key, fingerprint, task_id, created_at)
@@ -227,6 +195,10 @@ impl SqlLedger {
             ],
         )
         .await?;
+        super::trace::note(&mut tx, task.id).await?;
+        if let Some(reissue) = &task.reissue {
+            take_up(&mut tx, district, task.id, reissue).await?;
+        }
         for page in task.named.chunks(5_000) {
             tx.run(
                 "INSERT INTO task_accounts (task_id, account_id)
@@ -235,14 +207,19 @@ impl SqlLedger {
             )
             .await?;
         }
-        let body = json!({"task": task.id, "producer": key.producer, "key": key.key});
-        journal::events(&mut tx, &[NewEvent { district, kind: "task.accepted", body }]).await?;
+        let parent = task.reissue.as_ref().map(|reissue| reissue.parent);
+        let again = parent.map(|parent| format!(", again for task {parent}")).unwrap_or_default();
+        let scope = task.request.selection.scope.as_str();
+        let accepted = TaskAccepted { task: task.id, producer: key.producer.clone(), key: key.key.clone(), parent };
+        let accepted = NewEvent { district, fact: Fact::TaskAccepted(accepted) };
+        let events: Vec<NewEvent> = [accepted].into_iter().chain(producers::acceptance(task)).collect();
+        journal::events(&mut tx, &events).await?;
         let audit = NewAudit {
             district,
             actor: task.actor.name.clone(),
             action: "task.accepted",
             subject: format!("task {}", task.id),
-            detail: format!("reason {:?}, scope {}", task.request.reason, task.request.selection.scope.as_str()),
+            detail: format!("reason {:?}, scope {scope}{again}", task.request.reason),
         };
         journal::audits(&mut tx, &[audit]).await?;
         let mut deltas = Deltas::default();

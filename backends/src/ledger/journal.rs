@@ -1,15 +1,15 @@
 //! Rows that only ever are inserted: domain events for the outside, and the audit.
 
+use keybell_shared::events::Fact;
 use keybell_shared::ids::DistrictId;
 use serde_json::{Value as Json, json};
 
-use super::sql::{Sql, Tx, args, json as json_arg};
+use super::sql::{Failure, Sql, Tx, args, json as json_arg};
 
 /// An event to be handed on by the relay.
 pub(super) struct NewEvent {
     pub(super) district: DistrictId,
-    pub(super) kind: &'static str,
-    pub(super) body: Json,
+    pub(super) fact: Fact,
 }
 
 /// Something that somebody did. Holds ids, counts and codes; never a secret, never a contact.
@@ -29,8 +29,11 @@ pub(super) async fn events(tx: &mut Tx, events: &[NewEvent]) -> Sql<()> {
     }
     let rows: Vec<Json> = events
         .iter()
-        .map(|event| json!({"district": event.district, "kind": event.kind, "body": event.body.to_string()}))
-        .collect();
+        .map(|event| {
+            let body = event.fact.body().map_err(|error| Failure::row(error.to_string()))?;
+            Ok(json!({"district": event.district, "kind": event.fact.kind(), "body": body.to_string()}))
+        })
+        .collect::<Sql<_>>()?;
     tx.run(
         "INSERT INTO events (district_id, kind, body, at)
          SELECT r.district, r.kind, r.body, {now} FROM {rows $1: district uuid, kind text, body text} AS r",

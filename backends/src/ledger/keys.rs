@@ -1,7 +1,8 @@
 //! Districts and API keys.
 
 use async_trait::async_trait;
-use keybell_shared::actor::Actor;
+use keybell_shared::actor::{Actor, PRODUCER_PREFIX};
+use keybell_shared::clock::Millis;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId};
 use keybell_shared::ports::ledger::{District, KeyFate, KeyLedger, KeyView, LedgerResult, NewKey};
 use keybell_shared::seal::{hex, unhex};
@@ -25,6 +26,10 @@ impl KeyLedger for SqlLedger {
     }
 
     async fn add_key(&self, key: NewKey) -> LedgerResult<KeyFate> {
+        // Those names are the producers', and tasks belong to names.
+        if key.name.starts_with(PRODUCER_PREFIX) {
+            return Ok(KeyFate::NameReserved);
+        }
         match self.db.retrying(|| self.add_key_once(&key)).await {
             Err(Failure::Duplicate(_)) => Ok(KeyFate::NameTaken),
             other => Ok(other?),
@@ -55,6 +60,24 @@ impl KeyLedger for SqlLedger {
             )
             .await?;
         Ok(rows.iter().map(view).collect::<Sql<_>>()?)
+    }
+
+    async fn sealed_with(&self, key_id: &str) -> LedgerResult<u64> {
+        let row = self
+            .db
+            .read_first(
+                "SELECT (SELECT count(*) FROM sealed_passwords WHERE key_id = $1)
+                     + (SELECT count(*) FROM tasks WHERE shared_key_id = $1) AS n",
+                args![key_id],
+            )
+            .await?;
+        Ok(row.map(|row| row.get::<i64>("n")).transpose()?.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
+    }
+
+    async fn sealed_until(&self, key_id: &str) -> LedgerResult<Option<Millis>> {
+        let sql = "SELECT max(expires_at) AS until FROM sealed_passwords WHERE key_id = $1";
+        let row = self.db.read_first(sql, args![key_id]).await?;
+        Ok(row.map(|row| row.get("until")).transpose()?.flatten())
     }
 
     async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool> {

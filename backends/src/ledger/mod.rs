@@ -1,6 +1,7 @@
 //! The ledger over PostgreSQL or SQLite: one file per use case, each written once for both databases.
 
 mod accounts;
+mod chosen;
 mod claim;
 mod commit;
 mod contacts;
@@ -8,6 +9,7 @@ mod control;
 mod counters;
 mod decided;
 mod dispatch;
+mod examine;
 mod expansion;
 mod facts;
 mod intake;
@@ -18,23 +20,30 @@ mod new_notices;
 mod notices;
 mod outbox;
 mod periodic;
+mod producers;
 mod record;
+mod reissue;
 mod repair;
+mod report;
 mod requests;
+mod resend;
 mod resets;
+mod retention;
 mod roster;
 mod selection;
 mod settle;
 mod sql;
 mod stored;
 mod tasks;
+mod trace;
+mod webhooks;
 
 use std::path::Path;
 
 use secrecy::SecretString;
 
 use sql::Db;
-pub use sql::OpenError;
+pub use sql::{Connections, OpenError};
 
 /// The ledger.
 #[derive(Debug, Clone)]
@@ -65,6 +74,12 @@ impl SqlLedger {
     /// When the database cannot be reached or refuses a migration.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         self.db.migrate().await
+    }
+
+    /// How the connections to the database are used right now; asked when the metrics are read.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connections> {
+        self.db.connections()
     }
 
     /// Closes every connection; an embedded file is complete afterwards.

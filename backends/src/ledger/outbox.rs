@@ -1,10 +1,12 @@
 //! Events on their way out, and the audit chain.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use keybell_shared::clock::Millis;
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::events::Event;
-use keybell_shared::ports::ledger::{LedgerResult, OutboxLedger};
+use keybell_shared::ports::ledger::{Backlog, LedgerResult, OutboxLedger};
 use keybell_shared::seal::hex;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -34,6 +36,33 @@ impl OutboxLedger for SqlLedger {
 
     async fn chain_audit(&self, limit: u32) -> LedgerResult<u64> {
         Ok(self.db.retrying(|| self.chain_once(limit)).await?)
+    }
+
+    async fn backlog(&self) -> LedgerResult<Backlog> {
+        let age = |statement, arguments| async move {
+            let row = self.db.read_first(statement, arguments).await?;
+            let ms: i64 = row.map(|row| row.get("age")).transpose()?.unwrap_or_default();
+            // What was written by a clock that is ahead is not negative.
+            Ok::<_, Failure>(Duration::from_millis(u64::try_from(ms).unwrap_or_default()))
+        };
+        let due = |channel: &'static str| async move {
+            let unpublished = age(periodic::OLDEST_DUE, args![channel]).await?;
+            Ok::<_, Failure>(unpublished.max(age(periodic::OLDEST_PUBLISHED, args![channel]).await?))
+        };
+        let count = |statement| async move {
+            let row = self.db.read_first(statement, args![]).await?;
+            let n: i64 = row.map(|row| row.get("n")).transpose()?.unwrap_or_default();
+            Ok::<_, Failure>(u64::try_from(n).unwrap_or_default())
+        };
+        Ok(Backlog {
+            reset: age(periodic::OLDEST_QUEUED, args![]).await?,
+            email: due("email").await?,
+            sms: due("sms").await?,
+            events: age(periodic::OLDEST_UNSENT, args![]).await?,
+            events_waiting: count(periodic::UNSENT_COUNT).await?,
+            webhooks: age(periodic::OLDEST_DELIVERY, args![]).await?,
+            webhooks_waiting: count(periodic::DELIVERY_COUNT).await?,
+        })
     }
 }
 

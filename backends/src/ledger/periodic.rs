@@ -66,6 +66,68 @@ pub(super) const CLOSABLE: &str = "SELECT t.id, t.state FROM tasks t
 pub(super) const UNSENT: &str =
     "SELECT id, district_id, kind, body, at FROM events WHERE NOT sent ORDER BY id LIMIT $1";
 
+/// How long the oldest queued item has been queued, in milliseconds.
+pub(super) const OLDEST_QUEUED: &str = "SELECT {now} - queued_at AS age FROM items {lite INDEXED BY items_queued}
+     WHERE state = 'queued' ORDER BY queued_at, id LIMIT 1";
+
+/// How long the oldest notification that is on no queue has been due.
+pub(super) const OLDEST_DUE: &str = "SELECT {now} - due_at AS age FROM notifications
+     WHERE channel = $1 AND state = 'waiting' AND queued_at IS NULL AND due_at <= {now} ORDER BY due_at, id LIMIT 1";
+
+/// How long the oldest notification that is on a queue has been there.
+pub(super) const OLDEST_PUBLISHED: &str = "SELECT {now} - queued_at AS age FROM notifications
+     WHERE channel = $1 AND state = 'waiting' AND queued_at IS NOT NULL ORDER BY queued_at, id LIMIT 1";
+
+/// How long the oldest event has waited to be handed on.
+pub(super) const OLDEST_UNSENT: &str = "SELECT {now} - at AS age FROM events WHERE NOT sent ORDER BY id LIMIT 1";
+
+/// How many events wait to be handed on, counted up to a bound.
+pub(super) const UNSENT_COUNT: &str =
+    "SELECT count(*) AS n FROM (SELECT 1 FROM events WHERE NOT sent LIMIT 10000) AS unsent_events";
+
+/// Events that were not looked at for the webhooks.
+pub(super) const NOT_HANDED_OUT: &str = "SELECT id, district_id, kind, body, at FROM events {lite INDEXED BY events_not_handed_out} WHERE NOT handed_out ORDER BY id LIMIT $1 {lock}";
+
+/// Endpoints with something to send.
+pub(super) const DUE_WEBHOOKS: &str = "SELECT w.id, w.url, w.key_id, w.generation, w.failures,
+         CASE WHEN w.previous_until > {now} THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS overlap
+     FROM webhooks w WHERE w.state = 'active' AND w.not_before <= {now}
+     AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.due_at <= {now})
+     ORDER BY w.id LIMIT $1";
+
+macro_rules! claim_deliveries {
+    ($order:literal) => {
+        concat!(
+            "UPDATE webhook_deliveries SET fence = fence + 1, due_at = {now} + $3, lease_until = {now} + $3
+             WHERE seq IN (
+             SELECT d.seq FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.due_at <= {now}
+             AND NOT EXISTS (SELECT 1 FROM webhook_deliveries o
+                 WHERE o.webhook_id = d.webhook_id AND o.subject = d.subject AND o.seq < d.seq)
+             ORDER BY ",
+            $order,
+            " LIMIT $2 {skip})
+             RETURNING id, fence, attempts, body"
+        )
+    };
+}
+
+/// What goes to an endpoint next.
+pub(super) const CLAIM_DUE_FIRST: &str = claim_deliveries!("d.due_at, d.seq");
+
+/// What goes next to an endpoint that only fails.
+pub(super) const CLAIM_OLDEST_FIRST: &str = claim_deliveries!("d.seq");
+
+/// Messages that waited for too long.
+pub(super) const OLD_DELIVERIES: &str = "SELECT seq, webhook_id FROM webhook_deliveries WHERE created_at <= {now} - $1
+     ORDER BY created_at, seq LIMIT $2";
+
+/// How long the oldest message has waited for a webhook's endpoint.
+pub(super) const OLDEST_DELIVERY: &str =
+    "SELECT {now} - created_at AS age FROM webhook_deliveries ORDER BY created_at, seq LIMIT 1";
+
+/// How many messages wait for endpoints, counted up to a bound.
+pub(super) const DELIVERY_COUNT: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM webhook_deliveries ORDER BY created_at, seq LIMIT 10000) AS open_deliveries";
+
 /// Audit rows that are not chained.
 pub(super) const UNCHAINED: &str = "SELECT * FROM audit WHERE chain IS NULL ORDER BY id LIMIT $1";
 
@@ -77,6 +139,20 @@ pub(super) const OPEN_TASKS: &str =
 pub(super) const JUST_FINISHED: &str =
     tasks_with_sums!("WHERE t.finished_at IS NOT NULL AND t.finished_at > {now} - 60000 GROUP BY t.seq ORDER BY t.seq");
 
+/// The oldest ended tasks that no other one comes from.
+pub(super) const OLD_TASKS: &str = "SELECT t.id FROM tasks t
+     WHERE t.finished_at IS NOT NULL AND t.finished_at <= {now} - $1
+     AND NOT EXISTS (SELECT 1 FROM tasks c WHERE c.parent_id = t.id)
+     ORDER BY t.finished_at LIMIT $2 {lock t}";
+
+/// Events that were handed on long ago.
+pub(super) const OLD_EVENTS: &str = "DELETE FROM events WHERE id {pg = ANY (ARRAY}{lite IN }(
+     SELECT id FROM events WHERE sent AND handed_out AND at <= {now} - $1 ORDER BY at, id LIMIT $2){pg )}";
+
+/// Idempotency keys that are too old to be repeated.
+pub(super) const OLD_KEYS: &str = "DELETE FROM idempotency WHERE {pg ctid = ANY (ARRAY}{lite rowid IN }(
+     SELECT {pg ctid}{lite rowid} FROM idempotency WHERE created_at <= {now} - $1 ORDER BY created_at LIMIT $2){pg )}";
+
 impl SqlLedger {
     /// The plan of every periodic statement, as the database explains it: for the tests that keep them cheap.
     ///
@@ -86,6 +162,7 @@ impl SqlLedger {
         let task = args![keybell_shared::ids::TaskId::fresh()];
         let page = |first: Vec<Value>| first.into_iter().chain(args![100_u32]).collect::<Vec<_>>();
         let grace = std::time::Duration::from_secs(30);
+        let webhook = keybell_shared::ids::WebhookId::fresh();
         let statements: Vec<(&'static str, &'static str, Vec<Value>)> = vec![
             ("expanding", EXPANDING, page(args![])),
             ("queued", QUEUED, page(args![])),
@@ -98,9 +175,24 @@ impl SqlLedger {
             ("expired seals", EXPIRED_SEALS, page(args![])),
             ("closable", CLOSABLE, page(args![])),
             ("unsent", UNSENT, page(args![])),
+            ("not handed out", NOT_HANDED_OUT, page(args![])),
+            ("due webhooks", DUE_WEBHOOKS, page(args![])),
+            ("claim due first", CLAIM_DUE_FIRST, args![webhook, 64_u32, grace]),
+            ("claim oldest first", CLAIM_OLDEST_FIRST, args![webhook, 1_u32, grace]),
+            ("old deliveries", OLD_DELIVERIES, args![grace, 100_u32]),
             ("unchained", UNCHAINED, page(args![])),
+            ("oldest queued", OLDEST_QUEUED, args![]),
+            ("oldest due", OLDEST_DUE, args!["email"]),
+            ("oldest published", OLDEST_PUBLISHED, args!["email"]),
+            ("oldest unsent", OLDEST_UNSENT, args![]),
+            ("unsent count", UNSENT_COUNT, args![]),
+            ("oldest delivery", OLDEST_DELIVERY, args![]),
+            ("delivery count", DELIVERY_COUNT, args![]),
             ("open tasks", OPEN_TASKS, args![]),
             ("just finished", JUST_FINISHED, args![]),
+            ("old tasks", OLD_TASKS, args![grace, 20_u32]),
+            ("old events", OLD_EVENTS, args![grace, 100_u32]),
+            ("old idempotency keys", OLD_KEYS, args![grace, 100_u32]),
         ];
         let mut plans = Vec::with_capacity(statements.len());
         for (name, statement, arguments) in statements {

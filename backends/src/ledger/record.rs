@@ -16,7 +16,7 @@ use super::SqlLedger;
 use super::claim::store_ends;
 use super::contacts::contacts;
 use super::counters::Deltas;
-use super::new_notices::{insert_notifications, notification_row};
+use super::new_notices::{Place, Published, insert_notifications, notification_row};
 use super::notices::lock_accounts;
 use super::requests::{self, REQUESTS};
 use super::resets::notification_message;
@@ -150,14 +150,25 @@ async fn store_attempts(tx: &mut Tx, reports: &[SendReport]) -> Sql<()> {
     Ok(())
 }
 
-/// The next step of each cascade whose last step has just failed, inserted in the same transaction.
+/// What was tried to tell about an item.
+#[derive(Default)]
+struct Told {
+    /// In this round.
+    tried: Vec<(Channel, String)>,
+    /// How many messages there were, over all rounds.
+    messages: usize,
+}
+
+/// The next step of each cascade whose last step has just failed, inserted in the same transaction. A re-send starts its
+/// cascade anew, so only the messages of the same round count as tried.
 async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
     if failed.is_empty() {
         return Ok(Vec::new());
     }
     let rows = tx
         .all(
-            "SELECT n.id, n.item_id, n.task_id, n.district_id, n.account_id, n.credential_version, o.channel, o.address
+            "SELECT n.id, n.item_id, n.task_id, n.district_id, n.account_id, n.credential_version, n.round,
+                 o.channel, o.address, o.round AS other_round
              FROM notifications n JOIN notifications o ON o.item_id = n.item_id
              WHERE n.id {in $1 bigint} ORDER BY n.id, o.id",
             args![json_arg(failed)],
@@ -167,9 +178,13 @@ async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
     let requests = requests::read(&tx.all(REQUESTS, args![json_arg(&tasks)]).await?)?;
     let accounts: BTreeSet<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
     let contacts = contacts(tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
-    let mut tried: HashMap<ItemId, Vec<(Channel, String)>> = HashMap::new();
+    let mut told: HashMap<ItemId, Told> = HashMap::new();
     for row in &rows {
-        tried.entry(row.get("item_id")?).or_default().push((row.word("channel")?, row.get("address")?));
+        let told = told.entry(row.get("item_id")?).or_default();
+        told.messages += 1;
+        if row.get::<i32>("round")? == row.get::<i32>("other_round")? {
+            told.tried.push((row.word("channel")?, row.get("address")?));
+        }
     }
     let mut next = Vec::new();
     for row in &rows {
@@ -177,7 +192,7 @@ async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
         let task: TaskId = row.get("task_id")?;
         let account: AccountId = row.get("account_id")?;
         // Each item once: its rows follow each other, one per notification that it ever had.
-        let Some(tried) = tried.remove(&item) else { continue };
+        let Some(Told { tried, messages }) = told.remove(&item) else { continue };
         let Some(known) = requests.get(&task) else { continue };
         if known.request.channel != ChannelRule::Cascade {
             continue;
@@ -185,10 +200,11 @@ async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
         let reachable = contacts.get(&account).cloned().unwrap_or_default();
         if let Some(target) = notice::next_step(known.request.recipient, &reachable, &tried) {
             let version = row.get("credential_version")?;
-            next.push(notification_row(row.get("district_id")?, task, item, account, version, tried.len(), &target));
+            let place = Place { number: messages, round: row.get("round")? };
+            next.push(notification_row(row.get("district_id")?, task, item, account, version, place, &target));
         }
     }
-    insert_notifications(tx, &next).await?.iter().map(notification_message).collect()
+    insert_notifications(tx, &next, Published::AtOnce).await?.iter().map(notification_message).collect()
 }
 
 /// Makes due what waited only because another message to the same account was on its way.

@@ -73,6 +73,7 @@ impl RepairLedger for SqlLedger {
                     task: row.get("task_id")?,
                     work: Work::Reset(item),
                     dispatch: u32::try_from(row.get::<i32>("dispatch")?).unwrap_or_default(),
+                    trace: None,
                 });
             }
         }

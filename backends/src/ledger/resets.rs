@@ -138,7 +138,7 @@ pub(super) fn notification_message(row: &Row) -> Sql<Message> {
         Channel::Email => Work::Email(id),
         Channel::Sms => Work::Sms(id),
     };
-    Ok(Message { district: row.get("district_id")?, task: row.get("task_id")?, work, dispatch: 1 })
+    Ok(Message { district: row.get("district_id")?, task: row.get("task_id")?, work, dispatch: 1, trace: None })
 }
 
 /// What the password must not contain: the username, and the words of the school's and district's names.

@@ -13,7 +13,8 @@ use super::sql::{Sql, Tx, args, json as json_arg};
 /// Settles those of the items that were reset and have no open notification any more.
 ///
 /// Somebody was told: `notified`. Nobody, but a newer reset made this one obsolete: `silent`, its person hears of the
-/// newer one. Nobody: `undelivered`, with the code of the last notification. Sealed passwords of told and obsolete
+/// newer one. Nobody: `undelivered`, with the code of the newest round of messages: what failed before a re-send says
+/// nothing about it. Sealed passwords of told and obsolete
 /// items are deleted; those of undelivered ones live on until their own expiry, so that they can be sent again.
 pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -> Sql<()> {
     let items: BTreeSet<ItemId> = items.iter().copied().collect();
@@ -26,7 +27,8 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
                  MAX(CASE WHEN n.state = 'accepted' THEN 1 ELSE 0 END) AS told,
                  MAX(CASE WHEN n.state IN ('waiting', 'sending') THEN 1 ELSE 0 END) AS open,
                  MAX(CASE WHEN n.state = 'superseded' THEN 1 ELSE 0 END) AS obsolete,
-                 MAX(CASE WHEN n.state IN ('failed', 'expired') THEN n.code END) AS code
+                 MAX(CASE WHEN n.state IN ('failed', 'expired') AND n.round = (
+                     SELECT MAX(o.round) FROM notifications o WHERE o.item_id = i.id) THEN n.code END) AS code
              FROM items i JOIN notifications n ON n.item_id = i.id
              WHERE i.id {in $1 bigint} AND i.state = 'reset'
              GROUP BY i.id, i.task_id ORDER BY i.id",

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use keybell_shared::eligibility::Decision;
+use keybell_shared::events::{CredentialReset, Fact};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::Message;
 use keybell_shared::notice::Plan;
@@ -11,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::decided::Decided;
 use super::journal::{self, NewAudit, NewEvent};
-use super::new_notices::{insert_notifications, notification_row};
+use super::new_notices::{Place, Published, insert_notifications, notification_row};
 use super::resets::notification_message;
 use super::sql::{Failure, Sql, Tx, args, json as json_arg, millis};
 
@@ -131,14 +132,14 @@ pub(super) async fn store_notifications(tx: &mut Tx, group: &[Decided<'_>]) -> S
                     decided.write.item,
                     decided.write.account,
                     decided.version,
-                    number,
+                    Place { number, round: 0 },
                     target,
                 ));
             }
         }
     }
     let mut messages: HashMap<ItemId, Vec<Message>> = HashMap::new();
-    for row in insert_notifications(tx, &rows).await? {
+    for row in insert_notifications(tx, &rows, Published::AtOnce).await? {
         messages.entry(row.get("item_id")?).or_default().push(notification_message(&row)?);
     }
     Ok(messages)
@@ -149,9 +150,12 @@ pub(super) async fn store_journal(tx: &mut Tx, writer: &str, group: &[Decided<'_
     let new_events: Vec<NewEvent> = resets()
         .map(|decided| NewEvent {
             district: decided.district,
-            kind: "account.credential_reset",
-            body: json!({"account": decided.write.account, "task": decided.task, "item": decided.write.item,
-                         "credential_version": decided.version}),
+            fact: Fact::CredentialReset(CredentialReset {
+                account: decided.write.account,
+                task: decided.task,
+                item: decided.write.item,
+                credential_version: decided.version,
+            }),
         })
         .collect();
     journal::events(tx, &new_events).await?;

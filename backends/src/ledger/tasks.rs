@@ -4,11 +4,14 @@ use async_trait::async_trait;
 use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
 use keybell_shared::ids::{DistrictId, TaskId};
-use keybell_shared::ports::ledger::{Closed, CodeCount, ItemFilter, ItemView, LedgerResult, TaskLedger, TaskView};
+use keybell_shared::ports::ledger::{
+    Chosen, Closed, CodeCount, ItemFilter, ItemView, LedgerResult, ReportRow, Resent, Standing, TaskLedger, TaskView,
+};
 use keybell_shared::progress::Snapshot;
 use keybell_shared::states::TaskState;
 
 use super::SqlLedger;
+use super::control::standing;
 use super::counters::{counts, tasks_with_sums};
 use super::periodic;
 use super::sql::{Failure, Row, Sql, args};
@@ -109,12 +112,33 @@ impl TaskLedger for SqlLedger {
         Ok(self.finish_tasks(limit).await?)
     }
 
-    async fn pause(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>> {
-        Ok(self.change(district, task, by, TaskState::Running, TaskState::Paused).await?)
+    async fn report(
+        &self,
+        district: DistrictId,
+        task: TaskId,
+        filter: ItemFilter,
+        limit: u32,
+    ) -> LedgerResult<Vec<ReportRow>> {
+        Ok(self.report_page(district, task, filter, limit).await?)
     }
 
-    async fn resume(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>> {
-        Ok(self.change(district, task, by, TaskState::Paused, TaskState::Running).await?)
+    async fn pause(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<Standing>> {
+        Ok(self.set_paused(district, task, true, by).await?)
+    }
+
+    async fn resume(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<Standing>> {
+        Ok(self.set_paused(district, task, false, by).await?)
+    }
+
+    async fn resend(
+        &self,
+        writer: &str,
+        district: DistrictId,
+        task: TaskId,
+        by: &str,
+        chosen: &Chosen,
+    ) -> LedgerResult<Option<Resent>> {
+        Ok(self.resend_chosen(writer, district, task, by, chosen).await?)
     }
 
     async fn cancel(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>> {
@@ -147,6 +171,8 @@ fn view(row: &Row) -> Sql<TaskView> {
             .map_err(|error| Failure::row(format!("a task's request cannot be read: {error}")))?,
         progress: snapshot(row)?,
         digest: row.get("digest")?,
+        parent: row.get("parent_id")?,
+        held: standing(row)?.held,
     })
 }
 

@@ -1,84 +1,85 @@
 //! `keybell apikey`.
 
-use anyhow::{Result, bail};
-use keybell_shared::ids::ApiKeyId;
-use keybell_shared::ports::ledger::{District, KeyFate, KeyLedger as _, NewKey};
-use secrecy::ExposeSecret as _;
+use anyhow::Result;
 use serde_json::json;
 
-use super::district;
+use super::task::{listed, when};
 use crate::args::{Apikey, Output};
 use crate::context::Context;
+use crate::desk::shapes::Key;
+use crate::desk::{Ask, Desk};
 use crate::outcome::Exit;
-use crate::output::{complain, say, say_json, table};
-use crate::wiring::{Backends, open};
+use crate::output::colour::FAINT;
+use crate::output::table::{Cell, words};
+use crate::output::{complain, say, say_json, say_table};
 
 pub(crate) async fn run(context: Context, arguments: Apikey) -> Result<Exit> {
-    let backends = open(&context.config).await?;
-    let exit = match arguments {
-        Apikey::Create { district: named, name, role, person } => {
-            let district = district(&backends, named.district.as_deref()).await?;
+    match arguments {
+        Apikey::Create { district, name, role, person } => {
             if role.needs_person() && person.is_none() {
-                bail!("a {role} key needs --person: the username whose school or classes bound it");
+                return Err(Exit::Usage
+                    .because(format!("a {role} key needs --person: the username whose school or classes bound it")));
             }
-            let (id, text, secret_hash) = keybell_api::keys::mint();
-            let key = NewKey { id, district: district.id, name, role, person: person.clone(), secret_hash };
-            match backends.ledger.add_key(key).await? {
-                KeyFate::Added => {}
-                KeyFate::UnknownPerson => {
-                    bail!("there is no account `{}` in {}", person.unwrap_or_default(), district.name)
-                }
-                KeyFate::NameTaken => {
-                    bail!(
-                        "another valid key has this name, and tasks belong to names; choose another, or revoke that key"
-                    )
-                }
+            let desk = Desk::open(&context, district.district.as_deref()).await?;
+            let mut wanted = json!({"name": name, "role": role});
+            if let (Some(person), Some(wanted)) = (person, wanted.as_object_mut()) {
+                wanted.insert("person".to_owned(), person.into());
             }
+            let made = desk.ask(Ask::post("/v1/keys").with_json(&wanted)?).await?;
+            desk.close().await;
             match context.output {
-                Output::Json => say_json(&json!({"id": id, "key": text.expose_secret(), "role": role}))?,
+                Output::Json => say_json(&made)?,
                 Output::Text => {
                     complain("The key is shown once; keep it like a password:");
-                    say(text.expose_secret());
+                    say(made.get("key").and_then(|key| key.as_str()).unwrap_or_default());
                 }
             }
-            Exit::Done
         }
-        Apikey::List { district: named } => {
-            let district = district(&backends, named.district.as_deref()).await?;
-            list(&backends, &district, context.output).await?
+        Apikey::List { district } => {
+            let desk = Desk::open(&context, district.district.as_deref()).await?;
+            let keys = desk.get("/v1/keys").await?;
+            desk.close().await;
+            match context.output {
+                Output::Json => say_json(&keys)?,
+                Output::Text => list(&listed(&keys, "keys")?),
+            }
         }
-        Apikey::Revoke { district: named, id } => {
-            let district = district(&backends, named.district.as_deref()).await?;
-            revoke(&backends, &district, id).await?
-        }
-    };
-    backends.close().await;
-    Ok(exit)
-}
-
-async fn list(backends: &Backends, district: &District, output: Output) -> Result<Exit> {
-    let keys = backends.ledger.keys(district.id).await?;
-    match output {
-        Output::Json => say_json(&keys)?,
-        Output::Text => {
-            let rows: Vec<Vec<String>> = keys
-                .iter()
-                .map(|key| {
-                    let revoked = key.revoked_at.map_or_else(|| "-".to_owned(), keybell_shared::clock::Millis::rfc3339);
-                    vec![key.id.to_string(), key.name.clone(), key.role.to_string(), key.created_at.rfc3339(), revoked]
-                })
-                .collect();
-            say(&table(&["id", "name", "role", "made", "revoked"], &rows));
+        Apikey::Revoke { district, id } => {
+            let desk = Desk::open(&context, district.district.as_deref()).await?;
+            desk.ask(Ask::delete(&format!("/v1/keys/{id}"))).await?;
+            desk.close().await;
+            match context.output {
+                Output::Json => say_json(&json!({"id": id, "revoked": true}))?,
+                Output::Text => say(&format!("the key {id} is revoked")),
+            }
         }
     }
     Ok(Exit::Done)
 }
 
-async fn revoke(backends: &Backends, district: &District, id: ApiKeyId) -> Result<Exit> {
-    if backends.ledger.revoke_key(district.id, id).await? {
-        say(&format!("the key {id} is revoked"));
-        Ok(Exit::Done)
-    } else {
-        bail!("there is no key {id} in {} that could be revoked", district.name)
+fn list(keys: &[Key]) {
+    if keys.is_empty() {
+        return say("no keys yet");
     }
+    let columns = [
+        words("id"),
+        words("name").least(10),
+        words("role"),
+        words("revoked (UTC)").rank(1),
+        words("made (UTC)").rank(2),
+    ];
+    let rows: Vec<Vec<Cell>> = keys
+        .iter()
+        .map(|key| {
+            let revoked = key.revoked_at.as_deref().map_or_else(|| "-".to_owned(), when);
+            vec![
+                key.id.as_str().into(),
+                key.name.as_str().into(),
+                key.role.as_str().into(),
+                revoked.into(),
+                Cell::styled(when(&key.created_at), FAINT),
+            ]
+        })
+        .collect();
+    say_table(&columns, &rows);
 }

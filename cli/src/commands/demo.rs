@@ -15,11 +15,13 @@ use keybell_shared::clock::Stopwatch;
 use keybell_shared::config::{Config, RunMode};
 use keybell_shared::ids::TaskId;
 use keybell_shared::ports::ledger::{District, KeyLedger as _};
+use keybell_shared::precautions;
 
 use super::console;
 use crate::args::{Demo, Output};
 use crate::configuration::{self, keys_folder};
 use crate::context::Context;
+use crate::desk::Desk;
 use crate::keys::{KeyOwner, seal_key};
 use crate::live;
 use crate::outcome::Exit;
@@ -30,12 +32,15 @@ use crate::wiring::{Backends, open};
 
 /// What the demo asks for: everybody without a privileged role, each in the shape of their grade, told by e-mail, else
 /// SMS, else through their guardians.
-const REQUEST: &str = r#"{
-    "selection": {"scope": "without_role"},
-    "password": {"source": "generated", "format": "by-grade"},
-    "channel": "cascade",
-    "reason": "start_of_year"
-}"#;
+fn request() -> serde_json::Value {
+    serde_json::json!({
+        "selection": {"scope": "without_role"},
+        "password": {"source": "generated", "format": "by-grade"},
+        "channel": "cascade",
+        "reason": "start_of_year",
+        "acknowledgement": precautions::VERSION,
+    })
+}
 
 /// The sample district's short name.
 const DISTRICT: &str = "larkspur";
@@ -43,11 +48,11 @@ const DISTRICT: &str = "larkspur";
 pub(crate) async fn run(arguments: Demo, file: Option<&Path>, folder: Option<PathBuf>, output: Output) -> Result<Exit> {
     let folder = folder.unwrap_or_else(|| PathBuf::from("./keybell-demo"));
     let config = if arguments.cluster { cluster::configure(file, &folder)? } else { embedded(&folder) };
-    let context = Context { config, output };
-    crate::logging::begin(&context.config, true);
+    let context = Context { config, output, server: None };
+    crate::logging::begin(&context.config, true)?;
     let stop = Stop::on_signals()?;
     let watch = Stopwatch::start();
-    let backends = open(&context.config).await?;
+    let backends = Arc::new(open(&context.config).await?);
     if arguments.cluster {
         crate::keys::create(&keys_folder(&context.config))?;
         backends.ledger.migrate().await.context("the demo's database (KEYBELL_DATABASE_URL)")?;
@@ -56,10 +61,11 @@ pub(crate) async fn run(arguments: Demo, file: Option<&Path>, folder: Option<Pat
     let district = sample(&backends, &folder, output).await?;
     let task = start(&context, &backends, &district).await?;
     let fleet = if arguments.cluster { Some(cluster::Fleet::start(&context.config, &folder)?) } else { None };
-    let everything = Everything::start_if_embedded(&context, &backends, &stop)?;
-    let last = live::follow(&backends, district.id, task, &stop.soft).await?;
+    let everything = Everything::start_if_embedded(&context, &backends, &stop, &Wake::default())?;
+    let desk = Desk::over(&context, &backends, &district);
+    let last = live::follow(&desk, task, &stop.soft).await?;
     let seconds = watch.elapsed().as_secs_f64();
-    let exit = show::result(&context, &backends, &district, &last, seconds, &arguments).await?;
+    let exit = show::result(&context, &desk, &last, seconds, &arguments).await?;
     if arguments.serve && !stop.soft.is_cancelled() {
         serve(everything, &context, &backends, &district, &stop).await?;
     } else {
@@ -68,7 +74,7 @@ pub(crate) async fn run(arguments: Demo, file: Option<&Path>, folder: Option<Pat
     if let Some(fleet) = fleet {
         fleet.finish().await;
     }
-    backends.close().await;
+    desk.close().await;
     Ok(exit)
 }
 
@@ -113,7 +119,7 @@ async fn sample(backends: &Backends, folder: &Path, output: Output) -> Result<Di
 async fn start(context: &Context, backends: &Backends, district: &District) -> Result<TaskId> {
     let key = seal_key(&keys_folder(&context.config), KeyOwner::Reset)?;
     let intake = Intake::new(Arc::clone(&backends.ledger) as _, Some(key));
-    let request = json::parse(REQUEST.as_bytes())?;
+    let request = json::parse(request().to_string().as_bytes())?;
     let actor = console(district);
     let preview = intake.preview(&actor, &request).await?;
     let skipped: u64 = preview.skipped.iter().map(|(_, n)| n).sum();

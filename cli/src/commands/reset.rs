@@ -1,193 +1,102 @@
-//! `keybell reset`: says how many, asks, starts, and shows the way.
+//! `keybell reset`: says how many, shows the precautions, asks, starts, and shows the way.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use anyhow::{Context as _, Result, anyhow};
-use keybell_scheduler::intake::{Intake, json};
+use anyhow::Result;
 use keybell_shared::ids::TaskId;
-use keybell_shared::ports::ledger::{Preview, TaskLedger as _};
-use keybell_shared::problem::Problem;
-use keybell_shared::request::ResetRequest;
-use serde_json::{Map, Value};
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::task::legend;
-use super::{console, district};
+use super::confirm::Acknowledgement;
+use super::request;
+use super::task::{legend, listed};
 use crate::args::{Output, Reset};
-use crate::configuration::keys_folder;
 use crate::context::Context;
-use crate::keys::{KeyOwner, seal_key};
+use crate::desk::shapes::{Accepted, Preview, Skipped};
+use crate::desk::{Ask, Desk, read};
 use crate::live;
 use crate::outcome::Exit;
-use crate::output::{ask, complain, say, say_json};
-use crate::running::Everything;
+use crate::output::{complain, say, say_json};
 use crate::stop::Stop;
-use crate::wiring::{Backends, open};
 
 pub(crate) async fn run(context: Context, arguments: Reset) -> Result<Exit> {
-    let request = read_request(&arguments)?;
-    let backends = open(&context.config).await?;
-    let district = district(&backends, arguments.district.as_deref()).await?;
-    let actor = console(&district);
-    let reset_key = seal_key(&keys_folder(&context.config), KeyOwner::Reset).ok();
-    let intake = Intake::new(Arc::clone(&backends.ledger) as _, reset_key);
-    let preview = intake.preview(&actor, &request).await.map_err(|problem| explain(&problem))?;
-    describe(&district.name, &preview);
-    if !arguments.yes && !ask(&format!("Reset {} passwords now?", preview.eligible)) {
-        complain("nothing was changed");
+    // What is wrong with the flags is said before anything is opened.
+    drop(request::body(&arguments, "")?);
+    let desk = Desk::open(&context, arguments.district.as_deref()).await?;
+    let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, arguments.request.is_some()).await?;
+    let body = request::body(&arguments, acknowledged.version())?;
+    let preview: Preview = read(&desk.ask(Ask::post("/v1/tasks/preview").with(body.clone())).await?)?;
+    describe(desk.place(), &preview);
+    if !acknowledged.confirm(&format!("Reset {} now?", counted(preview.eligible, "password"))) {
         return Ok(Exit::Declined);
     }
-    let key = arguments.key.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let submitted = intake.submit(&actor, request, &key).await.map_err(|problem| explain(&problem))?;
-    complain(&format!(
-        "task {}{}",
-        submitted.task,
-        if submitted.repeated { " (this key had started it before)" } else { "" }
-    ));
-    let embedded = context.config.mode == keybell_shared::config::RunMode::Embedded;
-    if arguments.detach && !embedded {
+    start(context, desk, "/v1/tasks", body, arguments.key, arguments.detach).await
+}
+
+/// Starts a task, and follows it unless nobody wants to wait.
+pub(super) async fn start(
+    context: Context,
+    desk: Desk,
+    path: &str,
+    body: Zeroizing<Vec<u8>>,
+    key: Option<String>,
+    detach: bool,
+) -> Result<Exit> {
+    let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let (answer, replayed) = desk.submit(Ask::post(path).with(body).keyed(&key)).await?;
+    let Accepted { task } = read(&answer)?;
+    complain(&format!("task {task}{}", if replayed { " (this key had started it before)" } else { "" }));
+    if detach {
         if context.output == Output::Json {
-            say_json(&serde_json::json!({"task": submitted.task}))?;
+            say_json(&answer)?;
         }
+        if desk.is_alone() {
+            complain("nobody works on it yet: `keybell serve`, or `keybell task watch` with this id, goes on");
+        }
+        desk.close().await;
         return Ok(Exit::Done);
     }
-    let stop = Stop::on_signals()?;
-    let everything = Everything::start_if_embedded(&context, &backends, &stop)?;
-    let last = live::follow(&backends, district.id, submitted.task, &stop.soft).await?;
-    everything.finish().await;
-    report(&context, &backends, district.id, submitted.task).await?;
-    backends.close().await;
-    if !last.state.is_final() {
-        complain("stopped before the end; `keybell task watch` goes on");
-    }
-    let wrong = !last.state.is_final() || last.counts.failed + last.counts.undelivered > 0;
-    Ok(if wrong { Exit::Failed } else { Exit::Done })
+    finish(context, desk, task).await
 }
 
-async fn report(
-    context: &Context,
-    backends: &Backends,
-    district: keybell_shared::ids::DistrictId,
-    task: TaskId,
-) -> Result<()> {
-    let codes = backends.ledger.codes(district, task).await?;
+/// Follows a task to its end, and shows what became of everybody.
+pub(super) async fn finish(context: Context, desk: Desk, task: TaskId) -> Result<Exit> {
+    let stop = Stop::on_signals()?;
+    let work = desk.work(&context, &stop)?;
+    let last = live::follow(&desk, task, &stop.soft).await?;
+    if let Some(work) = work {
+        work.finish().await;
+    }
+    let codes = desk.get(&format!("/v1/tasks/{task}/codes")).await?;
     match context.output {
         Output::Json => {
-            let view = backends.ledger.task(district, task).await?;
-            say_json(&serde_json::json!({"task": view, "codes": codes}))
+            let view = desk.get(&format!("/v1/tasks/{task}")).await?;
+            say_json(&json!({"task": view, "codes": codes.get("codes")}))?;
         }
         Output::Text => {
-            say(&format!("\n{}", legend(&codes)));
-            Ok(())
+            say("");
+            legend(&listed(&codes, "codes")?);
         }
     }
+    if !last.state.is_final() {
+        complain(&format!("stopped before the end; `keybell task watch {task}` goes on"));
+    }
+    desk.close().await;
+    Ok(if last.is_well() { Exit::Done } else { Exit::Failed })
 }
 
-fn describe(district: &str, preview: &Preview) {
-    complain(&format!("{district}: {} accounts would be reset", preview.eligible));
-    for (code, n) in &preview.skipped {
-        complain(&format!("  {n:>6} {} {}", code.as_str(), code.meaning()));
-    }
+/// A number with its thing, in the singular or the plural.
+fn counted(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The request of a file, or of the flags. Both take the same way as a request by HTTP, so that every rule and every
-/// message is the same.
-fn read_request(arguments: &Reset) -> Result<ResetRequest> {
-    if let Some(path) = &arguments.request {
-        let bytes = Zeroizing::new(
-            std::fs::read(path).with_context(|| format!("the request file {} cannot be read", path.display()))?,
-        );
-        return json::parse(&bytes)
-            .map_err(|problem| explain(&problem))
-            .with_context(|| format!("the request file {}", path.display()));
-    }
-    let bytes = Zeroizing::new(serde_json::to_vec(&from_flags(arguments)?)?);
-    json::parse(&bytes).map_err(|problem| explain(&problem))
+fn describe(place: &str, preview: &Preview) {
+    let accounts = counted(preview.eligible, "account");
+    complain(&format!("{place}: {accounts} would be reset"));
+    reasons(&preview.skipped);
 }
 
-fn from_flags(arguments: &Reset) -> Result<Value> {
-    let Some(scope) = &arguments.scope else {
-        return Err(anyhow!(
-            "say whose passwords: --scope all, all_except, without_role or selected (or --request FILE)"
-        ));
-    };
-    let Some(reason) = &arguments.reason else {
-        return Err(anyhow!(
-            "say why: --reason start_of_year, new_starters, lost, suspected_compromise or other (it is kept in the audit)"
-        ));
-    };
-    let mut accounts = arguments.account.clone();
-    if let Some(path) = &arguments.accounts_file {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the accounts file {} cannot be read", path.display()))?;
-        accounts.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+/// How many accounts are left as they are, and why.
+pub(super) fn reasons(skipped: &[Skipped]) {
+    for Skipped { code, meaning, accounts } in skipped {
+        complain(&format!("  {accounts:>6} {code} {meaning}"));
     }
-    let mut selection = Map::new();
-    selection.insert("scope".to_owned(), scope.clone().into());
-    put(&mut selection, "accounts", accounts);
-    let mut narrowed = Map::new();
-    put(&mut narrowed, "schools", arguments.school.clone());
-    put(&mut narrowed, "classes", arguments.class.clone());
-    put(&mut narrowed, "grades", arguments.grade.clone());
-    put(&mut narrowed, "user_types", arguments.user_type.clone());
-    if !narrowed.is_empty() {
-        selection.insert("where".to_owned(), narrowed.into());
-    }
-    let mut request = Map::new();
-    request.insert("selection".to_owned(), selection.into());
-    request.insert("reason".to_owned(), reason.clone().into());
-    request.insert("password".to_owned(), password(arguments)?);
-    if arguments.permanent {
-        request.insert("temporary".to_owned(), false.into());
-    }
-    if let Some(hours) = arguments.expires_in_hours {
-        request.insert("expires_in_hours".to_owned(), hours.into());
-    }
-    for (field, value) in
-        [("notify", &arguments.notify), ("channel", &arguments.channel), ("recipient", &arguments.recipient)]
-    {
-        if let Some(value) = value {
-            request.insert(field.to_owned(), value.clone().into());
-        }
-    }
-    Ok(request.into())
-}
-
-fn password(arguments: &Reset) -> Result<Value> {
-    if let Some(path) = &arguments.shared_password_file {
-        return Ok(serde_json::json!({
-            "source": "shared", "value": first_line(path)?, "acknowledged": arguments.acknowledge_shared
-        }));
-    }
-    let format = arguments.format.unwrap_or_default();
-    Ok(serde_json::json!({"source": "generated", "format": format.as_str()}))
-}
-
-/// The password is the first line: a given password is never trimmed, but an editor's line end is not a part of it.
-fn first_line(path: &Path) -> Result<String> {
-    let text = Zeroizing::new(
-        std::fs::read_to_string(path)
-            .with_context(|| format!("the password file {} cannot be read", path.display()))?,
-    );
-    Ok(text.split(['\r', '\n']).next().unwrap_or_default().to_owned())
-}
-
-fn put(map: &mut Map<String, Value>, field: &str, values: Vec<String>) {
-    if !values.is_empty() {
-        map.insert(field.to_owned(), values.into());
-    }
-}
-
-/// A problem in words, with its field and all its entries.
-fn explain(problem: &Problem) -> anyhow::Error {
-    let mut text = problem.detail.clone();
-    if let Some(field) = &problem.field {
-        text = format!("{field}: {text}");
-    }
-    for entry in &problem.entries {
-        text.push_str("\n  ");
-        text.push_str(entry);
-    }
-    anyhow!("{text} ({})", problem.code)
 }

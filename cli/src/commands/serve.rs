@@ -1,10 +1,11 @@
 //! `keybell serve`, `api`, `scheduler` and `worker`: processes that run until they are told to stop.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 use keybell_shared::config::RunMode;
 
 use crate::args::Worker;
 use crate::context::Context;
+use crate::metrics;
 use crate::outcome::Exit;
 use crate::running::{Everything, Part};
 use crate::stop::Stop;
@@ -34,17 +35,17 @@ pub(crate) async fn worker(mut context: Context, arguments: Worker) -> Result<Ex
         context.config.hashing.threads = concurrency;
         context.config.email.connections = concurrency;
         context.config.sms.connections = concurrency;
-        context.config.check()?;
+        context.config.check().context(Exit::Configuration)?;
     }
     run(context, &[Part::Stages(arguments.stages)]).await
 }
 
 fn needs_cluster(context: &Context, command: &str) -> Result<()> {
     if context.config.mode == RunMode::Embedded {
-        bail!(
+        return Err(Exit::Configuration.because(format!(
             "`keybell {command}` is one process of many and needs mode = \"cluster\" (KEYBELL_MODE=cluster); \
              in embedded mode `keybell serve` runs everything"
-        );
+        )));
     }
     Ok(())
 }
@@ -53,6 +54,8 @@ async fn run(context: Context, parts: &[Part]) -> Result<Exit> {
     let stop = Stop::on_signals()?;
     let backends = open(&context.config).await?;
     backends.wait_for_ledger(&stop.soft).await?;
+    // Before the parts, so that whoever watches sees a process that does not get ready.
+    let _metrics = metrics::listen(&context, &backends, parts).await?;
     let everything = Everything::start(&context, &backends, &stop, parts).await?;
     everything.run(&stop).await?;
     backends.close().await;

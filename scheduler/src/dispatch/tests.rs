@@ -22,7 +22,8 @@ async fn room(window: u32, tasks: &[(DistrictId, usize)]) -> (Room, Vec<TaskId>)
     let mut next = 0_i64;
     for (number, (district, items)) in tasks.iter().enumerate() {
         let caller = Actor { district: *district, ..actor(*district, Role::DistrictAdmin) };
-        let request = json::parse(br#"{"selection":{"scope":"all"},"reason":"lost"}"#).unwrap();
+        let request =
+            json::parse(br#"{"selection":{"scope":"all"},"reason":"lost","acknowledgement":"2026-11"}"#).unwrap();
         let task = intake.submit(&caller, request, &format!("key-{number}")).await.unwrap().task;
         let mut state = ledger.state();
         let fake = state.task(task);

@@ -1,6 +1,6 @@
 use keybell_shared::actor::Role;
 use keybell_shared::ids::TaskId;
-use keybell_shared::ports::ledger::Ledger;
+use keybell_shared::ports::ledger::{Ledger, MAX_DEFECTS};
 use keybell_shared::states::TaskState;
 
 use super::*;
@@ -14,7 +14,8 @@ async fn room(tasks: usize) -> (Arc<FakeLedger>, Expand<FakeLedger>, Vec<TaskId>
     let caller = actor(ledger.state().district, Role::DistrictAdmin);
     let mut ids = Vec::new();
     for key in 0..tasks {
-        let request = json::parse(br#"{"selection":{"scope":"all"},"reason":"lost"}"#).unwrap();
+        let request =
+            json::parse(br#"{"selection":{"scope":"all"},"reason":"lost","acknowledgement":"2026-11"}"#).unwrap();
         ids.push(intake.submit(&caller, request, &key.to_string()).await.unwrap().task);
     }
     let (accepted, ready) = (Wake::default(), Wake::default());
@@ -45,4 +46,16 @@ async fn a_task_that_cannot_be_expanded_does_not_hold_up_the_others() {
     }
     assert_eq!(ledger.state().task(tasks[1]).state, TaskState::Running);
     assert_eq!(ledger.state().task(tasks[0]).state, TaskState::Expanding);
+}
+
+#[tokio::test]
+async fn a_task_that_is_broken_for_long_fails_and_is_left_alone() {
+    let (ledger, mut expand, tasks) = room(1).await;
+    ledger.state().broken = Some(tasks[0]);
+    for _ in 0..MAX_DEFECTS {
+        assert_eq!(ledger.state().task(tasks[0]).state, TaskState::Expanding);
+        assert!(expand.round().await.is_err());
+    }
+    assert_eq!(ledger.state().task(tasks[0]).state, TaskState::Failed);
+    assert_eq!(expand.round().await, Ok(Pace::Rest));
 }

@@ -1,23 +1,30 @@
 //! The AMQP door: requests that upstream applications publish.
 //!
 //! The producer's name, checked by the broker, and the message id are the idempotency key. A request is acknowledged
-//! after the ledger has committed it, or committed its refusal; what cannot be attributed to anybody goes to the dead
-//! letters. While the ledger is away, the request in hand is kept and tried again: to hand it back would only wear out
-//! the broker's delivery limit.
+//! after the ledger has committed it, or committed its refusal, and with either the answer to its producer. Requests of
+//! nobody are dropped and counted: there is no one to answer. While the ledger is away, the request in hand is kept and
+//! tried again: to hand it back would only wear out the broker's delivery limit.
+
+mod answer;
+mod strangers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use keybell_shared::actor::Actor;
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::error::QueueError;
-use keybell_shared::ports::ledger::IntakeLedger;
+use keybell_shared::events::RequestRefused;
+use keybell_shared::metrics;
+use keybell_shared::ports::ledger::{Producer, ProducerLedger};
 use keybell_shared::ports::requests::{RawRequest, RequestConsumer, RequestQueue};
 use keybell_shared::problem::{Problem, ProblemKind};
-use keybell_shared::request::PasswordSource;
+use keybell_shared::trace::{self, TARGET};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
-use super::{Intake, MAX_KEY, idempotency, json};
+use self::strangers::Strangers;
+use super::Intake;
 use crate::outage::{Failure, Outage};
 
 /// Unacknowledged requests in hand. Few, because each of them counts as delivered once more when the connection is lost.
@@ -26,24 +33,22 @@ const PREFETCH: u16 = 8;
 /// How long one request is tried before it is handed back; well below the broker's own patience of 30 minutes.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// How often a request may meet a defect of ours before it goes to the dead letters, where it is logged and dropped.
+/// How often a request may meet a defect of ours before it is refused.
 const MAX_DEFECTS: u32 = 5;
 
 /// A connection that lived this long counts as sound, even when no request came.
 const SOUND_AFTER: Duration = Duration::from_secs(5);
 
-/// The entries of a refusal that are repeated to the application.
-const ENTRIES: usize = 20;
-
 /// Takes requests until `soft`; the one in hand is finished. Reconnects whenever the broker was away.
 pub async fn run(
     queue: Arc<dyn RequestQueue>,
-    ledger: Arc<dyn IntakeLedger>,
+    ledger: Arc<dyn ProducerLedger>,
     intake: Arc<Intake>,
     soft: CancellationToken,
 ) {
     let mut connection = Outage::new("request door");
-    let mut door = Door { ledger, intake, soft: soft.clone(), outage: Outage::new("request intake") };
+    let outage = Outage::new("request intake");
+    let mut door = Door { ledger, intake, soft: soft.clone(), outage, strangers: Strangers::default() };
     while !soft.is_cancelled() {
         let consumer = tokio::select! {
             () = soft.cancelled() => return,
@@ -65,18 +70,21 @@ pub async fn run(
 
 /// What is to be done with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer {
+enum Fate {
     /// The ledger knows everything.
-    Ack,
-    /// To the dead letters, for this reason.
-    Reject(&'static str),
+    Settled,
+    /// Nobody vouches for it: there is nobody to answer.
+    Nobodys,
+    /// The ledger can take neither the request nor its refusal.
+    Hopeless,
 }
 
 struct Door {
-    ledger: Arc<dyn IntakeLedger>,
+    ledger: Arc<dyn ProducerLedger>,
     intake: Arc<Intake>,
     soft: CancellationToken,
     outage: Outage,
+    strangers: Strangers,
 }
 
 impl Door {
@@ -96,34 +104,50 @@ impl Door {
             let raw = raw.ok_or_else(lost)?;
             connection.over();
             let handed_back = || QueueError::Unavailable("a request was handed back, to be tried later".to_owned());
-            // An answer that is lost does no harm: the request comes again and is known by its key.
-            match self.settle(&raw).await.ok_or_else(handed_back)? {
-                Answer::Ack => consumer.answers.ack(&[raw.tag]).await?,
-                Answer::Reject(code) => {
-                    tracing::warn!(code, producer = ?raw.producer, "a published request goes to the dead letters");
+            // An acknowledgement that is lost does no harm: the request comes again and is known by its key.
+            let span = if trace::on() {
+                tracing::info_span!(target: TARGET, "published request", trace_id = Empty)
+            } else {
+                tracing::Span::none()
+            };
+            trace::begin(&span, raw.trace);
+            match self.settle(&raw).instrument(span).await.ok_or_else(handed_back)? {
+                Fate::Settled => consumer.answers.ack(&[raw.tag]).await?,
+                Fate::Nobodys => {
+                    metrics::get().scheduler.request("dropped");
+                    self.strangers.dropped(raw.producer.as_deref());
+                    consumer.answers.ack(&[raw.tag]).await?;
+                }
+                Fate::Hopeless => {
+                    metrics::get().scheduler.request("rejected");
+                    tracing::error!(
+                        producer = ?raw.producer,
+                        message_id = ?raw.message_id,
+                        "a published request can neither be accepted nor refused, and goes to the dead letters"
+                    );
                     consumer.answers.reject(raw.tag).await?;
                 }
             }
         }
     }
 
-    /// Answers one request, as often as it takes. `None`: it is handed back.
-    async fn settle(&mut self, raw: &RawRequest) -> Option<Answer> {
+    /// Settles one request, as often as it takes. `None`: it is handed back.
+    async fn settle(&mut self, raw: &RawRequest) -> Option<Fate> {
         let since = Stopwatch::start();
         let mut defects = 0;
         loop {
-            let failure = match self.answer(raw).await {
-                Ok(answer) => {
+            let failure = match self.once(raw, defects).await {
+                Ok(fate) => {
                     self.outage.over();
-                    return Some(answer);
+                    return Some(fate);
                 }
                 Err(failure) => failure,
             };
             if !failure.is_passing() {
-                defects += 1;
                 if defects >= MAX_DEFECTS {
-                    return Some(Answer::Reject("internal"));
+                    return Some(Fate::Hopeless);
                 }
+                defects += 1;
             }
             let pause = self.outage.failed(&failure);
             if since.elapsed() >= PATIENCE {
@@ -136,41 +160,49 @@ impl Door {
         }
     }
 
-    /// Answers one request, once.
-    async fn answer(&self, raw: &RawRequest) -> Result<Answer, Failure> {
-        let Some(name) = raw.producer.as_deref() else { return Ok(Answer::Reject("origin.unknown")) };
-        let Some(actor) = self.ledger.producer(name).await? else { return Ok(Answer::Reject("origin.unknown")) };
-        match self.accept(&actor, raw).await {
-            Ok(()) => Ok(Answer::Ack),
-            Err(problem) if is_ours(problem.kind) => Err(problem.into()),
-            Err(problem) => {
-                tracing::info!(producer = ?name, code = problem.code, field = ?problem.field, "a published request is refused");
-                self.ledger
-                    .refuse(&actor, &printable(raw.message_id.as_deref()), problem.code, &told(&problem))
-                    .await?;
-                Ok(Answer::Ack)
+    /// Settles one request that has met so many defects of ours.
+    async fn once(&self, raw: &RawRequest, defects: u32) -> Result<Fate, Failure> {
+        let Some(name) = raw.producer.as_deref() else { return Ok(Fate::Nobodys) };
+        let Some(producer) = self.ledger.producer(name).await? else { return Ok(Fate::Nobodys) };
+        if defects >= MAX_DEFECTS {
+            return self.refuse(&producer, name, raw, &defective()).await;
+        }
+        match answer::accept(&self.intake, &producer, raw).await {
+            Ok(submitted) => {
+                metrics::get().scheduler.request(if submitted.repeated { "repeated" } else { "accepted" });
+                if submitted.repeated {
+                    // The first one was answered when it was committed; who asks again may have missed that.
+                    let key = raw.message_id.as_deref().unwrap_or_default();
+                    self.ledger.answer_repetition(&producer.actor, key, submitted.task).await?;
+                }
+                Ok(Fate::Settled)
             }
+            Err(problem) if is_ours(problem.kind) => Err(problem.into()),
+            Err(problem) => self.refuse(&producer, name, raw, &problem).await,
         }
     }
 
-    /// Reads and submits one request.
-    async fn accept(&self, actor: &Actor, raw: &RawRequest) -> Result<(), Problem> {
-        let key = raw.message_id.as_deref().unwrap_or_default();
-        idempotency::check_key(key)?;
-        if !is_json(raw.content_type.as_deref()) {
-            let detail = "the content type must be `application/json`, in UTF-8";
-            return Err(json::malformed("body.content_type", detail));
-        }
-        let request = json::parse(&raw.body)?;
-        if matches!(request.password, PasswordSource::Shared { .. }) {
-            let detail = "a shared password is not taken by AMQP, because it lay in clear on the broker's disk: use \
-                          another one, over HTTPS";
-            return Err(Problem::invalid("password.not_over_amqp", "password.value", detail));
-        }
-        let submitted = self.intake.submit(actor, request, key).await?;
-        tracing::debug!(task = %submitted.task, repeated = submitted.repeated, "a published request is a task");
-        Ok(())
+    /// Answers a request with its refusal.
+    async fn refuse(
+        &self,
+        producer: &Producer,
+        name: &str,
+        raw: &RawRequest,
+        problem: &Problem,
+    ) -> Result<Fate, Failure> {
+        tracing::info!(producer = name, code = problem.code, field = ?problem.field, "a published request is refused");
+        let refusal = RequestRefused::new(name, &answer::printable(raw.message_id.as_deref()), problem);
+        self.ledger.refuse(&producer.actor, &refusal).await?;
+        metrics::get().scheduler.request("refused");
+        Ok(Fate::Settled)
     }
+}
+
+/// The request met a defect of ours again and again.
+fn defective() -> Problem {
+    let detail = "something is wrong inside Keybell, and its log says more; publish the request again, with the same \
+                  message_id, once that is repaired";
+    Problem::new(ProblemKind::Internal, "internal", detail)
 }
 
 /// Whether the fault lies with us, so that the same request may succeed later.
@@ -186,34 +218,6 @@ const fn is_ours(kind: ProblemKind) -> bool {
         | ProblemKind::Throttled
         | ProblemKind::TooLarge => false,
     }
-}
-
-/// Whether the content type says JSON in UTF-8.
-fn is_json(content_type: Option<&str>) -> bool {
-    let Some(text) = content_type else { return false };
-    let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
-    parts.next().is_some_and(|kind| kind == "application/json")
-        && parts.all(|parameter| !parameter.starts_with("charset=") || parameter.trim_matches('"').ends_with("utf-8"))
-}
-
-/// A message id as the ledger may store it, even a wrong one.
-fn printable(message_id: Option<&str>) -> String {
-    let id = message_id.unwrap_or_default();
-    id.chars().take(MAX_KEY).map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// The reason as the application reads it: the field, what happened, and the entries that are meant.
-fn told(problem: &Problem) -> String {
-    let field = problem.field.as_ref().map_or_else(String::new, |field| format!("{field}: "));
-    let entries = match problem.entries.len() {
-        0 => String::new(),
-        count => {
-            let shown: Vec<&str> = problem.entries.iter().take(ENTRIES).map(String::as_str).collect();
-            let more = if count > ENTRIES { format!(" and {} more", count - ENTRIES) } else { String::new() };
-            format!(" [{}{more}]", shown.join(", "))
-        }
-    };
-    format!("{field}{}{entries}", problem.detail)
 }
 
 #[cfg(test)]

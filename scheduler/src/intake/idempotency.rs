@@ -2,18 +2,23 @@
 
 use keybell_shared::actor::Actor;
 use keybell_shared::problem::{Problem, ProblemKind};
-use keybell_shared::request::ResetRequest;
 use keybell_shared::seal::hex;
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The longest idempotency key, in characters.
 pub const MAX_KEY: usize = 255;
 
-/// Whose keys these are: the API key's id where there is one, because names can be given twice; otherwise the name.
+/// Whose keys these are: the API key's id where there is one, because names can be given twice; the broker user of a
+/// published request; otherwise the name.
 #[must_use]
 pub fn producer(actor: &Actor) -> String {
-    actor.key.map_or_else(|| actor.name.clone(), |key| key.to_string())
+    match (actor.key, actor.broker_user()) {
+        (Some(key), _) => key.to_string(),
+        (None, Some(user)) => user.to_owned(),
+        (None, None) => actor.name.clone(),
+    }
 }
 
 /// Refuses keys that cannot be told apart reliably: missing, overlong, or with anything but printable ASCII.
@@ -45,12 +50,21 @@ pub(super) fn mismatch() -> Problem {
     )
 }
 
+/// The producer made as many requests within the last hour as it may.
+pub(super) fn over_quota(allowed: u32) -> Problem {
+    let detail = format!(
+        "{allowed} requests of yours became tasks within the last hour, and your quota allows no more; publish this one \
+         again later, with the same key, or ask for a larger quota (keybell producer allow --requests-per-hour)"
+    );
+    Problem::new(ProblemKind::Throttled, "quota.requests", detail)
+}
+
 /// SHA-256, in hexadecimal, over the request as JSON with sorted keys.
 ///
 /// A shared password is left out (it is never serialised): even as a part of a hash that is stored, a password that
 /// people choose could be found by trying. The price is that the same key with the same request and another password
 /// counts as a repetition.
-pub(super) fn fingerprint(request: &ResetRequest) -> Result<String, Problem> {
+pub(super) fn fingerprint(request: &impl Serialize) -> Result<String, Problem> {
     let mut value = serde_json::to_value(request).map_err(|error| {
         tracing::error!(%error, "a request could not be written as JSON");
         Problem::new(ProblemKind::Internal, "internal", "something is wrong inside Keybell; the log says more")

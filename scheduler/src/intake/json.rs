@@ -4,7 +4,8 @@
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::ResetRequest;
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use super::{locate, rules, strict};
 
@@ -21,6 +22,31 @@ const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 /// `json.duplicate_key`, `json.nul_character`, `version.unsupported`, `field.unknown`, `field.missing`,
 /// `field.invalid`, `selection.empty_filter`; each with the field's path where there is one.
 pub fn parse(bytes: &[u8]) -> Result<ResetRequest, Problem> {
+    let text = text(bytes)?;
+    let outline: Outline = serde_json::from_str(text).map_err(|_| no_object())?;
+    // Before everything else: a request of another version may well have fields that this one does not know.
+    if let Some(version) = outline.version.as_ref().and_then(Value::as_u64) {
+        rules::version(u32::try_from(version).unwrap_or(u32::MAX))?;
+    }
+    let kind = locate::Kind {
+        read: |document| serde_json::from_value::<ResetRequest>(document).map(drop),
+        least: || json!({ "selection": { "scope": "all" }, "reason": "other" }),
+    };
+    let request = serde_json::from_str(text).map_err(|_| locate::explain(text, kind))?;
+    no_empty_filter(&outline)?;
+    Ok(request)
+}
+
+/// Reads a body that has no member that it must have, with the same strictness as a request.
+pub(crate) fn parse_options<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = text(bytes)?;
+    serde_json::from_str::<Map<String, Value>>(text).map_err(|_| no_object())?;
+    let kind = locate::Kind { read: |document| serde_json::from_value::<T>(document).map(drop), least: || json!({}) };
+    serde_json::from_str(text).map_err(|_| locate::explain(text, kind))
+}
+
+/// The text of a body: not too large, UTF-8, JSON, and without what a typed reading would not notice.
+fn text(bytes: &[u8]) -> Result<&str, Problem> {
     if bytes.len() > MAX_BYTES {
         let detail = format!("the request has {} bytes; at most {MAX_BYTES} are read", bytes.len());
         return Err(Problem::new(ProblemKind::TooLarge, "body.too_large", detail));
@@ -34,15 +60,11 @@ pub fn parse(bytes: &[u8]) -> Result<ResetRequest, Problem> {
         return Err(malformed("body.invalid", "the request is empty; a JSON object is expected"));
     }
     strict::check(text)?;
-    let outline: Outline =
-        serde_json::from_str(text).map_err(|_| malformed("body.invalid", "a JSON object is expected"))?;
-    // Before everything else: a request of another version may well have fields that this one does not know.
-    if let Some(version) = outline.version.as_ref().and_then(Value::as_u64) {
-        rules::version(u32::try_from(version).unwrap_or(u32::MAX))?;
-    }
-    let request = serde_json::from_str(text).map_err(|_| locate::explain(text))?;
-    no_empty_filter(&outline)?;
-    Ok(request)
+    Ok(text)
+}
+
+fn no_object() -> Problem {
+    malformed("body.invalid", "a JSON object is expected")
 }
 
 /// The few places that are looked at before, or beside, the typed reading.

@@ -1,19 +1,28 @@
 //! Finding the field that a typed reading stumbled over. Only called when it did.
 //!
 //! The reader of tagged objects (`password`) does not say where it failed, and its words repeat values. So each member
-//! is tried alone within a minimal request that is known to be right: what fails alone is the culprit. This needs no
-//! second list of the request's fields that could grow old.
+//! is tried alone within a minimal document that is known to be right: what fails alone is the culprit. This needs no
+//! second list of the fields that could grow old.
 
 use keybell_shared::problem::Problem;
-use keybell_shared::request::ResetRequest;
 use serde_json::{Map, Value, json};
 
 use super::json::malformed;
 use super::strict::member;
 
-/// Explains why the text, a JSON object, is no request.
-pub(super) fn explain(text: &str) -> Problem {
-    let fault = serde_json::from_str(text).ok().and_then(|document: Value| find("", &document, &Clone::clone));
+/// A kind of document.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    /// Reads a document of this kind.
+    pub(super) read: fn(Value) -> Result<(), serde_json::Error>,
+    /// The members that every document of this kind has, with values that are known to be right.
+    pub(super) least: fn() -> Value,
+}
+
+/// Explains why the text, a JSON object, is no document of this kind.
+pub(super) fn explain(text: &str, kind: Kind) -> Problem {
+    let whole = |candidate: &Value| failure(kind, candidate.clone());
+    let fault = serde_json::from_str(text).ok().and_then(|document: Value| find(kind, "", &document, &whole));
     fault.unwrap_or_default().into_problem()
 }
 
@@ -24,19 +33,19 @@ struct Fault {
     reason: String,
 }
 
-/// Puts a value at one place of an otherwise right request.
-type Embed<'a> = &'a dyn Fn(&Value) -> Value;
+/// What the reader says of a value at one place of an otherwise right document.
+type Try<'a> = &'a dyn Fn(&Value) -> Option<String>;
 
 /// Looks for the fault in `value`, which lies at `path`.
-fn find(path: &str, value: &Value, embed: Embed) -> Option<Fault> {
-    let reason = failure(&embed(value))?;
+fn find(kind: Kind, path: &str, value: &Value, tried: Try) -> Option<Fault> {
+    let reason = tried(value)?;
     let within = match value {
-        Value::Object(members) => find_member(path, members, embed),
+        Value::Object(members) => find_member(kind, path, members, tried),
         // Where even an empty list is wrong, the list is the fault, not its elements.
-        Value::Array(elements) if failure(&embed(&json!([]))).is_none() => elements
+        Value::Array(elements) if tried(&json!([])).is_none() => elements
             .iter()
             .enumerate()
-            .find_map(|(at, one)| find(&format!("{path}[{at}]"), one, &|candidate| embed(&json!([candidate])))),
+            .find_map(|(at, one)| find(kind, &format!("{path}[{at}]"), one, &|candidate| tried(&json!([candidate])))),
         Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     };
     // What fails only as a whole lacks something.
@@ -44,33 +53,33 @@ fn find(path: &str, value: &Value, embed: Embed) -> Option<Fault> {
 }
 
 /// Looks for the fault in the members of the object at `path`.
-fn find_member(path: &str, members: &Map<String, Value>, embed: Embed) -> Option<Fault> {
-    let siblings = siblings(path, members)?;
+fn find_member(kind: Kind, path: &str, members: &Map<String, Value>, tried: Try) -> Option<Fault> {
+    let siblings = siblings(kind, path, members)?;
     members.iter().find_map(|(key, one)| {
         let alone = |candidate: &Value| {
             let mut object = siblings.clone();
             object.insert(key.clone(), candidate.clone());
-            embed(&Value::Object(object))
+            tried(&Value::Object(object))
         };
         let path = member(path, key);
         let unknown = format!("unknown field `{key}`");
-        match failure(&alone(&Value::Null)).filter(|reason| reason.starts_with(&unknown)) {
+        match alone(&Value::Null).filter(|reason| reason.starts_with(&unknown)) {
             Some(reason) => Some(Fault { path, reason }),
-            None => find(&path, one, &alone),
+            None => find(kind, &path, one, &alone),
         }
     })
 }
 
-/// What the reader says about a whole request, if it is none.
-fn failure(document: &Value) -> Option<String> {
-    serde_json::from_value::<ResetRequest>(document.clone()).err().map(|error| error.to_string())
+/// What the reader says about a whole document, if it is none of this kind.
+fn failure(kind: Kind, document: Value) -> Option<String> {
+    (kind.read)(document).err().map(|error| error.to_string())
 }
 
 /// The members that must stand beside each member of the object at `path`, so that only that one is tried. `None` when
 /// the members cannot be judged one by one.
-fn siblings(path: &str, members: &Map<String, Value>) -> Option<Map<String, Value>> {
+fn siblings(kind: Kind, path: &str, members: &Map<String, Value>) -> Option<Map<String, Value>> {
     let siblings = match path {
-        "" => json!({ "selection": { "scope": "all" }, "reason": "other" }),
+        "" => (kind.least)(),
         "selection" => json!({ "scope": "all" }),
         // Which members are right depends on the tag, so it is the document's own; a wrong one fails by itself.
         "password" => {

@@ -4,9 +4,11 @@
 //! refused request changes nothing, and its [`Problem`] names a stable code, the field and what to do next.
 
 pub mod amqp;
+pub(crate) mod chosen;
 mod idempotency;
 pub mod json;
 mod locate;
+mod reissue;
 mod rules;
 mod selection;
 mod shared_password;
@@ -20,11 +22,15 @@ use keybell_shared::ports::ledger::{Acceptance, Idempotency, Ledger, NewTask, Pr
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::ResetRequest;
 use keybell_shared::seal::SealKey;
+use keybell_shared::trace::{self, TARGET};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use self::shared_password::Given;
 use crate::wake::Wake;
 
 pub use idempotency::{MAX_KEY, producer};
+pub use reissue::Reissuing;
 
 /// An accepted request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,28 +81,64 @@ impl Intake {
     /// The first check that the request does not pass; nothing was changed. `Unavailable` means that the same request
     /// with the same key should be repeated later.
     pub async fn submit(&self, actor: &Actor, request: ResetRequest, key: &str) -> Result<Submitted, Problem> {
+        self.submit_within(actor, request, key, None).await
+    }
+
+    /// [`Intake::submit`], for a caller whose requests may mean this many accounts at most.
+    ///
+    /// # Errors
+    /// See [`Intake::submit`]; and `quota.accounts`.
+    pub async fn submit_within(
+        &self,
+        actor: &Actor,
+        request: ResetRequest,
+        key: &str,
+        most: Option<u32>,
+    ) -> Result<Submitted, Problem> {
         let mut request = request;
         rules::role(actor)?;
         idempotency::check_key(key)?;
         // As it was asked, before defaults are filled in: a later version may fill them in differently.
         let fingerprint = idempotency::fingerprint(&request)?;
         let idempotency = Idempotency { producer: producer(actor), key: key.to_owned(), fingerprint };
-        // What was accepted once stays accepted: a repetition is not checked against the district of today.
-        match self.ledger.known(actor.district, &idempotency).await? {
-            Some(Acceptance::Accepted(task) | Acceptance::Repeated(task)) => {
-                return Ok(Submitted { task, repeated: true });
-            }
-            Some(Acceptance::Mismatch) => return Err(idempotency::mismatch()),
-            None => {}
+        if let Some(submitted) = self.repetition(actor, &idempotency).await? {
+            return Ok(submitted);
         }
+        rules::check(&request)?;
         let checked = self.check(actor, &mut request).await?;
+        if let Some(most) = most {
+            selection::within(&checked.preview, most)?;
+        }
         let id = TaskId::fresh();
         let shared =
             checked.shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
-        let task = NewTask { id, actor: actor.clone(), request, named: checked.named, shared, idempotency };
-        match self.ledger.accept(task).await? {
+        let named = checked.named;
+        self.accept(NewTask { id, actor: actor.clone(), request, named, shared, idempotency, reissue: None }).await
+    }
+
+    /// What was accepted once stays accepted: a repetition is not checked against the district of today.
+    async fn repetition(&self, actor: &Actor, idempotency: &Idempotency) -> Result<Option<Submitted>, Problem> {
+        match self.ledger.known(actor.district, idempotency).await? {
+            Some(Acceptance::Accepted(task) | Acceptance::Repeated(task)) => {
+                Ok(Some(Submitted { task, repeated: true }))
+            }
+            Some(Acceptance::Mismatch) => Err(idempotency::mismatch()),
+            // Only a new request counts; a known one never comes to this.
+            Some(Acceptance::OverQuota(allowed)) => Err(idempotency::over_quota(allowed)),
+            None => Ok(None),
+        }
+    }
+
+    /// Has the ledger accept a checked task.
+    async fn accept(&self, task: NewTask) -> Result<Submitted, Problem> {
+        let (district, by) = (task.actor.district, task.actor.name.clone());
+        let span = trace::child(
+            trace::current(),
+            || tracing::info_span!(target: TARGET, "accept", task = %task.id, trace_id = Empty),
+        );
+        match self.ledger.accept(task).instrument(span).await? {
             Acceptance::Accepted(task) => {
-                tracing::info!(%task, district = %actor.district, by = ?actor.name, "request accepted");
+                tracing::info!(%task, %district, ?by, "request accepted");
                 if let Some(wake) = &self.wake {
                     wake.wake();
                 }
@@ -104,29 +146,25 @@ impl Intake {
             }
             Acceptance::Repeated(task) => Ok(Submitted { task, repeated: true }),
             Acceptance::Mismatch => Err(idempotency::mismatch()),
+            Acceptance::OverQuota(allowed) => Err(idempotency::over_quota(allowed)),
         }
     }
 
-    /// Checks a request as [`Intake::submit`] does and counts whom it means; nothing is changed.
+    /// Checks a request as [`Intake::submit`] does and counts whom it means; nothing is changed. The precautions need not
+    /// be acknowledged for it.
     ///
     /// # Errors
     /// The first check that the request does not pass.
     pub async fn preview(&self, actor: &Actor, request: &ResetRequest) -> Result<Preview, Problem> {
         rules::role(actor)?;
+        rules::check_preview(request)?;
         Ok(self.check(actor, &mut request.clone()).await?.preview)
     }
 
-    /// Every check, the cheap ones first. Takes a shared password out of the request, collapses duplicates, and fills
+    /// Every check that needs more than the request. Takes a shared password out of the request, collapses duplicates, and fills
     /// in the expiry that a widely shared password must have.
     async fn check(&self, actor: &Actor, request: &mut ResetRequest) -> Result<Checked, Problem> {
-        rules::check(request)?;
-        let shared = Given::take(request)?;
-        if let Some(given) = &shared {
-            if self.reset_key.is_none() {
-                return Err(shared_password::no_key());
-            }
-            given.check(&self.district_names(actor).await?)?;
-        }
+        let shared = self.shared_password(actor, request).await?;
         let ledger = self.ledger.as_ref();
         let named = selection::resolve(ledger, actor.district, &mut request.selection).await?;
         let preview = ledger.preview(actor, &request.selection, &named).await?;
@@ -137,6 +175,18 @@ impl Intake {
             given.limit(request, preview.eligible)?;
         }
         Ok(Checked { named, shared, preview })
+    }
+
+    /// Takes a shared password out of the request and checks it.
+    async fn shared_password(&self, actor: &Actor, request: &mut ResetRequest) -> Result<Option<Given>, Problem> {
+        let shared = Given::take(request)?;
+        if let Some(given) = &shared {
+            if self.reset_key.is_none() {
+                return Err(shared_password::no_key());
+            }
+            given.check(&self.district_names(actor).await?)?;
+        }
+        Ok(shared)
     }
 
     /// What the district is called; a password given for it must not hold that.

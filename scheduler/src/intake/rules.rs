@@ -1,6 +1,7 @@
 //! What a request must be, as far as the request alone can tell.
 
 use keybell_shared::actor::Actor;
+use keybell_shared::precautions;
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::{MAX_NAMED, NotifyRule, ResetRequest, Scope, Selection, VERSION, Where};
 
@@ -31,7 +32,25 @@ pub(super) fn role(actor: &Actor) -> Result<(), Problem> {
 /// Every rule.
 pub(super) fn check(request: &ResetRequest) -> Result<(), Problem> {
     version(request.version)?;
+    acknowledgement(request.acknowledgement.as_deref())?;
+    check_preview(request)
+}
+
+/// Every rule but the acknowledgement: the precautions ask for a look at the counts before anything is acknowledged.
+pub(super) fn check_preview(request: &ResetRequest) -> Result<(), Problem> {
+    version(request.version)?;
     selection(&request.selection)?;
+    passwords(request)
+}
+
+/// Every rule but those about the selection, which a re-issue makes itself.
+pub(super) fn check_again(request: &ResetRequest) -> Result<(), Problem> {
+    acknowledgement(request.acknowledgement.as_deref())?;
+    passwords(request)
+}
+
+/// What belongs together among the members about passwords and messages.
+fn passwords(request: &ResetRequest) -> Result<(), Problem> {
     expiry(request)?;
     notify(request)
 }
@@ -42,6 +61,26 @@ pub(super) fn version(version: u32) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::invalid("version.unsupported", "version", format!("this Keybell understands version {VERSION} only")))
+}
+
+/// Whoever asks has read the precautions, in their present version.
+fn acknowledgement(version: Option<&str>) -> Result<(), Problem> {
+    match version {
+        Some(precautions::VERSION) => Ok(()),
+        Some(_) => Err(Problem::invalid(
+            "acknowledgement.outdated",
+            "acknowledgement",
+            format!("the precautions have changed; read them again and send `{}`", precautions::VERSION),
+        )),
+        None => Err(Problem::invalid(
+            "acknowledgement.missing",
+            "acknowledgement",
+            format!(
+                "read the precautions (`GET /v1/precautions`, `keybell precautions`) and send their version, `{}`",
+                precautions::VERSION
+            ),
+        )),
+    }
 }
 
 /// Scope, list and `where` must fit together: nothing is guessed.
@@ -74,7 +113,7 @@ fn selection(selection: &Selection) -> Result<(), Problem> {
 }
 
 /// A list of names: not too many, none blank, none that no roster could hold.
-fn names(field: &str, list: &[String], most: usize) -> Result<(), Problem> {
+pub(super) fn names(field: &str, list: &[String], most: usize) -> Result<(), Problem> {
     if list.len() > most {
         let detail = format!("{} names; at most {most} are read, so split the request", list.len());
         return Err(Problem {

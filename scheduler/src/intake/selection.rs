@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use keybell_shared::ids::{AccountId, DistrictId};
-use keybell_shared::ports::ledger::IntakeLedger;
+use keybell_shared::ports::ledger::{IntakeLedger, Preview};
 use keybell_shared::problem::Problem;
 use keybell_shared::request::Selection;
 
@@ -33,6 +33,19 @@ pub(super) async fn resolve<L: IntakeLedger + ?Sized>(
         );
     }
     Ok(resolved.found)
+}
+
+/// Refuses a request that would reset more accounts than its sender may reset with one.
+pub(super) fn within(preview: &Preview, most: u32) -> Result<(), Problem> {
+    if preview.eligible <= u64::from(most) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the selection means {} accounts, and your quota allows {most} per request; make several requests of it, or ask \
+         for a larger quota (keybell producer allow --accounts-per-request)",
+        preview.eligible
+    );
+    Err(Problem::invalid("quota.accounts", "selection", detail))
 }
 
 /// Keeps the first of equal names, in order.

@@ -35,7 +35,7 @@ fn room(accounts: u64) -> Room {
 
 /// A request: a selection's members and further members, as JSON.
 fn request(selection: &str, more: &str) -> ResetRequest {
-    let text = format!(r#"{{"selection":{{{selection}}},"reason":"lost"{more}}}"#);
+    let text = format!(r#"{{"selection":{{{selection}}},"reason":"lost","acknowledgement":"2026-11"{more}}}"#);
     json::parse(text.as_bytes()).unwrap_or_else(|problem| panic!("{text}: {problem}"))
 }
 
@@ -186,6 +186,18 @@ async fn a_selection_that_means_nobody_is_refused_but_one_that_is_all_skipped_is
     let preview = room.intake.preview(&room.admin, &request(ALL, "")).await.expect("a preview");
     assert_eq!(preview.skipped, [(Code::S03, 2)]);
     room.intake.submit(&room.admin, request(ALL, ""), "key-1").await.expect("accepted, and every item says why");
+}
+
+#[tokio::test]
+async fn a_preview_needs_no_acknowledgement() {
+    let room = room(3);
+    for (version, code) in [(None, "acknowledgement.missing"), (Some("2020-01"), "acknowledgement.outdated")] {
+        let request = ResetRequest { acknowledgement: version.map(str::to_owned), ..request(ALL, "") };
+        assert_eq!(room.intake.preview(&room.admin, &request).await.expect("a preview").eligible, 3);
+        let problem = room.intake.submit(&room.admin, request, "key-1").await.expect_err("refused");
+        assert_eq!((problem.code, problem.field.as_deref()), (code, Some("acknowledgement")));
+    }
+    assert!(room.ledger.state().tasks.is_empty());
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ async fn only_what_changed_is_shown_and_everything_after_a_failure() {
     let caller = actor(ledger.state().district, Role::DistrictAdmin);
     let mut tasks = Vec::new();
     for key in ["one", "two"] {
-        let request = json::parse(br#"{"selection":{"scope":"all"},"reason":"lost"}"#).unwrap();
+        let request =
+            json::parse(br#"{"selection":{"scope":"all"},"reason":"lost","acknowledgement":"2026-11"}"#).unwrap();
         tasks.push(intake.submit(&caller, request, key).await.unwrap().task);
     }
     ledger.state().task(tasks[0]).items.push((ItemId(1), ItemState::Pending));

@@ -9,19 +9,22 @@ use keybell_shared::actor::Actor;
 use keybell_shared::clock::{Millis, Stopwatch};
 use keybell_shared::codes::Code;
 use keybell_shared::error::LedgerError;
+use keybell_shared::events::RequestRefused;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, ItemId, NotificationId, TaskId};
 use keybell_shared::message::{Message, Work};
 use keybell_shared::ports::events::Event;
 use keybell_shared::ports::ledger::{
-    Acceptance, AccountLedger, Chunk, Claimed, Class, Closed, DispatchLedger, District, Enrolment, ExpansionLedger,
-    IntakeLedger, ItemFilter, ItemView, KeyLedger, KeyView, LeaderLedger, LedgerResult, NewKey, NewTask, NoticeLedger,
-    OutboxLedger, Person, Preview, RepairLedger, ResetJob, ResetLedger, ResetOutcome, ResetWrite, Resolved,
-    RosterLedger, RowFate, Runnable, School, SendReport, SignIn, TaskLedger, TaskView, UnknownNames,
+    Acceptance, Chosen, Chunk, Closed, DispatchLedger, District, ExpansionLedger, IntakeLedger, ItemFilter, ItemView,
+    KeyLedger, KeyView, LeaderLedger, LedgerResult, MAX_DEFECTS, NewKey, NewTask, OutboxLedger, Preview, Producer,
+    ProducerLedger, ProducerView, Quota, QuotaChange, Reissue, RepairLedger, ReportRow, Resent, ResetJob, ResetLedger,
+    ResetOutcome, ResetWrite, Resolved, Runnable, Standing, TaskLedger, TaskView, UnknownNames,
 };
 use keybell_shared::progress::{Counts, Snapshot};
 use keybell_shared::request::Selection;
 use keybell_shared::stage::Stage;
 use keybell_shared::states::{ItemState, TaskState};
+
+use super::webhooks::Post;
 
 /// A waiting notification that is due.
 pub(crate) struct Note {
@@ -34,6 +37,8 @@ pub(crate) struct FakeTask {
     pub(crate) state: TaskState,
     pub(crate) items: Vec<(ItemId, ItemState)>,
     pub(crate) version: i64,
+    pub(crate) held: bool,
+    pub(crate) defects: u32,
 }
 
 /// Everything that a test may set or look at.
@@ -41,10 +46,18 @@ pub(crate) struct State {
     pub(crate) district: DistrictId,
     pub(crate) names: HashMap<String, AccountId>,
     pub(crate) preview: Preview,
+    /// Whom a re-issue means.
+    pub(crate) again: Preview,
+    /// What re-sends were asked for: writer and choice.
+    pub(crate) resends: Vec<(String, Chosen)>,
     pub(crate) unknown_names: UnknownNames,
-    pub(crate) producers: HashMap<String, Actor>,
+    pub(crate) producers: HashMap<String, Producer>,
     pub(crate) tasks: Vec<FakeTask>,
-    pub(crate) refused: Vec<(String, String, String)>,
+    pub(crate) refused: Vec<RequestRefused>,
+    /// Repetitions that were answered: message id and task.
+    pub(crate) answered: Vec<(String, TaskId)>,
+    /// No refusal can be stored.
+    pub(crate) unrefusable: bool,
     /// Nothing answers.
     pub(crate) away: bool,
     /// So many calls of `accept` meet a defect.
@@ -63,6 +76,8 @@ pub(crate) struct State {
     pub(crate) broken: Option<TaskId>,
     /// So many calls of `expanding` panic.
     pub(crate) panics: u32,
+    /// Webhooks and what waits for them.
+    pub(crate) post: Post,
     keys: HashMap<(String, String), (String, TaskId)>,
 }
 
@@ -75,10 +90,14 @@ impl FakeLedger {
             district: DistrictId::fresh(),
             names: (0..accounts).map(|n| (format!("a{n}"), AccountId::fresh())).collect(),
             preview: Preview { eligible: accounts, skipped: Vec::new() },
+            again: Preview { eligible: accounts, skipped: Vec::new() },
+            resends: Vec::new(),
             unknown_names: Vec::new(),
             producers: HashMap::new(),
             tasks: Vec::new(),
             refused: Vec::new(),
+            answered: Vec::new(),
+            unrefusable: false,
             away: false,
             defects: 0,
             accepts: 0,
@@ -93,6 +112,7 @@ impl FakeLedger {
             mismatch: None,
             broken: None,
             panics: 0,
+            post: Post::default(),
             keys: HashMap::new(),
         }))
     }
@@ -103,7 +123,7 @@ impl FakeLedger {
     }
 
     /// The state, for a call of the ledger.
-    fn up(&self) -> LedgerResult<MutexGuard<'_, State>> {
+    pub(super) fn up(&self) -> LedgerResult<MutexGuard<'_, State>> {
         let state = self.state();
         if state.away { Err(LedgerError::Unavailable("switched off by the test".into())) } else { Ok(state) }
     }
@@ -130,6 +150,19 @@ impl State {
         self.tasks.iter_mut().find(|task| task.new.id == id).unwrap()
     }
 
+    /// Pauses or resumes.
+    fn hold(&mut self, id: TaskId, held: bool) -> Option<Standing> {
+        let task = self.tasks.iter_mut().find(|task| task.new.id == id)?;
+        match (task.state, held) {
+            (TaskState::Running, true) => task.state = TaskState::Paused,
+            (TaskState::Paused, false) => task.state = TaskState::Running,
+            (TaskState::Expanding, _) => task.held = held,
+            _ => {}
+        }
+        task.version += 1;
+        Some(Standing { state: task.state, held: task.held })
+    }
+
     fn change(&mut self, id: TaskId, from: &[TaskState], to: TaskState) -> Option<TaskState> {
         let task = self.tasks.iter_mut().find(|task| task.new.id == id)?;
         if from.contains(&task.state) {
@@ -140,7 +173,7 @@ impl State {
     }
 }
 
-fn unused<T>() -> LedgerResult<T> {
+pub(super) fn unused<T>() -> LedgerResult<T> {
     Err(LedgerError::Defect("no scheduler asks for this".into()))
 }
 
@@ -179,6 +212,10 @@ impl IntakeLedger for FakeLedger {
         Ok(self.up()?.preview.clone())
     }
 
+    async fn preview_reissue(&self, _: &Actor, _: &Reissue) -> LedgerResult<Preview> {
+        Ok(self.up()?.again.clone())
+    }
+
     async fn known(
         &self,
         _: DistrictId,
@@ -202,22 +239,54 @@ impl IntakeLedger for FakeLedger {
             let same = *fingerprint == task.idempotency.fingerprint;
             return Ok(if same { Acceptance::Repeated(*known) } else { Acceptance::Mismatch });
         }
+        let allowed = task.actor.broker_user().and_then(|name| state.producers.get(name)).map(|known| known.quota);
+        let made = || state.keys.keys().filter(|(producer, _)| *producer == key.0).count();
+        if let Some(quota) = allowed.filter(|quota| made() >= quota.requests_per_hour as usize) {
+            return Ok(Acceptance::OverQuota(quota.requests_per_hour));
+        }
         let id = task.id;
         state.keys.insert(key, (task.idempotency.fingerprint.clone(), id));
-        state.tasks.push(FakeTask { new: task, state: TaskState::Expanding, items: Vec::new(), version: 1 });
+        state.tasks.push(FakeTask {
+            new: task,
+            state: TaskState::Expanding,
+            items: Vec::new(),
+            version: 1,
+            held: false,
+            defects: 0,
+        });
         Ok(Acceptance::Accepted(id))
     }
+}
 
-    async fn producer(&self, name: &str) -> LedgerResult<Option<Actor>> {
+#[async_trait]
+impl ProducerLedger for FakeLedger {
+    async fn producer(&self, name: &str) -> LedgerResult<Option<Producer>> {
         Ok(self.up()?.producers.get(name).cloned())
     }
 
-    async fn allow_producer(&self, _: DistrictId, _: &str) -> LedgerResult<()> {
+    async fn allow_producer(&self, _: &Actor, _: &str, _: QuotaChange) -> LedgerResult<Quota> {
         unused()
     }
 
-    async fn refuse(&self, _: &Actor, message_id: &str, code: &str, detail: &str) -> LedgerResult<()> {
-        self.up()?.refused.push((message_id.into(), code.into(), detail.into()));
+    async fn producers(&self, _: DistrictId) -> LedgerResult<Vec<ProducerView>> {
+        unused()
+    }
+
+    async fn forbid_producer(&self, _: &Actor, _: &str) -> LedgerResult<bool> {
+        unused()
+    }
+
+    async fn answer_repetition(&self, _: &Actor, message_id: &str, task: TaskId) -> LedgerResult<()> {
+        self.up()?.answered.push((message_id.into(), task));
+        Ok(())
+    }
+
+    async fn refuse(&self, _: &Actor, refusal: &RequestRefused) -> LedgerResult<()> {
+        let mut state = self.up()?;
+        if state.unrefusable {
+            return Err(LedgerError::Defect("asked for by the test".into()));
+        }
+        state.refused.push(refusal.clone());
         Ok(())
     }
 }
@@ -248,12 +317,24 @@ impl ExpansionLedger for FakeLedger {
         let count = (all - task.items.len() as u64).min(u64::from(size));
         task.version += 1;
         if count == 0 {
-            task.state = TaskState::Running;
+            task.state = if task.held { TaskState::Paused } else { TaskState::Running };
+            task.held = false;
             return Ok(Chunk::Finished);
         }
         let first = i64::try_from(before).unwrap();
         task.items.extend((0..i64::try_from(count).unwrap()).map(|n| (ItemId(first + n), ItemState::Pending)));
         Ok(Chunk::More(count))
+    }
+
+    async fn expansion_failed(&self, task: TaskId) -> LedgerResult<bool> {
+        let mut state = self.up()?;
+        let task = state.task(task);
+        task.defects += 1;
+        let over = task.state == TaskState::Expanding && task.defects >= MAX_DEFECTS;
+        if over {
+            task.state = TaskState::Failed;
+        }
+        Ok(over)
     }
 }
 
@@ -380,6 +461,8 @@ impl TaskLedger for FakeLedger {
             request: task.new.request.clone(),
             progress: snapshot(task),
             digest: None,
+            parent: task.new.reissue.as_ref().map(|reissue| reissue.parent),
+            held: task.held,
         }))
     }
 
@@ -408,12 +491,30 @@ impl TaskLedger for FakeLedger {
         Ok(state.tasks.iter_mut().filter(done).take(limit as usize).map(close).collect())
     }
 
-    async fn pause(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
-        Ok(self.up()?.change(task, &[TaskState::Running], TaskState::Paused))
+    async fn report(&self, _: DistrictId, _: TaskId, _: ItemFilter, _: u32) -> LedgerResult<Vec<ReportRow>> {
+        unused()
     }
 
-    async fn resume(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
-        Ok(self.up()?.change(task, &[TaskState::Paused], TaskState::Running))
+    async fn resend(
+        &self,
+        writer: &str,
+        _: DistrictId,
+        task: TaskId,
+        _: &str,
+        chosen: &Chosen,
+    ) -> LedgerResult<Option<Resent>> {
+        let mut state = self.up()?;
+        state.resends.push((writer.to_owned(), chosen.clone()));
+        let found = state.tasks.iter().find(|known| known.new.id == task);
+        Ok(found.map(|task| Resent { state: task.state, again: 1, left: Vec::new() }))
+    }
+
+    async fn pause(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<Standing>> {
+        Ok(self.up()?.hold(task, true))
+    }
+
+    async fn resume(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<Standing>> {
+        Ok(self.up()?.hold(task, false))
     }
 
     async fn cancel(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
@@ -485,64 +586,15 @@ impl KeyLedger for FakeLedger {
         unused()
     }
 
+    async fn sealed_with(&self, _: &str) -> LedgerResult<u64> {
+        unused()
+    }
+
+    async fn sealed_until(&self, _: &str) -> LedgerResult<Option<Millis>> {
+        unused()
+    }
+
     async fn revoke_key(&self, _: DistrictId, _: ApiKeyId) -> LedgerResult<bool> {
-        unused()
-    }
-}
-
-#[async_trait]
-impl NoticeLedger for FakeLedger {
-    async fn claim(&self, _: &str, _: &[NotificationId], _: Duration) -> LedgerResult<Vec<Claimed>> {
-        unused()
-    }
-
-    async fn record(&self, _: &str, _: &[SendReport]) -> LedgerResult<Vec<Message>> {
-        unused()
-    }
-
-    async fn defer(&self, _: &[NotificationId], _: Duration) -> LedgerResult<()> {
-        unused()
-    }
-}
-
-#[async_trait]
-impl AccountLedger for FakeLedger {
-    async fn sign_in(&self, _: DistrictId, _: &str) -> LedgerResult<Option<SignIn>> {
-        unused()
-    }
-
-    async fn try_sign_in(&self, _: AccountId) -> LedgerResult<bool> {
-        unused()
-    }
-
-    async fn sign_in_succeeded(&self, _: AccountId) -> LedgerResult<()> {
-        unused()
-    }
-
-    async fn change_password(&self, _: &str, _: AccountId, _: i64, _: &str) -> LedgerResult<bool> {
-        unused()
-    }
-}
-
-#[async_trait]
-impl RosterLedger for FakeLedger {
-    async fn put_schools(&self, _: DistrictId, _: &[School]) -> LedgerResult<Vec<RowFate>> {
-        unused()
-    }
-
-    async fn put_classes(&self, _: DistrictId, _: &[Class]) -> LedgerResult<Vec<RowFate>> {
-        unused()
-    }
-
-    async fn put_people(&self, _: DistrictId, _: &[Person]) -> LedgerResult<Vec<RowFate>> {
-        unused()
-    }
-
-    async fn link_guardians(&self, _: DistrictId, _: &[(String, Vec<String>)]) -> LedgerResult<Vec<(String, String)>> {
-        unused()
-    }
-
-    async fn put_enrolments(&self, _: DistrictId, _: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
         unused()
     }
 }

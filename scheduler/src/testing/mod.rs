@@ -3,6 +3,8 @@
 mod ledger;
 mod ports;
 mod requests;
+mod unused;
+mod webhooks;
 
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::{ApiKeyId, DistrictId};

@@ -8,9 +8,13 @@ mod email;
 mod hashing;
 mod http;
 mod keys;
+mod metrics;
+mod retention;
 mod scheduler;
 mod sms;
 mod timing;
+mod tracing;
+mod webhooks;
 mod worker;
 
 pub use backends::{Broker, Database, Redis};
@@ -18,9 +22,13 @@ pub use email::{Email, EmailSender};
 pub use hashing::Hashing;
 pub use http::Http;
 pub use keys::Keys;
+pub use metrics::Metrics;
+pub use retention::Retention;
 pub use scheduler::Scheduler;
 pub use sms::{Sms, SmsSender};
 pub use timing::Timing;
+pub use tracing::Tracing;
+pub use webhooks::{LONGEST_WAIT, Webhooks};
 pub use worker::Worker;
 
 use std::path::PathBuf;
@@ -73,6 +81,14 @@ pub struct Config {
     pub email: Email,
     /// Telling by SMS.
     pub sms: Sms,
+    /// Webhooks to upstream applications.
+    pub webhooks: Webhooks,
+    /// Metrics, and whether the process is well.
+    pub metrics: Metrics,
+    /// Recording spans.
+    pub tracing: Tracing,
+    /// How long what has ended is kept.
+    pub retention: Retention,
 }
 
 impl Default for Config {
@@ -93,6 +109,10 @@ impl Default for Config {
             timing: Timing::default(),
             email: Email::default(),
             sms: Sms::default(),
+            webhooks: Webhooks::default(),
+            metrics: Metrics::default(),
+            tracing: Tracing::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -113,12 +133,16 @@ impl Config {
     /// # Errors
     /// Names the first field that does not fit.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.http.check()?;
+        self.retention.check()?;
         self.hashing.check()?;
         self.timing.check()?;
         self.worker.check()?;
         self.scheduler.check()?;
         self.email.check()?;
         self.sms.check()?;
+        self.webhooks.check()?;
+        self.tracing.check()?;
         if self.mode == RunMode::Cluster {
             for (field, url) in
                 [("database.url", &self.database.url), ("broker.url", &self.broker.url), ("redis.url", &self.redis.url)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::words;
 
@@ -11,7 +12,7 @@ use super::words;
 pub const RANDOM_ALPHABET: &str = "abcdefghjkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXYZ23456789";
 
 /// The shape of a generated password.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Format {
     /// Two words and two digits, `otter-lamp-47`; under the `standard` policy it becomes `classic`.
     #[serde(rename = "simple")]

@@ -8,3 +8,4 @@ pub mod events;
 pub mod ledger;
 pub mod queue;
 pub mod requests;
+pub mod webhooks;

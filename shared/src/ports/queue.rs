@@ -47,6 +47,15 @@ pub trait WorkQueue: Send + Sync {
     /// How many messages wait in the queue of a stage (handed out, unacknowledged ones not counted).
     async fn depth(&self, stage: Stage) -> Result<u64, QueueError>;
 
+    /// How many consumers the queue of a stage has, over all processes; `None` where nobody counts them.
+    ///
+    /// # Errors
+    /// When the broker cannot be reached.
+    async fn consumers(&self, stage: Stage) -> Result<Option<u64>, QueueError> {
+        let _ = stage;
+        Ok(None)
+    }
+
     /// Resolves when a queue that refused messages has room again. A queue that never refuses never resolves.
     async fn room(&self);
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::error::QueueError;
+use crate::trace::TraceParent;
 
 /// One published request, not yet read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct RawRequest {
     pub message_id: Option<String>,
     /// The content type, if the application gave one.
     pub content_type: Option<String>,
+    /// The trace that the application's request belongs to, if it said so.
+    pub trace: Option<TraceParent>,
     /// The JSON text.
     pub body: Vec<u8>,
     /// Names it towards [`Answers`].

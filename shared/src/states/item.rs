@@ -66,13 +66,9 @@ impl ItemState {
                 (Self::Pending, Self::Pending) | (Self::Queued, Self::Queued) | (_, Self::Notified)
             ),
             Self::Reset => matches!(next, Self::Notified | Self::Silent | Self::Undelivered),
-            Self::Notified
-            | Self::Silent
-            | Self::Undelivered
-            | Self::Skipped
-            | Self::Cancelled
-            | Self::Superseded
-            | Self::Failed => false,
+            // A re-send tries to tell its person again.
+            Self::Undelivered => matches!(next, Self::Reset),
+            Self::Notified | Self::Silent | Self::Skipped | Self::Cancelled | Self::Superseded | Self::Failed => false,
         }
     }
 }

@@ -45,7 +45,7 @@ impl TaskState {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
-            Self::Expanding => matches!(next, Self::Running | Self::Cancelling | Self::Failed),
+            Self::Expanding => matches!(next, Self::Running | Self::Paused | Self::Cancelling | Self::Failed),
             Self::Running => {
                 matches!(next, Self::Paused | Self::Cancelling | Self::Completed | Self::CompletedWithErrors)
             }
@@ -53,7 +53,10 @@ impl TaskState {
                 matches!(next, Self::Running | Self::Cancelling | Self::Completed | Self::CompletedWithErrors)
             }
             Self::Cancelling => matches!(next, Self::Cancelled),
-            Self::Completed | Self::CompletedWithErrors | Self::Cancelled | Self::Failed => false,
+            // A re-send tells people of an ended task again.
+            Self::CompletedWithErrors => matches!(next, Self::Running),
+            Self::Cancelled => matches!(next, Self::Cancelling),
+            Self::Completed | Self::Failed => false,
         }
     }
 }

@@ -1,6 +1,10 @@
 //! One prefix on RabbitMQ, and raw access to it.
 
+use std::sync::{Mutex, PoisonError};
+
 use futures_util::StreamExt as _;
+use keybell_shared::clock::{Millis, wall};
+use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
     QueueDeleteOptions,
@@ -21,11 +25,13 @@ pub struct Broker {
     url: String,
     prefix: String,
     connection: OnceCell<Connection>,
+    /// Further queues that the test may leave behind.
+    others: Mutex<Vec<String>>,
 }
 
 impl Broker {
     pub(super) fn new(prefix: &str) -> Self {
-        Self { url: url(), prefix: prefix.to_owned(), connection: OnceCell::new() }
+        Self { url: url(), prefix: prefix.to_owned(), connection: OnceCell::new(), others: Mutex::default() }
     }
 
     /// Where the broker is.
@@ -83,7 +89,23 @@ impl Broker {
         bound.unwrap_or_else(refused);
         let (name, options) = (queue.name().clone(), BasicConsumeOptions::default());
         let consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await;
-        Listener { consumer: consumer.unwrap_or_else(refused), heard: Vec::new() }
+        Listener {
+            consumer: consumer.unwrap_or_else(refused),
+            heard: Vec::new(),
+            arrived: Vec::new(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// Deletes this queue with the others, too, if it is there after the test.
+    pub fn also_delete(&self, word: &str) {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(word.to_owned());
+    }
+
+    /// The prefix of all names.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     fn short(&self, word: &str) -> ShortString {
@@ -99,11 +121,12 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         let (url, prefix) = (self.url.clone(), self.prefix.clone());
+        let others = Mutex::new(self.others.lock().unwrap_or_else(PoisonError::into_inner).clone());
         // A thread of its own, because the test's runtime may be ending.
         let cleaning = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
-            let broker = std::mem::ManuallyDrop::new(Self { url, prefix, connection: OnceCell::new() });
+            let broker = std::mem::ManuallyDrop::new(Self { url, prefix, connection: OnceCell::new(), others });
             runtime.block_on(clean(&broker));
         });
         let cleaned = cleaning.join().is_ok() || std::thread::panicking();
@@ -112,6 +135,10 @@ impl Drop for Broker {
 }
 
 async fn clean(broker: &Broker) {
+    let others = broker.others.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for word in others {
+        broker.delete_queue(&word).await;
+    }
     for word in QUEUES {
         broker.delete_queue(word).await;
     }
@@ -144,6 +171,8 @@ fn url() -> String {
 pub struct Listener {
     consumer: Consumer,
     heard: Vec<(String, Value)>,
+    arrived: Vec<Millis>,
+    deliveries: Vec<Delivery>,
 }
 
 impl Listener {
@@ -152,18 +181,43 @@ impl Listener {
     /// # Panics
     /// When it does not come.
     pub async fn event(&mut self, kind: &str, text: &str) -> Value {
-        let fits =
-            |(key, body): &(String, Value)| key.ends_with(&format!(".{kind}")) && body.to_string().contains(text);
+        let fits = |(_, body): &(String, Value)| {
+            body.get("kind").and_then(Value::as_str) == Some(kind) && body.to_string().contains(text)
+        };
         loop {
             if let Some((_, body)) = self.heard.iter().find(|event| fits(event)) {
                 return body.clone();
             }
-            let next = tokio::time::timeout(crate::program::PATIENCE, self.consumer.next()).await;
-            let Ok(Some(Ok(delivery))) = next else { panic!("no event {kind} with {text}; heard: {:?}", self.heard) };
-            delivery.ack(BasicAckOptions::default()).await.unwrap_or_else(|error| panic!("acknowledging: {error}"));
-            let body = serde_json::from_slice(&delivery.data).unwrap_or_else(|error| panic!("an event: {error}"));
-            self.heard.push((delivery.routing_key.to_string(), body));
+            self.hear(&format!("{kind} with {text}")).await;
         }
+    }
+
+    /// Listens until enough was heard. Answers when each event of [`Listener::heard`] arrived.
+    ///
+    /// # Panics
+    /// When nothing comes for too long.
+    pub async fn until(&mut self, what: &str, enough: impl Fn(&[(String, Value)]) -> bool) -> &[Millis] {
+        while !enough(&self.heard) {
+            self.hear(what).await;
+        }
+        &self.arrived
+    }
+
+    /// Takes the next event, whichever it is.
+    async fn hear(&mut self, what: &str) {
+        let next = tokio::time::timeout(crate::program::PATIENCE, self.consumer.next()).await;
+        let Ok(Some(Ok(delivery))) = next else { panic!("no event {what}; heard: {:?}", self.heard) };
+        self.arrived.push(wall());
+        delivery.ack(BasicAckOptions::default()).await.unwrap_or_else(|error| panic!("acknowledging: {error}"));
+        let body = serde_json::from_slice(&delivery.data).unwrap_or_else(|error| panic!("an event: {error}"));
+        self.heard.push((delivery.routing_key.to_string(), body));
+        self.deliveries.push(delivery);
+    }
+
+    /// Everything heard so far, as the broker delivered it.
+    #[must_use]
+    pub fn deliveries(&self) -> &[Delivery] {
+        &self.deliveries
     }
 
     /// Everything heard so far: routing key and body.

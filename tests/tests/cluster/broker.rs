@@ -19,7 +19,8 @@ async fn lost_connections_and_a_deleted_queue_lose_nothing() {
     world.tell_by(&smtp.url(), None);
     world.import(&Person::pupils(120)).await;
     let fleet = world.fleet().await;
-    let request = json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost"});
+    let request =
+        json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost", "acknowledgement": "2026-11"});
 
     let first = fleet.caller.start("one", &request).await.with_status(202).task();
     for part in [20, 50, 80] {

@@ -16,7 +16,8 @@ async fn terminated_database_sessions_change_nothing_twice() {
     world.tell_by(&smtp.url(), None);
     world.import(&Person::pupils(150)).await;
     let fleet = world.fleet().await;
-    let request = json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost"});
+    let request =
+        json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost", "acknowledgement": "2026-11"});
     let task = fleet.caller.start("one", &request).await.with_status(202).task();
     for part in [10, 40, 70, 100] {
         until("it goes on", || async { world.changed(task).await >= part }).await;

@@ -34,7 +34,7 @@ pub(crate) fn request() -> Value {
         "selection": {"scope": "without_role", "where": {"user_types": ["student"]}},
         "password": {"source": "generated", "format": "by-grade"},
         "channel": "cascade",
-        "reason": "start_of_year"
+        "reason": "start_of_year", "acknowledgement": "2026-11"
     })
 }
 
@@ -133,7 +133,7 @@ async fn both(
 ) -> keybell_shared::ids::TaskId {
     let (mails, texts) = (smtp.received().len(), sms.received().len());
     let request = json!({
-        "selection": {"scope": "selected", "accounts": ["p3", "p30"]}, "channel": "both", "reason": "lost"
+        "selection": {"scope": "selected", "accounts": ["p3", "p30"]}, "channel": "both", "reason": "lost", "acknowledgement": "2026-11"
     });
     let task = fleet.caller.start("two", &request).await.with_status(202).task();
     let ended = fleet.caller.ended(task).await;

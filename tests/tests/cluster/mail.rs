@@ -22,7 +22,8 @@ async fn a_server_that_is_away_costs_no_attempt_and_a_recipient_is_tried_four_ti
     world.set("KEYBELL_TIMING__RETRY_INITIAL_SECONDS", "0.8");
     world.import(&Person::pupils(6)).await;
     let mut fleet = world.fleet().await;
-    let request = json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost"});
+    let request =
+        json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost", "acknowledgement": "2026-11"});
     let task = fleet.caller.start("one", &request).await.with_status(202).task();
 
     // Several probes find nobody.

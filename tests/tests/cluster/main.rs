@@ -8,7 +8,10 @@ mod broker;
 mod checks;
 mod database;
 mod demo;
+mod doctor;
 mod journey;
+mod keys;
+mod latency;
 mod mail;
 mod modes;
 mod order;
@@ -36,6 +39,18 @@ fn python() -> String {
     std::env::var("KEYBELL_TEST_PYTHON").expect(
         "KEYBELL_TEST_PYTHON names no Python with pika and aiosmtpd: run scripts/test, it prepares the environment",
     )
+}
+
+/// A Node program of the tests, which finds amqplib and the AsyncAPI parser.
+#[expect(clippy::disallowed_methods, reason = "where the tests' Node modules are, is no configuration of Keybell")]
+fn node(program: impl AsRef<std::ffi::OsStr>) -> tokio::process::Command {
+    let modules = std::env::var("KEYBELL_TEST_NODE_PATH").expect(
+        "KEYBELL_TEST_NODE_PATH names no Node modules with amqplib and @asyncapi/parser: run scripts/test, it installs \
+         them",
+    );
+    let mut command = tokio::process::Command::new("node");
+    command.arg(program).env("NODE_PATH", modules);
+    command
 }
 
 /// A script beside this file.

@@ -38,7 +38,8 @@ async fn processes_wait_for_the_database_and_say_so() {
     assert_eq!(ready.text("/status"), "ready", "{}", ready.body);
     let _fine = world.program(["doctor"]).run_to(0).await;
 
-    let request = json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost"});
+    let request =
+        json!({"selection": {"scope": "all"}, "channel": "email", "reason": "lost", "acknowledgement": "2026-11"});
     let task = fleet.caller.start("one", &request).await.with_status(202).task();
     assert_eq!(number(&fleet.caller.ended(task).await, "notify/notified"), 3);
 

@@ -25,7 +25,7 @@ fn message(stage: Stage, number: i64) -> Message {
         Stage::Email => Work::Email(NotificationId(number)),
         Stage::Sms => Work::Sms(NotificationId(number)),
     };
-    Message { district: DistrictId::fresh(), task: TaskId::fresh(), work, dispatch: 1 }
+    Message { district: DistrictId::fresh(), task: TaskId::fresh(), work, dispatch: 1, trace: None }
 }
 
 /// The number of the message of a delivery.
@@ -106,6 +106,7 @@ on_every_queue! {
     a_stopped_consumer_hands_back_the_rest_when_it_is_dropped
     stages_do_not_mix
     a_waiting_consumer_is_woken
+    consumers_are_counted
     it_answers_a_ping
 }
 
@@ -274,4 +275,24 @@ async fn a_waiting_consumer_is_woken(queue: Arc<dyn WorkQueue>) {
 
 async fn it_answers_a_ping(queue: Arc<dyn WorkQueue>) {
     assert_eq!(queue.ping().await, Ok(()));
+}
+
+async fn consumers_are_counted(queue: Arc<dyn WorkQueue>) {
+    let count = async |stage, expected| {
+        soon(&format!("{expected} consumers"), async {
+            while queue.consumers(stage).await.expect("a count") != Some(expected) {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    };
+    count(Stage::Reset, 0).await;
+    let one = queue.consume(RESET, 1).await.expect("consumer");
+    let two = queue.consume(RESET, 1).await.expect("consumer");
+    count(Stage::Reset, 2).await;
+    count(Stage::Email, 0).await;
+    drop(one);
+    count(Stage::Reset, 1).await;
+    drop(two);
+    count(Stage::Reset, 0).await;
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::school::{School, number, pupils, text};
 
 fn first_with<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
-    let entries = list.as_array().unwrap_or_else(|| panic!("no list: {list}"));
+    let entries = list.get("keys").and_then(Value::as_array).unwrap_or_else(|| panic!("no list: {list}"));
     entries.iter().find(|entry| text(entry, field) == value).unwrap_or_else(|| panic!("no {value}: {list}"))
 }
 
@@ -23,13 +23,13 @@ async fn a_revoked_key_opens_nothing() {
     let revoke = || school.program(["apikey", "revoke", &id]);
     let (running, caller) = school.serve(&kept).await;
     assert_eq!(caller.with_key(&lost).get("/v1/tasks").await.status, 200);
-    assert!(revoke().run_to(1).await.stderr.contains("in use"));
+    assert!(revoke().run_to(69).await.stderr.contains("in use"));
     running.terminate();
     running.wait(keybell_tests::program::PATIENCE).await.with_code(0);
 
     assert!(revoke().run_to(0).await.stdout.contains(&id));
-    let again = revoke().run_to(1).await;
-    assert!(again.stderr.contains(&id), "{}", again.stderr);
+    let again = revoke().run_to(4).await;
+    assert!(again.stderr.contains("no such key"), "{}", again.stderr);
     let keys: Value = school.program(["apikey", "list"]).json().await;
     assert!(first_with(&keys, "/name", "lost").pointer("/revoked_at").is_some_and(|at| !at.is_null()), "{keys}");
     let (_running, caller) = school.serve(&kept).await;
@@ -41,11 +41,11 @@ async fn a_revoked_key_opens_nothing() {
 async fn keys_that_make_no_sense_are_not_made() {
     let school = School::with(&pupils(1)).await;
     let create = |role: &str| school.program(["apikey", "create", "--name", "x", "--role"]).arg(role);
-    assert!(create("teacher").run_to(1).await.stderr.contains("--person"));
-    assert!(create("teacher").args(["--person", "ghost"]).run_to(1).await.stderr.contains("ghost"));
+    assert!(create("teacher").run_to(2).await.stderr.contains("--person"));
+    assert!(create("teacher").args(["--person", "ghost"]).run_to(2).await.stderr.contains("person"));
     assert!(create("emperor").run_to(2).await.stderr.contains("emperor"));
     let keys: Value = school.program(["apikey", "list"]).json().await;
-    assert_eq!(keys, Value::Array(Vec::new()));
+    assert_eq!(keys, serde_json::json!({"keys": []}));
     // Tasks belong to names, so no two valid keys share one.
     school.key("x", "operator").await;
     assert!(create("operator").run_to(1).await.stderr.contains("another valid key has this name"));
@@ -55,7 +55,7 @@ async fn keys_that_make_no_sense_are_not_made() {
 async fn tasks_are_listed_shown_and_controlled() {
     let school = School::with(&pupils(4)).await;
     let reset = |key: &str| {
-        let arguments = ["reset", "--scope", "all", "--reason", "other", "--yes", "--key"];
+        let arguments = ["reset", "--scope", "all", "--reason", "other", "--yes", "--acknowledge", "2026-11", "--key"];
         school.program(arguments).arg(key)
     };
     let done: Value = reset("first").json().await;
@@ -66,11 +66,11 @@ async fn tasks_are_listed_shown_and_controlled() {
     assert_eq!(school.outbox().len(), 4);
 
     let tasks: Value = school.program(["task", "list"]).json().await;
-    assert_eq!(text(&tasks, "/0/id"), task);
-    assert_eq!(tasks.as_array().map(Vec::len), Some(1));
+    assert_eq!(text(&tasks, "/tasks/0/id"), task);
+    assert_eq!(tasks.pointer("/tasks").and_then(Value::as_array).map(Vec::len), Some(1));
     let shown: Value = school.program(["task", "show", &task, "--items", "notified"]).json().await;
-    assert_eq!(text(&shown, "/task/progress/state"), "completed", "{shown}");
-    assert_eq!(number(&shown, "/codes/0/items"), 4);
+    assert_eq!(text(&shown, "/task/state"), "completed", "{shown}");
+    assert_eq!(number(&shown, "/codes/0/accounts"), 4);
     assert_eq!(shown.pointer("/items").and_then(Value::as_array).map(Vec::len), Some(4));
     let table = school.program(["task", "show", &task]).run_to(0).await.stdout;
     assert!(table.contains("N00") && table.contains("accepted for delivery"), "{table}");
@@ -84,15 +84,16 @@ async fn tasks_are_listed_shown_and_controlled() {
         let told = format!("{}{}", ended.stdout, ended.stderr);
         assert!(told.contains("completed"), "{action}: {told}");
     }
-    let stranger = school.program(["task", "show", "0198f2f0-0000-7000-8000-000000000000"]).run_to(1).await;
-    assert!(stranger.stderr.contains("there is no task"), "{}", stranger.stderr);
+    let stranger = school.program(["task", "show", "0198f2f0-0000-7000-8000-000000000000"]).run_to(4).await;
+    assert!(stranger.stderr.contains("no such task"), "{}", stranger.stderr);
     school.program(["task", "show", "nonsense"]).run_to(2).await;
 }
 
 #[tokio::test]
 async fn a_task_is_paused_and_cancelled_between_two_runs() {
     let school = School::with(&pupils(300)).await;
-    let running = school.program(["reset", "--scope", "all", "--reason", "other", "--yes"]).start();
+    let running =
+        school.program(["reset", "--scope", "all", "--reason", "other", "--yes", "--acknowledge", "2026-11"]).start();
     let watch = keybell_shared::clock::Stopwatch::start();
     while school.outbox().len() < 20 {
         assert!(watch.elapsed() < keybell_tests::program::PATIENCE, "{}", running.stderr());
@@ -101,7 +102,7 @@ async fn a_task_is_paused_and_cancelled_between_two_runs() {
     running.terminate();
     running.wait(keybell_tests::program::PATIENCE).await.with_code(1);
     let tasks: Value = school.program(["task", "list"]).json().await;
-    let task = text(&tasks, "/0/id").to_owned();
+    let task = text(&tasks, "/tasks/0/id").to_owned();
     let paused: Value = school.program(["task", "pause", &task]).json().await;
     assert_eq!(text(&paused, "/state"), "paused");
     let resumed: Value = school.program(["task", "resume", &task]).json().await;
@@ -111,7 +112,7 @@ async fn a_task_is_paused_and_cancelled_between_two_runs() {
     // Whose password was changed before is still told.
     let last: Value = school.program(["task", "watch", &task]).json().await;
     assert_eq!(text(&last, "/state"), "cancelled", "{last}");
-    let (told, left) = (number(&last, "/counts/notified"), number(&last, "/counts/cancelled"));
+    let (told, left) = (number(&last, "/progress/notify/notified"), number(&last, "/progress/reset/cancelled"));
     assert!(told >= 20 && left > 0 && told + left == 300, "{last}");
     assert_eq!(i64::try_from(school.outbox().len()).expect("a number"), told);
 }

@@ -9,7 +9,8 @@ use crate::school::{School, text};
 async fn everything_is_fine_in_a_fresh_folder() {
     let school = School::empty();
     let told = school.program(["doctor"]).run_to(0).await;
-    for word in ["configuration", "ledger", "queue", "board", "notifier key", "reset key", "e-mail", "SMS", "ok"] {
+    let keys = ["notifier key", "reset key", "webhooks key"];
+    for word in keys.into_iter().chain(["configuration", "ledger", "queue", "board", "e-mail", "SMS", "ok"]) {
         assert!(told.stdout.contains(word), "{word}: {}", told.stdout);
     }
     assert!(!told.stdout.contains("WRONG"), "{}", told.stdout);

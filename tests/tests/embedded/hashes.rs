@@ -41,9 +41,10 @@ fn python() -> String {
 async fn another_implementation_verifies_them() {
     let python = python();
     let school = School::with(&pupils(6)).await;
-    let reset = ["reset", "--scope", "all", "--reason", "other", "--format", "phrase3", "--yes"];
+    let reset =
+        ["reset", "--scope", "all", "--reason", "other", "--format", "phrase3", "--yes", "--acknowledge", "2026-11"];
     let done: Value = school.program(reset).json().await;
-    assert_eq!(text(&done, "/task/progress/state"), "completed", "{done}");
+    assert_eq!(text(&done, "/task/state"), "completed", "{done}");
     let told = outbox::newest(&school.outbox(), |message| message.username.clone());
     let stored = rows(&school, "SELECT username, password_hash FROM accounts ORDER BY username").await;
     assert_eq!(stored.len(), 6);

@@ -26,7 +26,7 @@ fn generated(accounts: &[&str]) -> Value {
         "selection": {"scope": "selected", "accounts": accounts},
         "password": {"source": "generated", "format": "phrase3"},
         "channel": "cascade",
-        "reason": "lost"
+        "reason": "lost", "acknowledgement": "2026-11"
     })
 }
 
@@ -98,7 +98,7 @@ async fn events_lead_to_the_end_and_go_on_where_they_were_left() {
     let school = School::with(&pupils(40)).await;
     let key = school.key("office", "district_admin").await;
     let (_running, caller) = school.serve(&key).await;
-    let request = json!({"selection": {"scope": "all"}, "reason": "other"});
+    let request = json!({"selection": {"scope": "all"}, "reason": "other", "acknowledgement": "2026-11"});
     let task = caller.start("events-1", &request).await.with_status(202).task();
 
     let first = caller.events(task, None, |events| events.len() >= 2).await;
@@ -131,7 +131,7 @@ async fn a_shared_password_opens_all_of_them_and_is_sent_to_nobody() {
     let request = json!({
         "selection": {"scope": "selected", "accounts": ["pupil1", "pupil2", "id-pupil3"]},
         "password": {"source": "shared", "value": "Violet-anchor-52"},
-        "reason": "new_starters"
+        "reason": "new_starters", "acknowledgement": "2026-11"
     });
     let accepted = caller.start("shared-1", &request).await.with_status(202);
     let ended = caller.ended(accepted.task()).await;
@@ -146,7 +146,7 @@ async fn a_shared_password_opens_all_of_them_and_is_sent_to_nobody() {
     assert!(!format!("{}{}{}", accepted.body, shown.body, running.stderr()).contains("Violet-anchor-52"));
 
     let weak = json!({
-        "selection": {"scope": "all"}, "password": {"source": "shared", "value": "password1"}, "reason": "other"
+        "selection": {"scope": "all"}, "password": {"source": "shared", "value": "password1"}, "reason": "other", "acknowledgement": "2026-11"
     });
     let refused = caller.start("shared-2", &weak).await.with_status(422);
     assert_eq!(refused.text("/field"), "password.value");
@@ -163,7 +163,7 @@ async fn a_foreign_key_finds_nothing_and_an_operator_only_watches() {
     let imported: Value = school.program(["roster", "import", "--district", "other"]).arg(&roster).json().await;
     assert_eq!(number(&imported, "/total/created"), 3, "{imported}");
     // With two districts, one must be named.
-    let unnamed = school.program(["apikey", "create", "--name", "x", "--role", "operator"]).run_to(1).await;
+    let unnamed = school.program(["apikey", "create", "--name", "x", "--role", "operator"]).run_to(2).await;
     assert!(unnamed.stderr.contains("--district") && unnamed.stderr.contains("other"), "{}", unnamed.stderr);
     let make = ["apikey", "create", "--district", "other", "--name", "office", "--role", "district_admin"];
     let foreign: Value = school.program(make).json().await;

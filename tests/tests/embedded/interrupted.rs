@@ -24,7 +24,8 @@ const SLOTS: usize = 4;
 const GRANTED: Duration = Duration::from_secs(30);
 
 async fn begin(caller: &Caller) -> TaskId {
-    let request = json!({"selection": {"scope": "all"}, "reason": "suspected_compromise"});
+    let request =
+        json!({"selection": {"scope": "all"}, "reason": "suspected_compromise", "acknowledgement": "2026-11"});
     caller.start("all", &request).await.with_status(202).task()
 }
 
@@ -41,7 +42,7 @@ async fn until_told(school: &School, messages: usize) {
 async fn go_on(school: &School, task: TaskId) {
     let last: Value = school.program(["task", "watch"]).arg(task.to_string()).json().await;
     assert_eq!(text(&last, "/state"), "completed", "{last}");
-    assert_eq!(number(&last, "/counts/notified"), i64::try_from(PEOPLE).expect("a number"), "{last}");
+    assert_eq!(number(&last, "/progress/notify/notified"), i64::try_from(PEOPLE).expect("a number"), "{last}");
 }
 
 /// Every account has its last told password, and none was told two for one reset.
@@ -84,15 +85,16 @@ async fn a_server_that_is_stopped_finishes_what_is_in_hand() {
 async fn a_command_that_is_stopped_says_how_to_go_on() {
     let school = School::with(&pupils(PEOPLE)).await;
     let key = school.key("office", "district_admin").await;
-    let running = school.program(["reset", "--scope", "all", "--reason", "other", "--yes"]).start();
+    let running =
+        school.program(["reset", "--scope", "all", "--reason", "other", "--yes", "--acknowledge", "2026-11"]).start();
     until_told(&school, 60).await;
     running.terminate();
     let ended = running.wait(GRANTED).await.with_code(1);
-    assert!(ended.stderr.contains("`keybell task watch` goes on"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`keybell task watch ") && ended.stderr.contains("` goes on"), "{}", ended.stderr);
     let seen = school.outbox();
     let tasks: Value = school.program(["task", "list"]).json().await;
-    let task: TaskId = text(&tasks, "/0/id").parse().expect("the task's id");
-    assert_eq!(text(&tasks, "/0/progress/state"), "running", "{tasks}");
+    let task: TaskId = text(&tasks, "/tasks/0/id").parse().expect("the task's id");
+    assert_eq!(text(&tasks, "/tasks/0/state"), "running", "{tasks}");
     go_on(&school, task).await;
     all_is_well(&school, &key, task, &seen).await;
 }

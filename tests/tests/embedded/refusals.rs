@@ -15,7 +15,7 @@ async fn a_folder_belongs_to_one_process() {
     let (running, _caller) = school.serve(&key).await;
     let folder = school.folder();
     for arguments in [&["task", "list"][..], &["serve"], &["demo"], &["reset", "--scope", "all", "--reason", "other"]] {
-        let refused = school.program(arguments.iter().copied()).run_to(1).await;
+        let refused = school.program(arguments.iter().copied()).run_to(69).await;
         let said = &refused.stderr;
         assert!(said.contains(&*folder.to_string_lossy()) && said.contains("in use"), "{arguments:?}: {said}");
         assert!(said.contains(&running.pid().to_string()) && said.contains("--folder"), "{arguments:?}: {said}");
@@ -137,13 +137,13 @@ async fn untouched(school: &School) {
 async fn wrong_requests_change_nothing_and_say_what_is_wrong() {
     let school = School::empty();
     let all = ["reset", "--scope", "all", "--reason", "other"];
-    let early = school.program(all).run_to(1).await;
+    let early = school.program(all).run_to(4).await;
     assert!(early.stderr.contains("no district yet") && early.stderr.contains("roster import"), "{}", early.stderr);
 
     let school = School::with(&pupils(3)).await;
-    let selected = ["reset", "--scope", "selected", "--reason", "lost", "--yes"];
+    let selected = ["reset", "--scope", "selected", "--reason", "lost", "--yes", "--acknowledge", "2026-11"];
     let accounts = ["--account", "pupil1", "--account", "ghost", "--account", "id-phantom", "--account", "pupil1 "];
-    let unknown = school.program(selected).args(accounts).run_to(1).await;
+    let unknown = school.program(selected).args(accounts).run_to(2).await;
     assert!(unknown.stderr.contains("ghost") && unknown.stderr.contains("id-phantom"), "{}", unknown.stderr);
     let unanswered = school.program(all).run_to(3).await;
     assert!(
@@ -158,14 +158,15 @@ async fn wrong_requests_change_nothing_and_say_what_is_wrong() {
     std::fs::write(&shared, "Abc-1x9\n").expect("a file");
     let request = school.beside("request.json");
     std::fs::write(&request, br#"{"selection": {"scope": "all"}, "reason": "lost", "chanel": "sms"}"#).expect("a file");
+    let confirmed = || school.program(all).args(["--yes", "--acknowledge", "2026-11"]);
     let cases: [(Program, i32, &[&str]); 8] = [
-        (school.program(["reset", "--reason", "lost", "--yes"]), 1, &["--scope"]),
-        (school.program(["reset", "--scope", "all", "--yes"]), 1, &["--reason", "suspected_compromise"]),
-        (school.program(["reset", "--scope", "some", "--reason", "lost", "--yes"]), 1, &["selection.scope"]),
-        (school.program(selected), 1, &["selection.accounts"]),
-        (school.program(all).args(["--yes", "--school", "Southgate"]), 1, &["Southgate"]),
-        (school.program(all).args(["--yes", "--shared-password-file"]).arg(&shared), 1, &["at least 8 characters"]),
-        (school.program(["reset", "--yes", "--request"]).arg(&request), 1, &["chanel", "channel"]),
+        (school.program(["reset", "--reason", "lost", "--yes"]), 2, &["--scope"]),
+        (school.program(["reset", "--scope", "all", "--yes"]), 2, &["--reason", "suspected_compromise"]),
+        (school.program(["reset", "--scope", "some", "--reason", "lost", "--yes"]), 2, &["without_role"]),
+        (school.program(selected), 2, &["selection.accounts"]),
+        (confirmed().args(["--school", "Southgate"]), 2, &["Southgate"]),
+        (confirmed().arg("--shared-password-file").arg(&shared), 2, &["at least 8 characters"]),
+        (school.program(["reset", "--yes", "--request"]).arg(&request), 2, &["chanel", "channel"]),
         (school.program(all).args(["--yes", "--format", "rude"]), 2, &["rude"]),
     ];
     for (program, code, words) in cases {

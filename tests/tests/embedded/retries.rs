@@ -12,7 +12,21 @@ use crate::school::{School, pupils, text};
 
 /// A reset of everybody, told by this mail server.
 fn reset(school: &School, server: &SmtpServer) -> Program {
-    by_mail(school.program(["reset", "--scope", "all", "--reason", "other", "--yes", "--output", "json"]), server)
+    by_mail(
+        school.program([
+            "reset",
+            "--scope",
+            "all",
+            "--reason",
+            "other",
+            "--yes",
+            "--acknowledge",
+            "2026-11",
+            "--output",
+            "json",
+        ]),
+        server,
+    )
 }
 
 /// Waits of 0.2, 0.6 and 1.8 seconds.
@@ -37,7 +51,7 @@ async fn a_temporary_refusal_is_retried_three_times_further_and_further_apart() 
     let school = School::with(&pupils(2)).await;
     let ended = reset(&school, &server).run_to(1).await;
     let done: Value = ended.json();
-    assert_eq!(text(&done, "/task/progress/state"), "completed_with_errors", "{done}");
+    assert_eq!(text(&done, "/task/state"), "completed_with_errors", "{done}");
     assert_eq!(code_of(&done, "undelivered"), "N04");
     assert_eq!(code_of(&done, "notified"), "N00");
 
@@ -102,8 +116,8 @@ async fn a_server_that_is_away_costs_nobody_an_attempt() {
     }
     server.resume().await;
     let done: Value = running.wait(Duration::from_mins(1)).await.with_code(0).json();
-    assert_eq!(text(&done, "/task/progress/state"), "completed", "{done}");
-    assert_eq!(done.pointer("/task/progress/counts/retries"), Some(&Value::from(0)), "{done}");
+    assert_eq!(text(&done, "/task/state"), "completed", "{done}");
+    assert_eq!(done.pointer("/task/progress/notify/retries"), Some(&Value::from(0)), "{done}");
     let received: Vec<Received> = server.received();
     assert_eq!(received.len(), 20);
     let stored = rows(&school, "SELECT state, CAST(attempts AS TEXT) FROM notifications").await;

@@ -71,7 +71,13 @@ impl FakeLedger {
 
 /// The notification of an item has the item's number.
 fn notice(id: ItemId, item: &Item) -> Message {
-    Message { district: item.district, task: item.task, work: Work::Email(NotificationId(id.0)), dispatch: 1 }
+    Message {
+        district: item.district,
+        task: item.task,
+        work: Work::Email(NotificationId(id.0)),
+        dispatch: 1,
+        trace: None,
+    }
 }
 
 #[async_trait]

@@ -23,5 +23,11 @@ pub(crate) async fn until(what: &str, mut fine: impl FnMut() -> bool) {
 
 /// A reset message of some district and task.
 pub(crate) fn reset_message(item: i64) -> Message {
-    Message { district: DistrictId::fresh(), task: TaskId::fresh(), work: Work::Reset(ItemId(item)), dispatch: 1 }
+    Message {
+        district: DistrictId::fresh(),
+        task: TaskId::fresh(),
+        work: Work::Reset(ItemId(item)),
+        dispatch: 1,
+        trace: None,
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use keybell_shared::clock::Stopwatch;
 use keybell_shared::message::Message;
+use keybell_shared::metrics::{Gauge, SourceMetrics};
 use keybell_shared::ports::queue::{Acks, Delivery, Source};
 use keybell_shared::verdict::Verdict;
 use tracing::{debug, error, warn};
 
-use super::Handler;
+use super::{Handler, spans};
 
 /// How a batch ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,8 +20,30 @@ pub(super) enum BatchEnd {
     Unsettled(String),
 }
 
+/// Messages in a handler's hands, counted as long as this lives: a panic or a hard stop counts them off too.
+struct InFlight(Gauge, i64);
+
+impl InFlight {
+    fn new(gauge: &Gauge, messages: usize) -> Self {
+        let messages = i64::try_from(messages).unwrap_or(i64::MAX);
+        gauge.inc_by(messages);
+        Self(gauge.clone(), messages)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec_by(self.1);
+    }
+}
+
 /// Handles a batch.
-pub(super) async fn work(handler: Arc<dyn Handler>, acks: Arc<dyn Acks>, deliveries: Vec<Delivery>) -> BatchEnd {
+pub(super) async fn work(
+    handler: Arc<dyn Handler>,
+    acks: Arc<dyn Acks>,
+    deliveries: Vec<Delivery>,
+    metrics: SourceMetrics,
+) -> BatchEnd {
     let source = handler.source();
     let mut messages = Vec::with_capacity(deliveries.len());
     let mut tags = Vec::with_capacity(deliveries.len());
@@ -29,24 +53,43 @@ pub(super) async fn work(handler: Arc<dyn Handler>, acks: Arc<dyn Acks>, deliver
                 messages.push(message);
                 tags.push(delivery.tag);
             }
-            Err(reason) => refuse(source, acks.as_ref(), delivery.tag, &reason).await,
+            Err(reason) => {
+                metrics.unreadable.inc();
+                refuse(source, acks.as_ref(), delivery.tag, &reason).await;
+            }
         }
     }
     if messages.is_empty() {
         return BatchEnd::Settled;
     }
+    let spans = spans::open(&mut messages);
+    let (watch, in_flight) = (Stopwatch::start(), InFlight::new(&metrics.in_flight, messages.len()));
     let verdicts = handler.handle(messages.clone()).await;
+    drop(in_flight);
+    let seconds = watch.elapsed().as_secs_f64();
     if verdicts.len() != messages.len() {
         error!(?source, messages = messages.len(), verdicts = verdicts.len(), "a handler left messages unanswered");
     }
     let mut verdicts = verdicts.into_iter();
     let mut done = Vec::with_capacity(tags.len());
     let mut unsettled = None;
-    for (message, tag) in messages.iter().zip(tags) {
-        match verdicts.next().unwrap_or_else(|| Verdict::Unsettled("the handler gave no verdict".to_owned())) {
-            Verdict::Done => done.push(tag),
-            Verdict::GiveUp(reason) => give_up(source, acks.as_ref(), message, tag, &reason).await,
-            Verdict::Unsettled(reason) => unsettled = unsettled.or(Some(reason)),
+    for (at, (message, tag)) in messages.iter().zip(tags).enumerate() {
+        metrics.handling_seconds.observe(seconds);
+        let verdict = verdicts.next().unwrap_or_else(|| Verdict::Unsettled("the handler gave no verdict".to_owned()));
+        spans::close(&spans, at, &verdict);
+        match verdict {
+            Verdict::Done => {
+                metrics.done.inc();
+                done.push(tag);
+            }
+            Verdict::GiveUp(reason) => {
+                metrics.given_up.inc();
+                give_up(source, acks.as_ref(), message, tag, &reason).await;
+            }
+            Verdict::Unsettled(reason) => {
+                metrics.unsettled.inc();
+                unsettled = unsettled.or(Some(reason));
+            }
         }
     }
     if !done.is_empty()
@@ -88,7 +131,7 @@ async fn refuse(source: Source, acks: &dyn Acks, tag: u64, reason: &str) {
 
 /// A message that cannot be handled now or later: to the dead letters, where it has a second life.
 async fn give_up(source: Source, acks: &dyn Acks, message: &Message, tag: u64, reason: &str) {
-    let Message { district, task, work, dispatch } = message;
+    let Message { district, task, work, dispatch, .. } = message;
     warn!(?source, %district, %task, ?work, dispatch, reason, "given up");
     let answer = match source {
         Source::Stage(_) => acks.reject(tag).await,

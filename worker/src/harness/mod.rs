@@ -7,6 +7,7 @@
 mod batch;
 mod outage;
 mod pump;
+mod spans;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::message::Message;
+use keybell_shared::metrics;
 use keybell_shared::ports::queue::{Source, WorkQueue};
 use keybell_shared::verdict::Verdict;
 use tokio_util::sync::CancellationToken;
@@ -79,6 +81,7 @@ pub async fn run(queue: Arc<dyn WorkQueue>, handler: Arc<dyn Handler>, stop: Sto
 /// One consumer after the other, until the soft stop.
 async fn serve(queue: &dyn WorkQueue, handler: Arc<dyn Handler>, soft: &CancellationToken, drain: Duration) {
     let source = handler.source();
+    let metrics = metrics::get().worker.source(source);
     let mut outage = Outage::new(source);
     loop {
         let opened = async {
@@ -90,7 +93,11 @@ async fn serve(queue: &dyn WorkQueue, handler: Arc<dyn Handler>, soft: &Cancella
             Some(Err(error)) => outage.begin(Kind::Broker, &error.to_string()),
             Some(Ok(consumer)) => {
                 debug!(?source, "consuming");
-                match Pump::new(consumer, Arc::clone(&handler), &mut outage).run(soft, drain).await {
+                metrics.consuming.set(1);
+                let end =
+                    Pump::new(consumer, Arc::clone(&handler), &mut outage, metrics.clone()).run(soft, drain).await;
+                metrics.consuming.set(0);
+                match end {
                     End::Stopped => return,
                     // The next round waits for the handler; that is no outage of ours.
                     End::NotReady => continue,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use keybell_shared::metrics::SourceMetrics;
 use keybell_shared::ports::queue::{Consumer, Delivery};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -39,6 +40,7 @@ pub(super) struct Pump<'a> {
     consumer: Consumer,
     handler: Arc<dyn Handler>,
     outage: &'a mut Outage,
+    metrics: SourceMetrics,
     rule: BatchRule,
     slots: usize,
     gathered: Vec<Delivery>,
@@ -52,7 +54,12 @@ pub(super) struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    pub(super) fn new(consumer: Consumer, handler: Arc<dyn Handler>, outage: &'a mut Outage) -> Self {
+    pub(super) fn new(
+        consumer: Consumer,
+        handler: Arc<dyn Handler>,
+        outage: &'a mut Outage,
+        metrics: SourceMetrics,
+    ) -> Self {
         let prefetch = usize::from(handler.prefetch()).max(1);
         let rule = handler.batch();
         let rule = BatchRule { max: rule.max.clamp(1, prefetch), ..rule };
@@ -60,6 +67,7 @@ impl<'a> Pump<'a> {
             consumer,
             handler,
             outage,
+            metrics,
             rule,
             slots: (prefetch / rule.max).max(1),
             gathered: Vec::with_capacity(rule.max),
@@ -126,13 +134,14 @@ impl<'a> Pump<'a> {
             self.due = None;
             let deliveries = std::mem::replace(&mut self.gathered, Vec::with_capacity(self.rule.max));
             let acks = Arc::clone(&self.consumer.acks);
-            self.running.spawn(batch::work(Arc::clone(&self.handler), acks, deliveries));
+            self.running.spawn(batch::work(Arc::clone(&self.handler), acks, deliveries, self.metrics.clone()));
         }
     }
 
     fn take(&mut self, delivery: Option<Delivery>) {
         match delivery {
             Some(delivery) => {
+                self.metrics.received.inc();
                 self.due = self.due.or_else(|| Some(Instant::now() + self.rule.wait));
                 self.gathered.push(delivery);
             }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_shared::metrics;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -55,6 +56,7 @@ pub(super) struct Ticket {
 impl Breaker {
     /// A closed breaker; an open one tries again after `probe_every` when the channel does not name a time.
     pub(super) fn new(channel: &'static str, probe_every: Duration) -> Arc<Self> {
+        metrics::get().worker.breaker(channel, metrics::Breaker::Closed);
         Arc::new(Self { channel, probe_every, state: watch::Sender::new(State::Closed) })
     }
 
@@ -94,6 +96,7 @@ impl Breaker {
                 false
             });
             if probe {
+                metrics::get().worker.breaker(self.channel, metrics::Breaker::HalfOpen);
                 return Admission::Probe(Ticket { breaker: Arc::clone(self), used: false });
             }
             match *self.state.borrow() {
@@ -132,6 +135,7 @@ impl Breaker {
             };
             if worse {
                 *state = State::Open { until };
+                metrics::get().worker.breaker(self.channel, metrics::Breaker::Open);
             }
         });
         self.wait().unwrap_or(wait)
@@ -144,6 +148,7 @@ impl Ticket {
         self.used = true;
         info!(channel = self.breaker.channel, "the channel works again");
         self.breaker.state.send_replace(State::Closed);
+        metrics::get().worker.breaker(self.breaker.channel, metrics::Breaker::Closed);
     }
 }
 

@@ -85,6 +85,44 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Asks for the messages resource without reading it, which tells whether our credentials are taken.
+    ///
+    /// # Errors
+    /// Says what a message would meet.
+    pub(super) async fn probe(&self) -> Result<String, String> {
+        let request = self
+            .client
+            .get(self.url.clone())
+            .query(&[("PageSize", "1")])
+            .basic_auth(&self.username, Some(self.password.expose_secret()));
+        let host = self.url.host_str().unwrap_or_default();
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                return Err(match failed(&error.without_url()) {
+                    Sent::ChannelDown { detail, .. }
+                    | Sent::Unknown(detail)
+                    | Sent::TemporaryRecipient(detail)
+                    | Sent::PermanentRecipient(detail)
+                    | Sent::Accepted(detail) => format!("{host}: {detail}"),
+                });
+            }
+        };
+        match response.status() {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let status = response.status().as_u16();
+                Err(format!("{host} refuses our credentials ({status}); see sms.username and sms.password_file"))
+            }
+            status if status.is_success() => Ok(format!("{host} accepts our credentials")),
+            status => {
+                let status = status.as_u16();
+                Ok(format!("{host} answers ({status}); whether it takes our credentials only a message shows"))
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Sender for Gateway {
     async fn send(&self, message: &Outgoing) -> Sent {

@@ -5,23 +5,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use keybell_shared::clock::Stopwatch;
+use keybell_shared::clock::{Stopwatch, wall};
 use keybell_shared::config::Timing;
 use keybell_shared::error::LedgerError;
 use keybell_shared::ids::NotificationId;
 use keybell_shared::message::{Message, Work};
+use keybell_shared::metrics::{self, Outcome};
 use keybell_shared::notice::Channel;
 use keybell_shared::ports::ledger::{Claim, Claimed, NoticeLedger, ResetLedger, SendOutcome, SendReport};
 use keybell_shared::ports::queue::{Source, WorkQueue};
-use keybell_shared::retry::delay_after;
-use keybell_shared::seal::{Binding, OpenKey};
+use keybell_shared::retry::{MAX_ATTEMPTS, delay_after};
+use keybell_shared::seal::{Binding, KeyRing};
+use keybell_shared::trace::{self, TARGET};
 use keybell_shared::verdict::Verdict;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Semaphore, mpsc};
-use tracing::{debug, error};
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug, error};
 
 use super::breaker::{Admission, Breaker, Ticket};
-use super::record::{Fates, Finished, Recorder, verdict_of};
+use super::record::{Fates, Finished, Recorder, Traces, verdict_of};
 use super::render::Renderer;
 use super::template::TemplateError;
 use super::{Outgoing, Sender, Sent, clean};
@@ -41,7 +44,7 @@ pub struct Parts {
     /// Where notifications that become due are published.
     pub queue: Arc<dyn WorkQueue>,
     /// Opens sealed passwords.
-    pub open_key: Arc<OpenKey>,
+    pub open_key: Arc<KeyRing>,
     /// The way out.
     pub sender: Arc<dyn Sender>,
     /// Deadlines, leases and retries.
@@ -93,17 +96,20 @@ impl Handler for Notifier {
 
     async fn handle(&self, batch: Vec<Message>) -> Vec<Verdict> {
         let mut fates = Fates::default();
+        let place = |message: &Message| Some((self.ours(message)?, (message.task, message.trace?)));
+        let traces: Traces = batch.iter().filter_map(place).collect();
         let mut open: Vec<NotificationId> = batch.iter().filter_map(|message| self.ours(message)).collect();
         open.sort_unstable();
         open.dedup();
         while !open.is_empty() {
             match self.breaker.admit().await {
-                Admission::All => self.round(&std::mem::take(&mut open), None, &mut fates).await,
+                Admission::All => self.round(&std::mem::take(&mut open), None, &traces, &mut fates).await,
                 Admission::Probe(ticket) => {
                     let first: Vec<_> = open.drain(..1).collect();
-                    self.round(&first, Some(ticket), &mut fates).await;
+                    self.round(&first, Some(ticket), &traces, &mut fates).await;
                 }
                 Admission::Nothing(wait) => {
+                    self.count(Outcome::Deferred, open.len());
                     let verdict = match self.parts.notices.defer(&open, wait).await {
                         Ok(()) => Verdict::Done,
                         Err(error) => verdict_of(&error),
@@ -130,16 +136,16 @@ impl Notifier {
     }
 
     /// Claims, sends and records some notifications; a defective one does not spoil the others.
-    async fn round(&self, ids: &[NotificationId], ticket: Option<Ticket>, fates: &mut Fates) {
+    async fn round(&self, ids: &[NotificationId], ticket: Option<Ticket>, traces: &Traces, fates: &mut Fates) {
         // Started before the ledger starts its own: ours never lasts longer.
         let lease = Stopwatch::start();
         match self.parts.notices.claim(&self.parts.writer, ids, self.parts.timing.lease).await {
-            Ok(claimed) => self.send_all(claimed, lease, ticket, fates).await,
+            Ok(claimed) => self.send_all(claimed, lease, ticket, traces, fates).await,
             Err(LedgerError::Defect(_)) if ids.len() > 1 => {
                 for &id in ids {
                     let lease = Stopwatch::start();
                     match self.parts.notices.claim(&self.parts.writer, &[id], self.parts.timing.lease).await {
-                        Ok(claimed) => self.send_all(claimed, lease, None, fates).await,
+                        Ok(claimed) => self.send_all(claimed, lease, None, traces, fates).await,
                         Err(error) => {
                             fates.insert(id, verdict_of(&error));
                         }
@@ -151,14 +157,23 @@ impl Notifier {
     }
 
     /// Sends what was claimed, while the results of those that are finished are already stored.
-    async fn send_all(&self, claimed: Vec<Claimed>, lease: Stopwatch, ticket: Option<Ticket>, fates: &mut Fates) {
+    async fn send_all(
+        &self,
+        claimed: Vec<Claimed>,
+        lease: Stopwatch,
+        ticket: Option<Ticket>,
+        traces: &Traces,
+        fates: &mut Fates,
+    ) {
+        self.count(Outcome::Skipped, claimed.iter().filter(|one| matches!(one, Claimed::Nothing(_))).count());
         let (results, mut finished) = mpsc::unbounded_channel();
         let mut ticket = ticket;
         let claims = claimed.into_iter().filter_map(|claimed| match claimed {
             Claimed::Send(claim) => Some(claim),
             Claimed::Nothing(_) => None,
         });
-        let mut sending: FuturesUnordered<_> = claims.map(|claim| self.attempt(claim, lease, ticket.take())).collect();
+        let mut sending: FuturesUnordered<_> =
+            claims.map(|claim| self.traced(claim, lease, ticket.take(), traces)).collect();
         // A ticket that nobody needed passes the probe on.
         drop(ticket);
         let send = async move {
@@ -171,8 +186,46 @@ impl Notifier {
                 }
             }
         };
-        let recorder = Recorder { parts: &self.parts, lease };
+        let recorder = Recorder { parts: &self.parts, lease, traces };
         let ((), ()) = tokio::join!(send, recorder.run(&mut finished, fates));
+    }
+
+    /// One attempt, counted and as a span of its message's trace.
+    async fn traced(
+        &self,
+        claim: Box<Claim>,
+        lease: Stopwatch,
+        ticket: Option<Ticket>,
+        traces: &Traces,
+    ) -> Option<Finished<'_>> {
+        let span = trace::child(traces.get(&claim.notification).map(|(_, place)| *place), || {
+            tracing::info_span!(target: TARGET, "deliver", notification = %claim.notification, task = %claim.task,
+                attempt = claim.attempt, outcome = Empty, trace_id = Empty)
+        });
+        let (attempt, changed_at) = (claim.attempt, claim.content.changed_at);
+        let finished = self.attempt(claim, lease, ticket).instrument(span.clone()).await;
+        let outcome = finished.as_ref().map_or(Outcome::Deferred, |finished| match finished.report.outcome {
+            SendOutcome::Accepted => Outcome::Done,
+            SendOutcome::Temporary { .. } if attempt < MAX_ATTEMPTS => Outcome::Retried,
+            SendOutcome::Temporary { .. } | SendOutcome::Permanent => Outcome::Failed,
+            SendOutcome::ChannelDown { .. } => Outcome::Deferred,
+        });
+        span.record("outcome", outcome.as_str());
+        self.count(outcome, 1);
+        if outcome == Outcome::Done
+            && let Some(changed_at) = changed_at
+        {
+            // By the clocks of two machines: a small difference between them is no negative time.
+            let ms = u32::try_from(wall().0.saturating_sub(changed_at.0).max(0)).unwrap_or(u32::MAX);
+            metrics::get().worker.told(self.parts.channel.stage(), f64::from(ms) / 1000.0);
+        }
+        finished
+    }
+
+    /// Counts what became of notifications.
+    fn count(&self, outcome: Outcome, notifications: usize) {
+        let count = u64::try_from(notifications).unwrap_or_default();
+        metrics::get().worker.outcome(self.parts.channel.stage(), outcome, count);
     }
 
     /// One attempt at one message. `None` when there is nothing to report: the lease is over.

@@ -7,7 +7,7 @@ use keybell_shared::error::QueueError;
 use keybell_shared::ids::{AccountId, AttemptId, DistrictId, ItemId, TaskId};
 use keybell_shared::ports::ledger::{Content, LedgerResult, ResetJob, ResetOutcome, ResetWrite};
 use keybell_shared::ports::queue::Consumer;
-use keybell_shared::seal::fresh_pair;
+use keybell_shared::seal::{SealKey, fresh_pair};
 use keybell_shared::stage::Stage;
 
 use super::*;
@@ -133,7 +133,7 @@ struct Bench {
     fake: Arc<Fake>,
     sender: Arc<Scripted>,
     handler: Arc<dyn Handler>,
-    key: Arc<OpenKey>,
+    key: SealKey,
 }
 
 fn timing() -> Timing {
@@ -148,13 +148,13 @@ fn timing() -> Timing {
 fn bench(timing: Timing) -> Bench {
     let fake = Arc::new(Fake::default());
     let sender = Arc::new(Scripted::default());
-    let key = Arc::new(fresh_pair().0);
+    let (ring, key) = fresh_pair();
     let handler = handler(Parts {
         channel: Channel::Email,
         notices: fake.clone(),
         resets: fake.clone(),
         queue: fake.clone(),
-        open_key: Arc::clone(&key),
+        open_key: Arc::new(ring.into()),
         sender: sender.clone(),
         timing,
         connections: 2,
@@ -169,7 +169,7 @@ impl Bench {
     fn add(&self, id: i64, address: &str) -> Message {
         let (district, account, attempt) = (DistrictId::fresh(), AccountId::fresh(), AttemptId::fresh());
         let binding = Binding::Account(district, account, attempt);
-        let sealed = self.key.seal_key().seal(&SecretString::from(PASSWORD), binding).expect("sealed");
+        let sealed = self.key.seal(&SecretString::from(PASSWORD), binding).expect("sealed");
         let claim = Claim {
             notification: NotificationId(id),
             task: TaskId::fresh(),
@@ -186,7 +186,7 @@ impl Bench {
         };
         let task = claim.task;
         self.fake.claims.lock().expect("lock").insert(NotificationId(id), claim);
-        Message { district, task, work: Work::Email(NotificationId(id)), dispatch: 1 }
+        Message { district, task, work: Work::Email(NotificationId(id)), dispatch: 1, trace: None }
     }
 
     fn report(&self, id: i64) -> Option<SendReport> {

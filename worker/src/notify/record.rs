@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::error::LedgerError;
-use keybell_shared::ids::NotificationId;
+use keybell_shared::ids::{NotificationId, TaskId};
 use keybell_shared::message::{Message, Work};
 use keybell_shared::ports::ledger::SendReport;
+use keybell_shared::trace::TraceParent;
 use keybell_shared::verdict::Verdict;
 use tokio::sync::SemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -23,6 +24,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// What is answered for each notification of a batch.
 pub(super) type Fates = HashMap<NotificationId, Verdict>;
+
+/// The tasks and traces that the notifications of a batch belong to; those without a trace are left out.
+pub(super) type Traces = HashMap<NotificationId, (TaskId, TraceParent)>;
 
 /// What an error of the ledger means for a message.
 pub(super) fn verdict_of(error: &LedgerError) -> Verdict {
@@ -40,6 +44,7 @@ pub(super) struct Finished<'a> {
 pub(super) struct Recorder<'a> {
     pub(super) parts: &'a Parts,
     pub(super) lease: Stopwatch,
+    pub(super) traces: &'a Traces,
 }
 
 impl Recorder<'_> {
@@ -81,7 +86,8 @@ impl Recorder<'_> {
     async fn try_store(&self, reports: &[SendReport]) -> Result<(), LedgerError> {
         loop {
             match self.parts.notices.record(&self.parts.writer, reports).await {
-                Ok(due) => {
+                Ok(mut due) => {
+                    self.continue_traces(reports, &mut due);
                     self.publish(&due).await;
                     return Ok(());
                 }
@@ -91,6 +97,14 @@ impl Recorder<'_> {
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// The next step of a cascade belongs to the trace of its task.
+    fn continue_traces(&self, reports: &[SendReport], due: &mut [Message]) {
+        for message in due.iter_mut().filter(|message| message.trace.is_none()) {
+            let mut places = reports.iter().filter_map(|report| self.traces.get(&report.notification));
+            message.trace = places.find(|(task, _)| *task == message.task).map(|(_, place)| *place);
         }
     }
 

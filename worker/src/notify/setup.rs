@@ -70,7 +70,7 @@ fn folder(configured: &Path, outbox: &Path) -> PathBuf {
 }
 
 /// The password from its file, without the line end that editors add; without a file the configured one.
-fn secret(field: &'static str, file: &Path, configured: &SecretString) -> Result<SecretString, SetupError> {
+pub(super) fn secret(field: &'static str, file: &Path, configured: &SecretString) -> Result<SecretString, SetupError> {
     if file.as_os_str().is_empty() {
         return Ok(configured.expose_secret().into());
     }

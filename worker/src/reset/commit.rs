@@ -6,6 +6,7 @@ use std::sync::Arc;
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::error::LedgerError;
 use keybell_shared::ids::{AccountId, ItemId};
+use keybell_shared::metrics;
 use keybell_shared::ports::ledger::{LedgerResult, ResetLedger, ResetOutcome, ResetWrite};
 use keybell_shared::verdict::Verdict;
 use tracing::debug;
@@ -56,6 +57,9 @@ async fn commit_group(
     let task = tokio::spawn(async move { ledger.commit_resets(&writer, &group).await });
     let answer =
         task.await.unwrap_or_else(|error| Err(LedgerError::Unavailable(format!("the commit broke off: {error}"))));
+    let metrics = &metrics::get().worker;
+    metrics.commit_seconds.observe(watch.elapsed().as_secs_f64());
+    metrics.commit_resets.observe(f64::from(u32::try_from(size).unwrap_or(u32::MAX)));
     debug!(size, elapsed_ms = watch.elapsed().as_millis(), ok = answer.is_ok(), "group committed");
     answer
 }

@@ -11,10 +11,11 @@ use keybell_shared::eligibility::Decision;
 use keybell_shared::error::LedgerError;
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::{Message, Work};
+use keybell_shared::metrics::{self, Outcome};
 use keybell_shared::ports::ledger::{ResetJob, ResetLedger, ResetOutcome};
 use keybell_shared::ports::queue::{Source, WorkQueue};
 use keybell_shared::retry::{RetryPolicy, delay_after};
-use keybell_shared::seal::{OpenKey, SealKey};
+use keybell_shared::seal::{KeyRing, SealKey};
 use keybell_shared::stage::Stage;
 use keybell_shared::verdict::Verdict;
 use tracing::{debug, warn};
@@ -23,6 +24,7 @@ use super::commit::{commit, verdict_of};
 use super::pool::HashPool;
 use super::prepare::{Prepared, Preparer};
 use super::publish::publish;
+use super::traces::Traces;
 use crate::harness::{BatchRule, Handler};
 
 /// The waits between two questions whether the ledger is back.
@@ -38,7 +40,7 @@ pub struct Parts {
     /// The hashing threads.
     pub pool: Arc<HashPool>,
     /// `reset.key`: opens shared passwords.
-    pub open_key: Arc<OpenKey>,
+    pub open_key: Arc<KeyRing>,
     /// `notifier.pub`: seals new passwords to the notifiers.
     pub seal_key: Arc<SealKey>,
     /// Group size, wait and prefetch.
@@ -107,6 +109,7 @@ impl Resetter {
         let mut items: Vec<ItemId> = batch.iter().filter_map(item_of).collect();
         items.sort_unstable();
         items.dedup();
+        let traces = Traces::of(batch);
         let jobs = self.jobs(&items, verdicts).await;
         let mut held = Vec::new();
         let mut waiting = Vec::new();
@@ -114,14 +117,17 @@ impl Resetter {
         for job in known(batch, jobs, verdicts) {
             match job.decision {
                 Decision::Hold => held.push(job.item),
-                Decision::Closed => waiting.extend(job.waiting.iter().map(|message| (job.item, *message))),
+                Decision::Closed => {
+                    metrics::get().worker.outcome(Stage::Reset, Outcome::Skipped, 1);
+                    waiting.extend(job.waiting.iter().map(|message| (job.item, traces.continued(job.item, *message))));
+                }
                 Decision::Reset | Decision::Skip(_) | Decision::Supersede => open.push(job),
             }
         }
         self.hold(&held, verdicts).await;
         self.publish(&waiting, verdicts).await;
         if !open.is_empty() {
-            self.reset(&open, verdicts).await;
+            self.reset(&open, &traces, verdicts).await;
         }
     }
 
@@ -147,7 +153,7 @@ impl Resetter {
     }
 
     /// Prepares, commits, publishes.
-    async fn reset(&self, open: &[ResetJob], verdicts: &mut Verdicts) {
+    async fn reset(&self, open: &[ResetJob], traces: &Traces, verdicts: &mut Verdicts) {
         let Parts { pool, open_key, seal_key, seal_ttl, .. } = &self.parts;
         let preparer = Preparer { pool, open_key, seal_key, seal_ttl: *seal_ttl };
         let mut writes = Vec::with_capacity(open.len());
@@ -159,6 +165,10 @@ impl Resetter {
                 Prepared::Unsettled(item, reason) => verdicts.set(item, Verdict::Unsettled(reason)),
             }
         }
+        let count = |outcome, items: usize| {
+            metrics::get().worker.outcome(Stage::Reset, outcome, u64::try_from(items).unwrap_or_default());
+        };
+        count(Outcome::Failed, impossible.len());
         if !impossible.is_empty()
             && let Err(error) = self.parts.ledger.fail_items(&self.parts.writer, &impossible, Code::X03).await
         {
@@ -166,13 +176,20 @@ impl Resetter {
         }
         let mut notices = Vec::new();
         let mut held = Vec::new();
-        for (item, outcome) in commit(&self.parts.ledger, &self.parts.writer, writes).await {
+        let spans = traces.commits(&writes);
+        let committed = commit(&self.parts.ledger, &self.parts.writer, writes).await;
+        drop(spans);
+        for (item, outcome) in committed {
             match outcome {
                 Ok(ResetOutcome::Changed(messages)) => {
-                    notices.extend(messages.into_iter().map(|message| (item, message)));
+                    count(Outcome::Done, 1);
+                    notices.extend(messages.into_iter().map(|message| (item, traces.continued(item, message))));
                 }
                 Ok(ResetOutcome::NotChanged(Decision::Hold)) => held.push(item),
-                Ok(ResetOutcome::NotChanged(decision)) => debug!(%item, ?decision, "not changed"),
+                Ok(ResetOutcome::NotChanged(decision)) => {
+                    count(Outcome::Skipped, 1);
+                    debug!(%item, ?decision, "not changed");
+                }
                 Err(verdict) => verdicts.set(item, verdict),
             }
         }
@@ -182,6 +199,7 @@ impl Resetter {
 
     /// Puts items of paused tasks back.
     async fn hold(&self, items: &[ItemId], verdicts: &mut Verdicts) {
+        metrics::get().worker.outcome(Stage::Reset, Outcome::Deferred, u64::try_from(items.len()).unwrap_or_default());
         if !items.is_empty()
             && let Err(error) = self.parts.ledger.hold(items).await
         {

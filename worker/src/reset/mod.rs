@@ -14,6 +14,7 @@ mod prepare;
 mod publish;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use engine::HashError;
 pub use generate::{DrawError, draw};

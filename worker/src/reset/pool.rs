@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use keybell_shared::clock::Stopwatch;
 use keybell_shared::config::{Config, Hashing, RunMode};
+use keybell_shared::metrics;
 use keybell_shared::password::normalise;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{mpsc, oneshot};
@@ -105,6 +107,7 @@ impl HashPool {
                 }
             })?;
         }
+        metrics::get().worker.hash_threads.set(i64::try_from(threads).unwrap_or(i64::MAX));
         info!(threads, memory_kib = cost.memory_kib, passes = cost.passes, lanes = cost.lanes,
             backend = %argon2_rust::detected_backend(), "hashing threads started; the self-test passed");
         Ok(Self { hashes, checks, threads, decoy, trust })
@@ -117,7 +120,9 @@ impl HashPool {
     pub async fn hash(&self, password: SecretString) -> Result<String, HashError> {
         let salt = engine::salt()?;
         let (answer, hash) = oneshot::channel();
-        self.hashes.send(HashJob { password, salt, answer }).await.map_err(|_| HashError::Ended)?;
+        let place = self.hashes.reserve().await.map_err(|_| HashError::Ended)?;
+        metrics::get().worker.hash_waiting.inc();
+        place.send(HashJob { password, salt, answer });
         hash.await.map_err(|_| HashError::Ended)?
     }
 
@@ -164,11 +169,18 @@ impl Lane {
         let HashJob { password, salt, answer } = job;
         if answer.is_closed() {
             // Nobody waits any more: the worker was stopped at once.
+            metrics::get().worker.hash_waiting.dec();
             return;
         }
+        let metrics = &metrics::get().worker;
+        metrics.hash_waiting.dec();
+        metrics.hash_busy.inc();
+        let watch = Stopwatch::start();
         let text = normalise(password.expose_secret());
         drop(password);
         let phc = self.tag(text.as_bytes(), &salt).and_then(|tag| engine::phc(&self.cost, &salt, &tag));
+        metrics.hash_seconds.observe(watch.elapsed().as_secs_f64());
+        metrics.hash_busy.dec();
         // An error only says that nobody waits any more.
         drop(answer.send(phc));
     }
@@ -198,6 +210,7 @@ impl Lane {
 
     fn distrust(&self, reason: &str) {
         if !self.trust.lost.swap(true, Ordering::Relaxed) {
+            metrics::get().worker.hash_distrusted.set(1);
             error!(reason, backend = %argon2_rust::detected_backend(),
                 "THE FAST HASHING ENGINE IS SWITCHED OFF; the slower reference engine goes on. Passwords hashed by this \
                  process may not open their accounts: reset them again, and report the processor");

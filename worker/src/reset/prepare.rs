@@ -9,7 +9,7 @@ use keybell_shared::ids::{AttemptId, ItemId, TaskId};
 use keybell_shared::notice::is_told;
 use keybell_shared::ports::ledger::{ResetJob, ResetWrite};
 use keybell_shared::request::PasswordSource;
-use keybell_shared::seal::{Binding, OpenKey, SealKey};
+use keybell_shared::seal::{Binding, KeyRing, SealKey};
 use secrecy::SecretString;
 use tracing::{error, warn};
 
@@ -20,7 +20,7 @@ use super::pool::HashPool;
 pub(super) struct Preparer<'a> {
     pub(super) pool: &'a HashPool,
     /// Opens shared passwords.
-    pub(super) open_key: &'a OpenKey,
+    pub(super) open_key: &'a KeyRing,
     /// Seals new passwords to the notifiers.
     pub(super) seal_key: &'a SealKey,
     /// How long the sealed password of a permanent one is kept.

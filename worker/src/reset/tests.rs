@@ -47,7 +47,7 @@ fn bench() -> Bench {
         ledger: Arc::new(ledger.clone()),
         queue: Arc::new(queue.clone()),
         pool: Arc::clone(&pool),
-        open_key: Arc::new(reset_key),
+        open_key: Arc::new(reset_key.into()),
         seal_key: Arc::new(notifier_pub),
         worker: config::Worker::default(),
         seal_ttl: Duration::from_secs(99),
@@ -82,7 +82,13 @@ impl Bench {
     }
 
     fn message(&self, number: i64) -> Message {
-        Message { district: self.district, task: self.task, work: Work::Reset(ItemId(number)), dispatch: 1 }
+        Message {
+            district: self.district,
+            task: self.task,
+            work: Work::Reset(ItemId(number)),
+            dispatch: 1,
+            trace: None,
+        }
     }
 
     async fn handle(&self, numbers: impl IntoIterator<Item = i64>) -> Vec<Verdict> {

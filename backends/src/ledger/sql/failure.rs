@@ -58,6 +58,11 @@ fn first_line(text: &str) -> String {
 
 impl From<Failure> for LedgerError {
     fn from(failure: Failure) -> Self {
+        keybell_shared::metrics::get().backends.failed(match failure {
+            Failure::Collision(_) => "collision",
+            Failure::Unavailable(_) => "unavailable",
+            Failure::Duplicate(_) | Failure::Defect(_) => "defect",
+        });
         match failure {
             Failure::Collision(text) => Self::Unavailable(format!("transactions kept colliding ({text})")),
             Failure::Unavailable(text) => Self::Unavailable(text),

@@ -7,6 +7,7 @@
 mod dialect;
 mod failure;
 mod open;
+mod pool;
 mod row;
 mod tx;
 mod value;
@@ -14,6 +15,7 @@ mod value;
 pub(crate) use failure::Failure;
 pub(crate) use open::Db;
 pub use open::OpenError;
+pub use pool::Connections;
 pub(crate) use row::{Column, Row};
 pub(crate) use tx::Tx;
 pub(crate) use value::{Value, args, json, millis};

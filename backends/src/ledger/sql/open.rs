@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::dialect::Translations;
+use super::pool::timed;
 use super::{Failure, Sql, Tx};
 
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
@@ -119,10 +120,10 @@ impl Db {
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Sql<Tx> {
         Ok(match self {
-            Self::Postgres { pool, translations } => Tx::postgres(pool.begin().await?, translations.clone()),
+            Self::Postgres { pool, translations } => Tx::postgres(timed(pool.begin()).await?, translations.clone()),
             Self::Sqlite { writer, translations, .. } => {
                 // IMMEDIATE: a reader that becomes a writer fails at once, whatever the time-out.
-                Tx::sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, translations.clone())
+                Tx::sqlite(timed(writer.begin_with("BEGIN IMMEDIATE")).await?, translations.clone())
             }
         })
     }
@@ -139,6 +140,7 @@ impl Db {
             match transaction().await {
                 Err(Failure::Collision(reason)) if collisions < COLLISIONS => {
                     collisions += 1;
+                    keybell_shared::metrics::get().backends.collisions.inc();
                     tracing::debug!(reason, collisions, "transactions collided; again");
                     tokio::time::sleep(Duration::from_millis(5 << collisions)).await;
                 }

@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use keybell_shared::clock::Millis;
-use keybell_shared::ids::{AccountId, ApiKeyId, AttemptId, DistrictId, ItemId, NotificationId, TaskId};
+use keybell_shared::ids::{
+    AccountId, ApiKeyId, AttemptId, DistrictId, ItemId, NotificationId, TaskId, WebhookId, WebhookMessageId,
+};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -115,4 +117,4 @@ macro_rules! ids {
         })+
     };
 }
-ids!(uuid: DistrictId, AccountId, TaskId, AttemptId, ApiKeyId; row: ItemId, NotificationId);
+ids!(uuid: DistrictId, AccountId, TaskId, AttemptId, ApiKeyId, WebhookId, WebhookMessageId; row: ItemId, NotificationId);

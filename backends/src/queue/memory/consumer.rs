@@ -112,6 +112,7 @@ impl Acks for MemoryAcks {
 /// Starts handing out messages of `lane`.
 pub(super) fn start(lane: Arc<Lane>, dead: Option<Arc<Lane>>, prefetch: u16) -> Consumer {
     let prefetch = usize::from(prefetch.max(1));
+    let place = lane.take_place();
     let hand = Arc::new(Hand {
         lane,
         dead,
@@ -120,6 +121,10 @@ pub(super) fn start(lane: Arc<Lane>, dead: Option<Arc<Lane>>, prefetch: u16) -> 
         stop: CancellationToken::new(),
     });
     let (sender, deliveries) = mpsc::channel(prefetch);
-    tokio::spawn(Arc::clone(&hand).deliver(sender));
+    let deliver = Arc::clone(&hand).deliver(sender);
+    tokio::spawn(async move {
+        let _place = place;
+        deliver.await;
+    });
     Consumer { deliveries, acks: Arc::new(MemoryAcks(hand)) }
 }

@@ -1,6 +1,7 @@
 //! One bounded queue.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keybell_shared::message::Message;
@@ -29,11 +30,22 @@ pub(super) struct Lane {
     arrived: Notify,
     /// Wakes who was refused; shared by all lanes.
     room: Arc<Notify>,
+    /// How many take from it.
+    consumers: AtomicU64,
+}
+
+/// One who takes from a lane, counted until it is dropped.
+pub(super) struct Place(Arc<Lane>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.consumers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Lane {
     pub(super) fn new(capacity: usize, room: Arc<Notify>) -> Self {
-        Self { capacity, ready: Mutex::default(), arrived: Notify::new(), room }
+        Self { capacity, ready: Mutex::default(), arrived: Notify::new(), room, consumers: AtomicU64::new(0) }
     }
 
     fn ready(&self) -> MutexGuard<'_, Ready> {
@@ -102,6 +114,17 @@ impl Lane {
             self.room.notify_one();
         }
         entry
+    }
+
+    /// Counts one more who takes from it.
+    pub(super) fn take_place(self: &Arc<Self>) -> Place {
+        self.consumers.fetch_add(1, Ordering::Relaxed);
+        Place(Arc::clone(self))
+    }
+
+    /// How many take from it.
+    pub(super) fn consumers(&self) -> u64 {
+        self.consumers.load(Ordering::Relaxed)
     }
 
     /// How many messages wait.

@@ -52,7 +52,9 @@ impl WorkQueue for MemoryQueue {
             let entry = Entry { message: *message, redelivered: false };
             self.lane(Source::Stage(message.stage())).push(entry)
         };
-        Ok(messages.iter().map(push).collect())
+        let taken: Vec<bool> = messages.iter().map(push).collect();
+        super::count(messages, &taken);
+        Ok(taken)
     }
 
     async fn consume(&self, source: Source, prefetch: u16) -> Result<Consumer, QueueError> {
@@ -63,6 +65,10 @@ impl WorkQueue for MemoryQueue {
 
     async fn depth(&self, stage: Stage) -> Result<u64, QueueError> {
         Ok(self.lane(Source::Stage(stage)).depth())
+    }
+
+    async fn consumers(&self, stage: Stage) -> Result<Option<u64>, QueueError> {
+        Ok(Some(self.lane(Source::Stage(stage)).consumers()))
     }
 
     async fn room(&self) {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use keybell_shared::message::{Message, Undecodable};
 use keybell_shared::ports::queue::Acks;
+use keybell_shared::trace::{self, TraceParent};
 use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::sync::mpsc;
 
 use super::acks::RabbitAcks;
@@ -30,6 +32,20 @@ pub(super) async fn start(live: &Live, queue: ShortString, prefetch: u16) -> lap
     let options = BasicConsumeOptions::default();
     let stream = answer(channel.basic_consume(queue, ShortString::default(), options, FieldTable::default())).await?;
     Ok(Started { channel, stream })
+}
+
+/// The work message that a delivery holds, with the trace of its header.
+pub(super) fn read(delivery: &Delivery) -> Result<Message, Undecodable> {
+    Ok(Message { trace: trace(delivery), ..Message::decode(&delivery.data)? })
+}
+
+/// The trace that a delivery belongs to; whatever else stands in that header is ignored.
+pub(super) fn trace(delivery: &Delivery) -> Option<TraceParent> {
+    let header = delivery.properties.headers().as_ref()?.inner().get(trace::HEADER)?;
+    if let AMQPValue::LongString(text) = header {
+        return std::str::from_utf8(text.as_bytes()).ok()?.parse().ok();
+    }
+    if let AMQPValue::ShortString(text) = header { text.as_str().parse().ok() } else { None }
 }
 
 /// Forwards deliveries until the connection is lost, the consumer is stopped or its receiver is dropped.

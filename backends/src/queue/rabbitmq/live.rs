@@ -38,6 +38,15 @@ pub(super) struct Live {
     held: Mutex<Vec<Channel>>,
 }
 
+/// What a queue holds, and who takes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Load {
+    /// Messages that wait; handed out, unacknowledged ones are not counted.
+    pub(super) messages: u64,
+    /// Consumers, over all processes.
+    pub(super) consumers: u64,
+}
+
 impl Live {
     /// Connects and declares the topology.
     pub(super) async fn open(url: &SecretString, role: &str, topology: &Topology) -> Result<Self, QueueError> {
@@ -103,13 +112,13 @@ impl Live {
         }
     }
 
-    /// How many messages are ready in a queue.
-    pub(super) async fn depth(&self, queue: ShortString) -> lapin::Result<u64> {
+    /// What a queue holds, and who takes it.
+    pub(super) async fn load(&self, queue: ShortString) -> lapin::Result<Load> {
         // On a channel of its own, because a missing queue costs the channel.
         let channel = self.channel().await?;
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let state = answer(channel.queue_declare(queue, options, FieldTable::default())).await?;
-        Ok(u64::from(state.message_count()))
+        Ok(Load { messages: state.message_count().into(), consumers: state.consumer_count().into() })
     }
 
     /// One round trip.

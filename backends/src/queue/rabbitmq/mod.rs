@@ -9,6 +9,7 @@ mod acks;
 mod connect;
 mod consumer;
 mod errors;
+mod examine;
 mod link;
 mod live;
 mod publisher;
@@ -27,8 +28,9 @@ use keybell_shared::stage::Stage;
 use lapin::types::ShortString;
 use secrecy::SecretString;
 
+pub use examine::examine;
 use link::Link;
-use live::Live;
+use live::{Live, Load};
 use publisher::Parcel;
 use topology::Topology;
 
@@ -84,6 +86,19 @@ impl RabbitQueue {
         .map_err(|error| errors::explain(&format!("the queue `{queue}`"), &error))
     }
 
+    /// What waits in the queue of a stage, and who takes it. A queue that somebody deleted is declared again.
+    async fn load(&self, stage: Stage) -> Result<Load, QueueError> {
+        let queue = self.topology.source(Source::Stage(stage));
+        let live = self.for_publishing().await?;
+        match live.load(queue.clone()).await {
+            Err(error) if errors::is_missing(&error) => {
+                live.restore(&self.topology).await?;
+                Ok(Load::default())
+            }
+            other => other.map_err(|error| errors::explain(&format!("the queue `{queue}`"), &error)),
+        }
+    }
+
     /// The publishing connection, unless the broker does not listen to it.
     async fn for_publishing(&self) -> Result<Arc<Live>, QueueError> {
         let live = self.publishing.live(CONNECTION_WAIT).await?;
@@ -100,13 +115,15 @@ impl WorkQueue for RabbitQueue {
         }
         let parcels: Vec<_> = messages.iter().enumerate().map(|(at, message)| Parcel::work(at, message)).collect();
         let live = self.for_publishing().await?;
-        publisher::publish(&live, &self.topology, self.topology.work(), &parcels).await
+        let taken = publisher::publish(&live, &self.topology, self.topology.work(), &parcels).await?;
+        super::count(messages, &taken);
+        Ok(taken)
     }
 
     async fn consume(&self, source: Source, prefetch: u16) -> Result<Consumer, QueueError> {
         let started = self.start(self.topology.source(source), prefetch).await?;
         let (deliveries, acks) = consumer::forward(started, prefetch, |delivery| Delivery {
-            message: Message::decode(&delivery.data),
+            message: consumer::read(&delivery),
             tag: delivery.delivery_tag,
             redelivered: delivery.redelivered,
         });
@@ -114,15 +131,11 @@ impl WorkQueue for RabbitQueue {
     }
 
     async fn depth(&self, stage: Stage) -> Result<u64, QueueError> {
-        let queue = self.topology.source(Source::Stage(stage));
-        let live = self.for_publishing().await?;
-        match live.depth(queue.clone()).await {
-            Err(error) if errors::is_missing(&error) => {
-                live.restore(&self.topology).await?;
-                Ok(0)
-            }
-            other => other.map_err(|error| errors::explain(&format!("the queue `{queue}`"), &error)),
-        }
+        Ok(self.load(stage).await?.messages)
+    }
+
+    async fn consumers(&self, stage: Stage) -> Result<Option<u64>, QueueError> {
+        Ok(Some(self.load(stage).await?.consumers))
     }
 
     async fn room(&self) {
@@ -145,6 +158,7 @@ impl RequestQueue for RabbitQueue {
             producer: text(delivery.properties.user_id()),
             message_id: text(delivery.properties.message_id()),
             content_type: text(delivery.properties.content_type()),
+            trace: consumer::trace(&delivery),
             body: delivery.data,
             tag: delivery.delivery_tag,
         });

@@ -7,8 +7,9 @@ use futures_util::future::try_join_all;
 use keybell_shared::error::QueueError;
 use keybell_shared::message::Message;
 use keybell_shared::ports::events::Event;
+use keybell_shared::trace;
 use lapin::options::BasicPublishOptions;
-use lapin::types::ShortString;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::time::timeout;
 
@@ -44,20 +45,29 @@ impl Parcel {
 
     /// A work message, the `at`-th of its group.
     pub(super) fn work(at: usize, message: &Message) -> Self {
-        Self::new(message.stage().as_str(), at.to_string(), message.encode())
+        let mut parcel = Self::new(message.stage().as_str(), at.to_string(), message.encode());
+        if let Some(place) = message.trace {
+            let mut headers = FieldTable::default();
+            headers.insert(trace::HEADER.into(), AMQPValue::LongString(place.to_string().into()));
+            parcel.properties = parcel.properties.with_headers(headers);
+        }
+        parcel
     }
 
     /// A domain event; its message id is the event's number, so that listeners can tell a repetition.
     pub(super) fn event(event: &Event) -> Self {
         // Strings, numbers and a JSON value cannot fail to serialise.
         let body = serde_json::to_vec(event).unwrap_or_default();
-        let mut parcel = Self::new(&format!("{}.{}", event.district, event.kind), event.id.to_string(), body);
+        let mut parcel = Self::new(&event.routing_key(), event.id.to_string(), body);
         // Nobody has to listen.
         parcel.mandatory = false;
         parcel.properties = parcel
             .properties
             .with_type(short(&event.kind))
             .with_timestamp(u64::try_from(event.at.0 / 1000).unwrap_or_default());
+        if let Some(answer) = event.answers().filter(|answer| !answer.message_id.is_empty()) {
+            parcel.properties = parcel.properties.with_correlation_id(short(answer.message_id));
+        }
         parcel
     }
 }

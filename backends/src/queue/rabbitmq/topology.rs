@@ -33,7 +33,8 @@ impl Topology {
         Self { prefix: prefix.chars().take(PREFIX_CHARS).collect() }
     }
 
-    fn name(&self, word: &str) -> ShortString {
+    /// A name of ours.
+    pub(super) fn name(&self, word: &str) -> ShortString {
         format!("{}.{word}", self.prefix).into()
     }
 
@@ -47,7 +48,8 @@ impl Topology {
         self.name("requests")
     }
 
-    /// The exchange of domain events; the routing key is `<district>.<kind>`.
+    /// The exchange of domain events; the routing key is `<district>.<kind>`, and for answers to requests
+    /// `<district>.<kind>.<producer>`.
     pub(super) fn events(&self) -> ShortString {
         self.name("events")
     }

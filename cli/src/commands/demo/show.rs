@@ -7,18 +7,19 @@ use keybell_shared::actor::Role;
 use keybell_shared::codes::Code;
 use keybell_shared::config::EmailSender;
 use keybell_shared::ids::TaskId;
-use keybell_shared::ports::ledger::{CodeCount, District, KeyLedger as _, NewKey, TaskLedger as _};
-use keybell_shared::progress::Snapshot;
+use keybell_shared::ports::ledger::{District, KeyLedger as _, NewKey};
 use keybell_shared::states::{ItemState, TaskState};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use super::super::task::legend;
+use super::super::task::{legend, listed};
 use crate::args::{Demo, Output};
 use crate::configuration::outbox;
 use crate::context::Context;
+use crate::desk::Desk;
+use crate::desk::shapes::{CodeCount, Moment};
 use crate::outcome::Exit;
-use crate::output::{complain, say, say_json};
+use crate::output::{complain, folded, say, say_json};
 use crate::wiring::Backends;
 
 /// The demo's one object for programs. `total` is the sum of `reset`, `skipped` and `failed`.
@@ -26,53 +27,50 @@ use crate::wiring::Backends;
 struct Summary {
     task: TaskId,
     state: TaskState,
-    total: i64,
-    reset: i64,
-    notified: i64,
+    total: u64,
+    reset: u64,
+    notified: u64,
     unreachable: u64,
-    skipped: i64,
-    failed: i64,
+    skipped: u64,
+    failed: u64,
     seconds: f64,
 }
 
 pub(super) async fn result(
     context: &Context,
-    backends: &Backends,
-    district: &District,
-    last: &Snapshot,
+    desk: &Desk,
+    last: &Moment,
     seconds: f64,
     arguments: &Demo,
 ) -> Result<Exit> {
-    let codes = backends.ledger.codes(district.id, last.task).await?;
-    let counts = last.counts;
+    let codes: Vec<CodeCount> = listed(&desk.get(&format!("/v1/tasks/{}/codes", last.task)).await?, "codes")?;
+    let (reset, told) = (&last.progress.reset, &last.progress.notify);
     let unreachable = of(&codes, ItemState::Undelivered, Code::N02);
-    let skipped = counts.skipped + counts.cancelled + counts.superseded;
+    let skipped = reset.skipped + reset.cancelled + reset.superseded;
     let done = matches!(last.state, TaskState::Completed | TaskState::CompletedWithErrors);
-    let undelivered = counts.undelivered - i64::try_from(unreachable).unwrap_or_default();
-    let exit = if done && counts.failed == 0 && undelivered == 0 { Exit::Done } else { Exit::Failed };
+    let exit = if done && reset.failed == 0 && told.undelivered == unreachable { Exit::Done } else { Exit::Failed };
     if context.output == Output::Json {
         say_json(&Summary {
             task: last.task,
             state: last.state,
-            total: counts.total(),
-            reset: counts.changed(),
-            notified: counts.notified,
+            total: last.progress.total,
+            reset: reset.reset,
+            notified: told.notified,
             unreachable,
             skipped,
-            failed: counts.failed,
+            failed: reset.failed,
             seconds: (seconds * 10.0).round() / 10.0,
         })?;
         return Ok(exit);
     }
-    say(&format!("\n{}", legend(&codes)));
-    say(&format!(
-        "\n{} accounts: {} passwords changed ({} people told, {unreachable} not reachable), {skipped} left untouched, \
+    say("");
+    legend(&codes);
+    let line = format!(
+        "{} accounts: {} passwords changed ({} people told, {unreachable} not reachable), {skipped} left untouched, \
          {} failed; {seconds:.1} s",
-        counts.total(),
-        counts.changed(),
-        counts.notified,
-        counts.failed,
-    ));
+        last.progress.total, reset.reset, told.notified, reset.failed,
+    );
+    say(&format!("\n{}", folded(&line)));
     let folder = outbox(&context.config, &context.config.email.folder);
     if context.config.email.sender == EmailSender::Folder
         && let Some(path) = newest(&folder, "eml")
@@ -84,7 +82,11 @@ pub(super) async fn result(
 }
 
 fn of(codes: &[CodeCount], state: ItemState, code: Code) -> u64 {
-    codes.iter().filter(|count| count.state == state && count.code == Some(code)).map(|count| count.items).sum()
+    codes
+        .iter()
+        .filter(|count| count.state == state && count.code.as_deref() == Some(code.as_str()))
+        .map(|count| count.accounts)
+        .sum()
 }
 
 /// The newest file of a kind.

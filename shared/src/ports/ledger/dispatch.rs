@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::LedgerResult;
 use crate::ids::{DistrictId, ItemId, TaskId};
+use crate::trace::TraceParent;
 
 /// A running task with pending items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,4 +29,10 @@ pub trait DispatchLedger: Send + Sync {
 
     /// `pending → queued` for those of the items that are still pending in a running task.
     async fn mark_queued(&self, items: &[ItemId]) -> LedgerResult<u64>;
+
+    /// The traces that these tasks' requests belong to, as noted when they were accepted; tasks without one are left out.
+    async fn traces(&self, tasks: &[TaskId]) -> LedgerResult<Vec<(TaskId, TraceParent)>> {
+        let _ = tasks;
+        Ok(Vec::new())
+    }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::LedgerResult;
+use super::{Chosen, LedgerResult};
 use crate::actor::Actor;
 use crate::ids::{AccountId, DistrictId, TaskId};
 use crate::request::{ResetRequest, Selection};
@@ -23,6 +23,18 @@ pub struct NewTask {
     pub shared: Option<Sealed>,
     /// What makes a repetition recognisable.
     pub idempotency: Idempotency,
+    /// Set when the task takes up items of another one: then `named` is empty, the selection is `selected`, and its
+    /// accounts are the chosen items', as they stand in the transaction that accepts the task.
+    pub reissue: Option<Reissue>,
+}
+
+/// Items of an earlier task that a new one takes up again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reissue {
+    /// The earlier task, of the same district.
+    pub parent: TaskId,
+    /// Which of its items. Open ones and those being told are never among them.
+    pub chosen: Chosen,
 }
 
 /// What makes a repeated request recognisable.
@@ -45,6 +57,8 @@ pub enum Acceptance {
     Repeated(TaskId),
     /// The key was used before, for another request.
     Mismatch,
+    /// The producer made as many requests within the last hour as it may: this many.
+    OverQuota(u32),
 }
 
 /// Names resolved to accounts.
@@ -80,19 +94,15 @@ pub trait IntakeLedger: Send + Sync {
     /// Counts whom a selection means, as of now.
     async fn preview(&self, actor: &Actor, selection: &Selection, named: &[AccountId]) -> LedgerResult<Preview>;
 
+    /// Counts whom a re-issue means, as of now; nobody when there is no such task in the actor's district.
+    async fn preview_reissue(&self, actor: &Actor, reissue: &Reissue) -> LedgerResult<Preview>;
+
     /// The answer to a request that had been accepted before under this key; `None` for a key that was never used. Asked
     /// before the request is checked: what was accepted once stays accepted, whatever the district looks like now.
     async fn known(&self, district: DistrictId, idempotency: &Idempotency) -> LedgerResult<Option<Acceptance>>;
 
-    /// Writes down the idempotency key, the task and the audit row in one transaction. After `Ok` nothing can lose it.
+    /// Writes down the idempotency key, the task, its events and the audit row in one transaction. After `Ok` nothing can
+    /// lose it. A producer's quota is held exactly, and its request is answered (`request.accepted`), in the same
+    /// transaction.
     async fn accept(&self, task: NewTask) -> LedgerResult<Acceptance>;
-
-    /// The district of an upstream application that publishes by AMQP under this name, if it may.
-    async fn producer(&self, name: &str) -> LedgerResult<Option<Actor>>;
-
-    /// Allows an upstream application to publish for a district under its broker user name.
-    async fn allow_producer(&self, district: DistrictId, name: &str) -> LedgerResult<()>;
-
-    /// Notes a refused request: an audit row and an event (`request.refused`) for the application.
-    async fn refuse(&self, actor: &Actor, message_id: &str, code: &str, detail: &str) -> LedgerResult<()>;
 }

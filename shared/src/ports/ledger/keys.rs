@@ -45,6 +45,8 @@ pub enum KeyFate {
     UnknownPerson,
     /// Another valid key of the district has this name; tasks belong to names, so it must be another one.
     NameTaken,
+    /// The name begins as those of AMQP producers do, with [`PRODUCER_PREFIX`](crate::actor::PRODUCER_PREFIX).
+    NameReserved,
 }
 
 /// A key as it is shown.
@@ -79,6 +81,14 @@ pub trait KeyLedger: Send + Sync {
 
     /// The district's keys, the oldest first.
     async fn keys(&self, district: DistrictId) -> LedgerResult<Vec<KeyView>>;
+
+    /// How many sealed passwords, of accounts and of tasks, only the key pair of this id can open. A pair is retired
+    /// when there is none.
+    async fn sealed_with(&self, key_id: &str) -> LedgerResult<u64>;
+
+    /// When the last of an account's sealed passwords that only this key pair opens expires; `None` when there is none.
+    /// Those of tasks end with their tasks.
+    async fn sealed_until(&self, key_id: &str) -> LedgerResult<Option<Millis>>;
 
     /// Revokes a key. Answers whether there was one to revoke.
     async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool>;

@@ -12,10 +12,13 @@ mod keys;
 mod leader;
 mod notices;
 mod outbox;
+mod producers;
 mod repair;
 mod resets;
+mod retention;
 mod roster;
 mod tasks;
+mod webhooks;
 
 pub use accounts::*;
 pub use dispatch::*;
@@ -25,10 +28,13 @@ pub use keys::*;
 pub use leader::*;
 pub use notices::*;
 pub use outbox::*;
+pub use producers::*;
 pub use repair::*;
 pub use resets::*;
+pub use retention::*;
 pub use roster::*;
 pub use tasks::*;
+pub use webhooks::*;
 
 use crate::error::LedgerError;
 
@@ -49,6 +55,9 @@ pub trait Ledger:
     + AccountLedger
     + KeyLedger
     + RosterLedger
+    + RetentionLedger
+    + ProducerLedger
+    + WebhookLedger
 {
 }
 
@@ -65,5 +74,8 @@ impl<T> Ledger for T where
         + AccountLedger
         + KeyLedger
         + RosterLedger
+        + RetentionLedger
+        + ProducerLedger
+        + WebhookLedger
 {
 }

@@ -28,6 +28,70 @@ pub struct TaskView {
     pub progress: Snapshot,
     /// SHA-256 over the frozen set of accounts, in hexadecimal, once it is expanded.
     pub digest: Option<String>,
+    /// The task whose items this one takes up again, if it is a re-issue.
+    pub parent: Option<TaskId>,
+    /// Whether an expanding task will be paused, instead of running, as soon as its accounts are written down.
+    pub held: bool,
+}
+
+/// Where a task stands after it was controlled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Its state.
+    pub state: TaskState,
+    /// See [`TaskView::held`].
+    pub held: bool,
+}
+
+/// Items of one task that are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// Those in one of these states.
+    States(Vec<ItemState>),
+    /// Those of these accounts.
+    Accounts(Vec<AccountId>),
+}
+
+/// What a re-send did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resent {
+    /// The task's state afterwards: telling goes on, so an ended task runs again.
+    pub state: TaskState,
+    /// How many items are being told again.
+    pub again: u64,
+    /// How many of the chosen items were left as they are, by the reason.
+    pub left: Vec<(Code, u64)>,
+}
+
+/// One account's outcome, as a report shows it. Never a password, never an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReportRow {
+    /// The item; reports are read in the order of these.
+    pub item: ItemId,
+    /// The account's username.
+    pub username: String,
+    /// The id that the roster gave the person.
+    pub source_id: String,
+    /// The given name.
+    pub given_name: String,
+    /// The family name.
+    pub family_name: String,
+    /// The roster role.
+    pub role: String,
+    /// The grade, if there is one.
+    pub grade: Option<String>,
+    /// The school's name, if there is one.
+    pub school: Option<String>,
+    /// Where the item stands.
+    pub state: ItemState,
+    /// Why.
+    pub code: Option<Code>,
+    /// When the item last changed.
+    pub changed_at: Millis,
+    /// How many messages about it were accepted for delivery.
+    pub told: u32,
+    /// How many attempts to send were made, over all its messages.
+    pub attempts: u32,
 }
 
 /// An item as it is shown.
@@ -67,6 +131,9 @@ pub struct ItemFilter {
     pub state: Option<ItemState>,
     /// Only items after this one.
     pub after: Option<ItemId>,
+    /// Only items whose account no newer task has reset since: what an older one left undone there is history. Looked
+    /// at by reports only.
+    pub current: bool,
 }
 
 /// A task that the finisher closed.
@@ -131,11 +198,35 @@ pub trait TaskLedger: Send + Sync {
     /// Closes running or paused tasks without an open item, at most `limit`, and recounts them.
     async fn finish(&self, limit: u32) -> LedgerResult<Vec<Closed>>;
 
-    /// `running → paused`. Answers the state afterwards; `None` when there is no such task.
-    async fn pause(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>>;
+    /// The task's outcomes in the order of its items, at most `limit`.
+    async fn report(
+        &self,
+        district: DistrictId,
+        task: TaskId,
+        filter: ItemFilter,
+        limit: u32,
+    ) -> LedgerResult<Vec<ReportRow>>;
 
-    /// `paused → running`. Answers the state afterwards.
-    async fn resume(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>>;
+    /// `running → paused`; an expanding task is held, so that it is paused as soon as its accounts are written down.
+    /// Answers where it stands afterwards; `None` when there is no such task.
+    async fn pause(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<Standing>>;
+
+    /// `paused → running`; an expanding task is no longer held. Answers where it stands afterwards.
+    async fn resume(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<Standing>>;
+
+    /// Tells the chosen items' people again, from the passwords that are still sealed: `undelivered → reset`, with new
+    /// notifications to the contacts of today, and an ended task runs (or is cancelling) again until they are told. An
+    /// item is left as it is, and counted, when nothing could be sent: `S06` its account has a newer password, `N08` its
+    /// sealed password has expired or is gone, `N02` nobody can be reached. Other items than undelivered ones are not
+    /// looked at. Repeating the call changes nothing more. `None` when there is no such task.
+    async fn resend(
+        &self,
+        writer: &str,
+        district: DistrictId,
+        task: TaskId,
+        by: &str,
+        chosen: &Chosen,
+    ) -> LedgerResult<Option<Resent>>;
 
     /// Cancels: when this answers, no further password of the task changes. Answers the state afterwards.
     async fn cancel(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<TaskState>>;

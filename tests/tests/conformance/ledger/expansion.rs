@@ -37,7 +37,7 @@ async fn chunks_add_up_and_the_last_one_starts_the_task(on: &TestLedger) {
     assert_eq!((view.progress.state, view.progress.counts.total()), (TaskState::Running, 41));
     assert_eq!((view.progress.counts.open, view.progress.counts.skipped), (40, 1));
     assert_eq!(view.digest.map(|digest| digest.len()), Some(64));
-    let skipped = ItemFilter { state: Some(ItemState::Skipped), after: None };
+    let skipped = ItemFilter { state: Some(ItemState::Skipped), ..ItemFilter::default() };
     let items = on.ledger.items(fixture.district.id, task, skipped, 10).await.expect("items");
     assert_eq!(items.iter().map(|item| item.code).collect::<Vec<_>>(), [Some(Code::S03)]);
 }

@@ -3,9 +3,7 @@
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::codes::Code;
 use keybell_shared::ids::TaskId;
-use keybell_shared::ports::ledger::{
-    Acceptance, Idempotency, IntakeLedger as _, NewTask, OutboxLedger as _, TaskLedger as _,
-};
+use keybell_shared::ports::ledger::{Acceptance, Idempotency, IntakeLedger as _, NewTask, TaskLedger as _};
 use keybell_tests::ledgers::{TestLedger, district_with, request};
 use keybell_tests::on_both;
 use serde_json::json;
@@ -17,7 +15,6 @@ on_both!(
     unknown_schools_classes_grades_and_types_are_listed,
     a_preview_counts_by_code,
     a_teacher_reaches_the_own_classes_only,
-    producers_and_refusals,
 );
 
 fn new_task(actor: &Actor, key: &str, fingerprint: &str) -> NewTask {
@@ -32,6 +29,7 @@ fn new_task(actor: &Actor, key: &str, fingerprint: &str) -> NewTask {
             key: key.to_owned(),
             fingerprint: fingerprint.to_owned(),
         },
+        reissue: None,
     }
 }
 
@@ -66,7 +64,7 @@ async fn two_at_the_same_time_become_one_task(on: &TestLedger) {
         );
         let id = |acceptance: Acceptance| match acceptance {
             Acceptance::Accepted(id) | Acceptance::Repeated(id) => id,
-            Acceptance::Mismatch => panic!("the same request"),
+            Acceptance::Mismatch | Acceptance::OverQuota(_) => panic!("the same request, and no producer's"),
         };
         assert_eq!(id(left.expect("left")), id(right.expect("right")));
     }
@@ -124,16 +122,4 @@ async fn a_teacher_reaches_the_own_classes_only(on: &TestLedger) {
     let selected = request(json!({"selection": {"scope": "selected", "accounts": ["p1"]}})).selection;
     let preview = on.ledger.preview(&teacher, &selected, &fixture.pupils[..1]).await.expect("a preview");
     assert_eq!((preview.eligible, preview.skipped), (0, vec![(Code::S09, 1)]));
-}
-
-async fn producers_and_refusals(on: &TestLedger) {
-    let fixture = district_with(&*on.ledger, 1).await;
-    assert!(on.ledger.producer("sis").await.expect("an answer").is_none());
-    on.ledger.allow_producer(fixture.district.id, "sis").await.expect("allowed");
-    let actor = on.ledger.producer("sis").await.expect("an answer").expect("allowed");
-    assert_eq!((actor.district, actor.role), (fixture.district.id, Role::Application));
-    on.ledger.refuse(&actor, "m-1", "selection.empty", "the list is empty").await.expect("noted");
-    let events = on.ledger.unsent_events(10).await.expect("events");
-    let refused = events.iter().find(|event| event.kind == "request.refused").expect("an event");
-    assert_eq!(refused.body["message_id"], "m-1");
 }

@@ -1,10 +1,12 @@
 //! Districts and API keys.
 
 use keybell_shared::actor::Role;
+use keybell_shared::clock::Millis;
 use keybell_shared::ids::{ApiKeyId, DistrictId};
 use keybell_shared::ports::ledger::{KeyFate, KeyLedger, NewKey, RosterLedger};
-use keybell_tests::ledgers::{TestLedger, district_with, pupil};
+use keybell_tests::ledgers::{TestLedger, district_with, pupil, request, task};
 use keybell_tests::on_both;
+use serde_json::json;
 
 on_both!(
     a_name_belongs_to_one_valid_key,
@@ -14,6 +16,7 @@ on_both!(
     a_key_belongs_to_one_district,
     a_key_is_revoked_once_also_by_two_at_once,
     a_key_ends_with_its_person,
+    a_key_pair_is_needed_while_something_is_sealed_to_it,
 );
 
 fn new_key(district: DistrictId, person: Option<&str>) -> NewKey {
@@ -132,4 +135,25 @@ async fn a_key_ends_with_its_person(test: &TestLedger) {
     gone.active = false;
     ledger.put_people(district, &[gone]).await.expect("people");
     assert_eq!(ledger.key(key.id).await.expect("key"), None);
+}
+
+async fn a_key_pair_is_needed_while_something_is_sealed_to_it(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let fixture = district_with(&**ledger, 2).await;
+    let id = task(&**ledger, &fixture.admin(), request(json!({"selection": {"scope": "all"}}))).await;
+    for (key, expires) in [("one", 1_000), ("one", 3_000), ("other", 2_000)] {
+        let insert = format!(
+            "INSERT INTO sealed_passwords (item_id, account_id, attempt_id, key_id, sealed, expires_at)
+             SELECT id, account_id, account_id, '{key}', 'sealed', {expires} FROM items
+             WHERE id NOT IN (SELECT item_id FROM sealed_passwords) ORDER BY id LIMIT 1"
+        );
+        test.raw.run(&insert).await;
+    }
+    let needed = async |key| (ledger.sealed_with(key).await, ledger.sealed_until(key).await);
+    assert_eq!(needed("one").await, (Ok(2), Ok(Some(Millis(3_000)))));
+    assert_eq!(needed("third").await, (Ok(0), Ok(None)));
+    test.raw.run(&format!("UPDATE tasks SET shared_key_id = 'third' WHERE id = '{id}'")).await;
+    assert_eq!(needed("third").await, (Ok(1), Ok(None)), "a task's shared password has no time of its own");
+    test.raw.run("DELETE FROM sealed_passwords").await;
+    assert_eq!(needed("one").await, (Ok(0), Ok(None)));
 }

@@ -3,15 +3,24 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails here fails the test, with its reason")]
 
 mod accounts;
+mod cancel;
+mod control;
 mod expansion;
 mod flow;
 mod intake;
 mod keys;
 mod leader;
+mod measured;
 mod notices;
 mod outbox;
 mod plans;
+mod producers;
+mod reissue;
 mod repair;
+mod report;
+mod resend;
 mod resets;
+mod retention;
 mod roster;
 mod tasks;
+mod webhooks;

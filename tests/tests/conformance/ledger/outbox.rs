@@ -1,8 +1,10 @@
 //! Events on their way out, and the audit chain.
 
 use keybell_shared::actor::Role;
+use keybell_shared::events::RequestRefused;
 use keybell_shared::ids::{ApiKeyId, DistrictId};
-use keybell_shared::ports::ledger::{IntakeLedger, KeyFate, KeyLedger, NewKey, OutboxLedger};
+use keybell_shared::ports::ledger::{KeyFate, KeyLedger, NewKey, OutboxLedger, ProducerLedger as _};
+use keybell_shared::problem::Problem;
 use keybell_shared::seal::hex;
 use keybell_tests::ledgers::{TestLedger, accept, district_with, request};
 use keybell_tests::on_both;
@@ -15,7 +17,8 @@ async fn an_event_goes_out_until_it_is_noted_as_sent(test: &TestLedger) {
     let ledger = &test.ledger;
     let fixture = district_with(&**ledger, 2).await;
     let task = accept(&**ledger, &fixture.admin(), request(json!({"selection": {"scope": "all"}}))).await;
-    ledger.refuse(&fixture.admin(), "m-1", "unknown_accounts", "who is that?").await.expect("refuse");
+    let refusal = RequestRefused::new("sis", "m-1", &Problem::invalid("no", "selection", "who is that?"));
+    ledger.refuse(&fixture.admin(), &refusal).await.expect("refuse");
 
     let events = ledger.unsent_events(10).await.expect("events");
     let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();

@@ -89,7 +89,7 @@ async fn dead_letters_have_five_lives(on: &TestLedger) {
     let (task, items) = running(on, &fixture).await;
     let notification = caused(&reset(on, &items[..1]).await)[0];
     for (work, index) in [(Work::Reset(items[1]), 1), (Work::Email(notification), 0)] {
-        let message = Message { district: fixture.district.id, task, work, dispatch: 1 };
+        let message = Message { district: fixture.district.id, task, work, dispatch: 1, trace: None };
         for _ in 1..MAX_DEAD {
             assert_eq!(on.ledger.count_death("d", &message).await, Ok(true));
         }
@@ -98,8 +98,13 @@ async fn dead_letters_have_five_lives(on: &TestLedger) {
         let expected = if index == 1 { ItemState::Failed } else { ItemState::Undelivered };
         assert_eq!(item(on, &fixture, task, items[index]).await, (expected, Some(Code::X02)));
     }
-    let forged =
-        Message { task: TaskId::fresh(), district: fixture.district.id, work: Work::Reset(items[0]), dispatch: 1 };
+    let forged = Message {
+        task: TaskId::fresh(),
+        district: fixture.district.id,
+        work: Work::Reset(items[0]),
+        dispatch: 1,
+        trace: None,
+    };
     assert_eq!(on.ledger.count_death("d", &forged).await, Ok(false), "another task's message changes nothing");
 }
 

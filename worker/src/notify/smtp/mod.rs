@@ -25,6 +25,30 @@ use pool::Pool;
 pub(super) use server::Server;
 pub(super) use server::is_loopback;
 
+/// Connects up to where a message could be sent, and says goodbye. Answers what was found, in words.
+///
+/// # Errors
+/// Says what a message would meet.
+pub(super) async fn greet(server: &Server, patience: Duration) -> Result<String, String> {
+    let progress = Progress::new();
+    let opening = Connection::open(server, &progress, connection::Counted::new(&Arc::default()));
+    let failure = match tokio::time::timeout(patience, opening).await {
+        Ok(Ok(connection)) => {
+            connection.close();
+            return Ok(server.described());
+        }
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure { step: progress.step(), cause: Cause::Late },
+    };
+    match failure.judge() {
+        Sent::ChannelDown { detail, .. }
+        | Sent::TemporaryRecipient(detail)
+        | Sent::PermanentRecipient(detail)
+        | Sent::Unknown(detail)
+        | Sent::Accepted(detail) => Err(format!("{}:{}: {detail}", server.host, server.port)),
+    }
+}
+
 /// A mail server.
 pub struct Smtp {
     server: Server,

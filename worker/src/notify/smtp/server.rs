@@ -80,6 +80,20 @@ impl Server {
     }
 }
 
+impl Server {
+    /// What a connection that was opened to it has shown, in words.
+    pub(super) fn described(&self) -> String {
+        let tls = match self.tls {
+            Tls::None => "without TLS (tls=none)",
+            Tls::Required(_) => "TLS by STARTTLS",
+            Tls::Wrapped(_) => "TLS",
+        };
+        let credentials =
+            if self.credentials.is_some() { "our credentials are accepted" } else { "no credentials are asked for" };
+        format!("{}:{} greets us, {tls}, {credentials}", self.host, self.port)
+    }
+}
+
 /// Whether a host is this machine.
 pub(in crate::notify) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -1,0 +1,113 @@
+//! A request for a reset, from the flags of the command line. It goes the same way as one by HTTP, so that every rule and
+//! every message is the same; what can be said without asking anybody is said at once.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::args::{Reset, Telling};
+use crate::outcome::Exit;
+
+/// The body of `POST /v1/tasks`.
+pub(super) fn body(arguments: &Reset, acknowledgement: &str) -> Result<Zeroizing<Vec<u8>>> {
+    if let Some(path) = &arguments.request {
+        return read(path, "--request");
+    }
+    let Some(scope) = &arguments.scope else {
+        return Err(Exit::Usage
+            .because("say whose passwords: --scope all, all_except, without_role or selected (or --request FILE)"));
+    };
+    if arguments.telling.reason.is_none() {
+        return Err(Exit::Usage.because(
+            "say why: --reason start_of_year, new_starters, lost, suspected_compromise or other (it is kept in the audit)",
+        ));
+    }
+    let mut selection = Map::new();
+    selection.insert("scope".to_owned(), scope.clone().into());
+    put(&mut selection, "accounts", named(&arguments.account, arguments.accounts_file.as_deref())?);
+    let mut narrowed = Map::new();
+    put(&mut narrowed, "schools", arguments.school.clone());
+    put(&mut narrowed, "classes", arguments.class.clone());
+    put(&mut narrowed, "grades", arguments.grade.clone());
+    put(&mut narrowed, "user_types", arguments.user_type.clone());
+    if !narrowed.is_empty() {
+        selection.insert("where".to_owned(), narrowed.into());
+    }
+    let mut request = telling(&arguments.telling)?;
+    request.insert("selection".to_owned(), selection.into());
+    request.entry("password").or_insert_with(|| json!({"source": "generated"}));
+    written(request, acknowledgement)
+}
+
+/// The fields that a request and a re-issue have in common; only those that were said.
+pub(super) fn telling(arguments: &Telling) -> Result<Map<String, Value>> {
+    let mut request = Map::new();
+    if let Some(path) = &arguments.shared_password_file {
+        let value = first_line(path)?;
+        let shared = json!({"source": "shared", "value": *value, "acknowledged": arguments.acknowledge_shared});
+        request.insert("password".to_owned(), shared);
+    } else if let Some(format) = arguments.format {
+        request.insert("password".to_owned(), json!({"source": "generated", "format": format.as_str()}));
+    }
+    if arguments.permanent {
+        request.insert("temporary".to_owned(), false.into());
+    }
+    if let Some(hours) = arguments.expires_in_hours {
+        request.insert("expires_in_hours".to_owned(), hours.into());
+    }
+    for (field, value) in [
+        ("notify", &arguments.notify),
+        ("channel", &arguments.channel),
+        ("recipient", &arguments.recipient),
+        ("reason", &arguments.reason),
+    ] {
+        if let Some(value) = value {
+            request.insert(field.to_owned(), value.clone().into());
+        }
+    }
+    Ok(request)
+}
+
+/// The request as JSON, with the version of the precautions that were read.
+pub(super) fn written(mut request: Map<String, Value>, acknowledgement: &str) -> Result<Zeroizing<Vec<u8>>> {
+    request.insert("acknowledgement".to_owned(), acknowledgement.into());
+    Ok(Zeroizing::new(serde_json::to_vec(&request)?))
+}
+
+/// The accounts of the flags and of the file, one a line.
+pub(super) fn named(accounts: &[String], file: Option<&Path>) -> Result<Vec<String>> {
+    let mut accounts = accounts.to_vec();
+    if let Some(path) = file {
+        let bytes = read(path, "--accounts-file")?;
+        let text = String::from_utf8(bytes.to_vec())
+            .map_err(|_| Exit::Usage.because(format!("--accounts-file: {} is not in UTF-8", path.display())))?;
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        accounts.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
+        if accounts.is_empty() {
+            return Err(Exit::Usage.because(format!("--accounts-file: {} names nobody", path.display())));
+        }
+    }
+    Ok(accounts)
+}
+
+/// The password is the first line: a given password is never trimmed, but an editor's line end is not a part of it.
+fn first_line(path: &Path) -> Result<Zeroizing<String>> {
+    let bytes = read(path, "--shared-password-file")?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Exit::Usage.because(format!("--shared-password-file: {} is not in UTF-8", path.display())))?;
+    Ok(Zeroizing::new(text.split(['\r', '\n']).next().unwrap_or_default().to_owned()))
+}
+
+fn read(path: &Path, flag: &str) -> Result<Zeroizing<Vec<u8>>> {
+    std::fs::read(path)
+        .map(Zeroizing::new)
+        .map_err(|error| Exit::Usage.because(format!("{flag}: {} cannot be read: {error}", path.display())))
+}
+
+fn put(map: &mut Map<String, Value>, field: &str, values: Vec<String>) {
+    if !values.is_empty() {
+        map.insert(field.to_owned(), values.into());
+    }
+}

@@ -1,0 +1,68 @@
+//! `keybell task show`.
+
+use anyhow::Result;
+use keybell_shared::ids::TaskId;
+use keybell_shared::states::ItemState;
+use serde_json::json;
+
+use super::{accounts, legend, listed, when};
+use crate::args::Output;
+use crate::desk::shapes::Task;
+use crate::desk::{Desk, read};
+use crate::outcome::Exit;
+use crate::output::colour::{self, paint};
+use crate::output::{complain, folded, say, say_json};
+
+pub(super) async fn run(desk: Desk, id: TaskId, items: Option<ItemState>, output: Output) -> Result<Exit> {
+    let view = desk.get(&format!("/v1/tasks/{id}")).await?;
+    let codes = desk.get(&format!("/v1/tasks/{id}/codes")).await?;
+    let page = match items {
+        Some(state) => desk.get(&format!("/v1/tasks/{id}/items?limit=200&state={state}")).await?,
+        None => json!({"items": []}),
+    };
+    desk.close().await;
+    if output == Output::Json {
+        say_json(&json!({"task": view, "codes": codes.get("codes"), "items": page.get("items")}))?;
+        return Ok(Exit::Done);
+    }
+    let task: Task = read(&view)?;
+    head(&task);
+    legend(&listed(&codes, "codes")?);
+    let shown = listed(&page, "items")?;
+    if !shown.is_empty() {
+        say("");
+        accounts(&shown);
+    }
+    if page.get("next").is_some_and(|next| !next.is_null()) {
+        let state = items.map(ItemState::as_str).unwrap_or_default();
+        complain(&format!(
+            "these are the first {}; all of them: keybell task items {id} --state {state} --all",
+            shown.len()
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn head(task: &Task) {
+    let state = task.state.as_str().replace('_', " ");
+    say(&format!("task {}: {}", task.id, paint(state, colour::of_task(task.state))));
+    if task.held {
+        say("held: it will be paused as soon as its accounts are written down");
+    }
+    if let Some(parent) = task.parent {
+        say(&format!("takes up accounts of task {parent}"));
+    }
+    let finished = task.finished_at.as_deref().map_or_else(|| "not yet".to_owned(), when);
+    say(&format!("accepted {} by {}, ended {finished} (UTC)", when(&task.accepted_at), task.requester));
+    let reset = &task.progress.reset;
+    let told = &task.progress.notify;
+    let open = reset.pending + told.waiting;
+    let line = format!(
+        "{} accounts, reason {}; {} passwords changed, {} people told, {open} still open",
+        task.progress.total,
+        task.reason.replace('_', " "),
+        reset.reset,
+        told.notified,
+    );
+    say(&format!("{}\n", folded(&line)));
+}

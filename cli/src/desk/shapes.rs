@@ -1,0 +1,162 @@
+//! What commands read of the API's answers. The API promises these fields; others may be there and are passed through in
+//! JSON output.
+
+use keybell_shared::ids::TaskId;
+use keybell_shared::states::{ItemState, TaskState};
+use serde::{Deserialize, Serialize};
+
+/// A task.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) state: TaskState,
+    pub(crate) accepted_at: String,
+    pub(crate) finished_at: Option<String>,
+    pub(crate) requester: String,
+    pub(crate) reason: String,
+    pub(crate) progress: Progress,
+    #[serde(default)]
+    pub(crate) parent: Option<TaskId>,
+    #[serde(default)]
+    pub(crate) held: bool,
+}
+
+/// How far a task is, in its two phases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) total: u64,
+    pub(crate) reset: ResetPhase,
+    pub(crate) notify: NotifyPhase,
+}
+
+/// The first phase, over all accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResetPhase {
+    pub(crate) pending: u64,
+    pub(crate) reset: u64,
+    pub(crate) skipped: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) superseded: u64,
+    pub(crate) failed: u64,
+}
+
+/// The second phase, over the accounts whose password was changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NotifyPhase {
+    pub(crate) total: u64,
+    pub(crate) waiting: u64,
+    pub(crate) notified: u64,
+    pub(crate) silent: u64,
+    pub(crate) undelivered: u64,
+    pub(crate) retries: u64,
+}
+
+/// A task's progress at one moment, as its event stream tells it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Moment {
+    pub(crate) task: TaskId,
+    pub(crate) state: TaskState,
+    pub(crate) accepted_at: String,
+    pub(crate) finished_at: Option<String>,
+    pub(crate) counted_at: String,
+    pub(crate) progress: Progress,
+}
+
+impl Moment {
+    /// Whether the task ended, and everybody's password was changed or left alone by a rule, and everybody was told who
+    /// was to be told.
+    pub(crate) fn is_well(&self) -> bool {
+        self.state.is_final() && self.progress.reset.failed + self.progress.notify.undelivered == 0
+    }
+}
+
+/// How many accounts of a task stand in one state with one code.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct CodeCount {
+    pub(crate) state: ItemState,
+    pub(crate) code: Option<String>,
+    pub(crate) meaning: Option<String>,
+    pub(crate) accounts: u64,
+}
+
+/// An account of a task.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Item {
+    pub(crate) id: i64,
+    pub(crate) username: String,
+    pub(crate) state: ItemState,
+    pub(crate) code: Option<String>,
+    pub(crate) meaning: Option<String>,
+    pub(crate) changed_at: String,
+}
+
+/// A code of the legend, and how many it concerns.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Skipped {
+    pub(crate) code: String,
+    pub(crate) meaning: String,
+    pub(crate) accounts: u64,
+}
+
+/// Whom a request means.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Preview {
+    pub(crate) eligible: u64,
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+/// An accepted request.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Accepted {
+    pub(crate) task: TaskId,
+}
+
+/// Where a task stands after it was controlled.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Controlled {
+    pub(crate) task: TaskId,
+    pub(crate) state: TaskState,
+    #[serde(default)]
+    pub(crate) held: bool,
+}
+
+/// What a re-send did.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Resent {
+    pub(crate) task: TaskId,
+    pub(crate) state: TaskState,
+    pub(crate) again: u64,
+    pub(crate) left: Vec<Skipped>,
+}
+
+/// The queues and workers of one stage.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Stage {
+    #[serde(rename = "stage")]
+    pub(crate) name: String,
+    pub(crate) waiting: u64,
+    pub(crate) workers: Option<u64>,
+}
+
+/// The queues and workers of all stages.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Fleet {
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// The precautions.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Precautions {
+    pub(crate) version: String,
+    pub(crate) text: String,
+}
+
+/// An API key as it is listed.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    pub(crate) created_at: String,
+    pub(crate) revoked_at: Option<String>,
+}

@@ -1,0 +1,188 @@
+//! Taking up again items of an earlier task: a new task over their accounts, with the earlier one's rules unless told
+//! otherwise.
+
+use keybell_shared::actor::Actor;
+use keybell_shared::ids::TaskId;
+use keybell_shared::ports::ledger::{Chosen, Idempotency, NewTask, Preview, Reissue};
+use keybell_shared::problem::Problem;
+use keybell_shared::request::{
+    ChannelRule, NotifyRule, PasswordSource, Reason, Recipient, ResetRequest, Scope, Selection, VERSION, Where,
+};
+use keybell_shared::states::ItemState;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::chosen::{Choice, given};
+use super::{Intake, Submitted, idempotency, json, producer, rules};
+use crate::control::visible;
+
+/// Which items of a task are taken up again, and what is different this time. Whatever is left out is as it was.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reissuing {
+    /// The items in one of these states; only such as have ended. Without a word, and without `accounts`: `failed` and
+    /// `undelivered`.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub items: Option<Vec<ItemState>>,
+    /// The items of these accounts: ids, usernames or roster ids.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 50_000)]
+    pub accounts: Option<Vec<String>>,
+    /// The version of the precautions that whoever asks has read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-11")]
+    pub acknowledgement: Option<String>,
+    /// Where the new passwords come from. A shared password must be given again.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub password: Option<PasswordSource>,
+    /// Whether people are told.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub notify: Option<NotifyRule>,
+    /// How they are told.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub channel: Option<ChannelRule>,
+    /// Who is told.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub recipient: Option<Recipient>,
+    /// Whether the passwords must be changed at the first sign-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<bool>,
+    /// After how many hours a temporary password expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 8760)]
+    pub expires_in_hours: Option<u32>,
+    /// Why the reset is made.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<Reason>,
+}
+
+/// What a re-issue may choose.
+const CHOICE: Choice = Choice {
+    default: &[ItemState::Failed, ItemState::Undelivered],
+    allowed: ItemState::is_final,
+    both: "reissue.items_or_accounts",
+    empty: "reissue.empty",
+    not_allowed: (
+        "reissue.not_final",
+        "only items that have ended can be taken up again; wait for the others, or cancel the task first",
+    ),
+    unknown: "reissue.unknown_accounts",
+};
+
+impl Reissuing {
+    /// Reads a body, as strictly as a request; `{}` means every default.
+    ///
+    /// # Errors
+    /// As [`json::parse`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        json::parse_options(bytes)
+    }
+
+    /// The request of the new task.
+    fn request(self, earlier: ResetRequest) -> Result<ResetRequest, Problem> {
+        let password = match (self.password, earlier.password) {
+            (Some(password), _) => password,
+            (None, generated @ PasswordSource::Generated { .. }) => generated,
+            (None, PasswordSource::Shared { .. }) => {
+                let detail = "the earlier task had a shared password, which Keybell does not keep; give it again, \
+                              another one, or the source `generated`";
+                return Err(Problem::invalid("reissue.password_needed", "password", detail));
+            }
+        };
+        let temporary = self.temporary.or(earlier.temporary);
+        // The earlier expiry means nothing to passwords that are permanent now.
+        let inherited = earlier.expires_in_hours.filter(|_| temporary.unwrap_or(true));
+        Ok(ResetRequest {
+            version: VERSION,
+            selection: Selection { scope: Scope::Selected, accounts: Vec::new(), narrowed: Where::default() },
+            mode: earlier.mode,
+            password,
+            policy: earlier.policy,
+            temporary,
+            expires_in_hours: self.expires_in_hours.or(inherited),
+            notify: self.notify.unwrap_or(earlier.notify),
+            channel: self.channel.unwrap_or(earlier.channel),
+            recipient: self.recipient.unwrap_or(earlier.recipient),
+            reason: self.reason.unwrap_or(earlier.reason),
+            // Never the earlier one: whoever asks has read the precautions of today.
+            acknowledgement: self.acknowledgement,
+        })
+    }
+}
+
+/// What makes a repetition recognisable: the same items of the same task, with the same differences.
+#[derive(Serialize)]
+struct Asked<'a> {
+    parent: TaskId,
+    reissue: &'a Reissuing,
+}
+
+impl Intake {
+    /// Takes up items of an earlier task again, as a new task of the caller. After `Ok` nothing can lose it; the same
+    /// `key` with the same words answers the same task.
+    ///
+    /// # Errors
+    /// As [`Intake::submit`]; not found when the earlier task is none of the caller's (see
+    /// [`Control`](crate::control::Control)); `reissue.items_or_accounts`, `reissue.empty`, `reissue.not_final`,
+    /// `reissue.unknown_accounts`, `reissue.not_in_task`, `reissue.nobody`, `reissue.password_needed`.
+    pub async fn reissue(
+        &self,
+        actor: &Actor,
+        parent: TaskId,
+        asked: Reissuing,
+        key: &str,
+    ) -> Result<Submitted, Problem> {
+        rules::role(actor)?;
+        idempotency::check_key(key)?;
+        let fingerprint = idempotency::fingerprint(&Asked { parent, reissue: &asked })?;
+        let idempotency = Idempotency { producer: producer(actor), key: key.to_owned(), fingerprint };
+        if let Some(submitted) = self.repetition(actor, &idempotency).await? {
+            return Ok(submitted);
+        }
+        let ledger = self.ledger.as_ref();
+        let earlier = visible(ledger, actor, parent).await?;
+        let chosen = CHOICE.resolve(ledger, actor.district, asked.items.as_deref(), asked.accounts.as_deref()).await?;
+        let mut request = asked.request(earlier.request)?;
+        rules::check_again(&request)?;
+        let shared = self.shared_password(actor, &mut request).await?;
+        let reissue = Reissue { parent, chosen };
+        let preview = ledger.preview_reissue(actor, &reissue).await?;
+        somebody(&reissue.chosen, &preview)?;
+        if let Some(given) = &shared {
+            given.limit(&mut request, preview.eligible)?;
+        }
+        let id = TaskId::fresh();
+        let shared = shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
+        let (actor, reissue) = (actor.clone(), Some(reissue));
+        self.accept(NewTask { id, actor, request, named: Vec::new(), shared, idempotency, reissue }).await
+    }
+}
+
+/// Refuses a choice that means nobody, and named accounts that the task has no ended item of.
+fn somebody(chosen: &Chosen, preview: &Preview) -> Result<(), Problem> {
+    let meant = preview.eligible + preview.skipped.iter().map(|(_, count)| count).sum::<u64>();
+    match chosen {
+        Chosen::States(_) if meant == 0 => {
+            let detail = "the task has no item in these states; its items can be listed with their states";
+            Err(Problem::invalid("reissue.nobody", "items", detail))
+        }
+        Chosen::Accounts(accounts) if meant < accounts.len() as u64 => {
+            let missing = accounts.len() as u64 - meant;
+            let detail = format!(
+                "{missing} of the {} accounts have no item in this task that has ended; remove them, or wait for them",
+                accounts.len()
+            );
+            Err(Problem::invalid("reissue.not_in_task", "accounts", detail))
+        }
+        Chosen::States(_) | Chosen::Accounts(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
