@@ -31,8 +31,10 @@ async fn a_server_that_is_away_costs_no_attempt_and_a_recipient_is_tried_four_ti
         world.sql().number("SELECT coalesce(max(fence), 0) FROM notifications").await >= 3
     })
     .await;
+    // A claim counts its attempt when it begins, and gives it back when the server turns out to be away: what is
+    // being tried at this very moment shows nothing yet.
     assert_eq!(
-        world.sql().number("SELECT coalesce(max(attempts), 0) FROM notifications").await,
+        world.sql().number("SELECT coalesce(max(attempts), 0) FROM notifications WHERE state <> 'sending'").await,
         0,
         "an attempt was consumed"
     );
