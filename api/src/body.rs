@@ -3,7 +3,9 @@
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt as _;
+use keybell_scheduler::intake::json;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::refusal::Refusal;
@@ -49,24 +51,34 @@ pub(crate) fn must_be_object(bytes: &[u8]) -> Result<(), Refusal> {
     Err(Refusal::malformed("body.invalid", format!("a JSON object is expected, and the body {found}")))
 }
 
-/// Reads a small body. What the parser says is not passed on, only where: it may quote a password.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+/// Reads the body of a sign-in. What the parser says is not passed on, only where, and of its fields only those that we
+/// know: what stands anywhere else may be a password, too.
+pub(crate) fn read_sign_in<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     must_be_object(bytes)?;
     serde_json::from_slice(bytes).map_err(|error| {
         let reason = error.to_string();
-        let (code, what) = if !error.is_data() {
-            ("json.malformed", "this is not JSON")
+        let field = |start: &str| reason.strip_prefix(start)?.split('`').nth(1).map(str::to_owned);
+        let (code, what, field) = if !error.is_data() {
+            ("json.malformed", "this is not JSON", None)
         } else if reason.starts_with("unknown field") {
-            ("field.unknown", "there is a field that this route does not have")
+            ("field.unknown", "there is a field that this route does not have", None)
         } else if reason.starts_with("duplicate field") {
-            ("json.duplicate_key", "a field stands twice; remove one")
+            ("json.duplicate_key", "a field stands twice; remove one", field("duplicate field"))
         } else if reason.starts_with("missing field") {
-            ("field.missing", "a needed field is missing")
+            ("field.missing", "this field is needed", field("missing field"))
         } else {
-            ("field.invalid", "a field has a value that does not fit it")
+            ("field.invalid", "a field has a value that does not fit it", None)
         };
-        Refusal::malformed(code, format!("{what} (line {}, column {})", error.line(), error.column()))
+        let refusal = Refusal::malformed(code, format!("{what} (line {}, column {})", error.line(), error.column()));
+        if let Some(field) = field { refusal.at(&field) } else { refusal }
     })
+}
+
+/// Reads a body of one of the smaller routes as strictly as a request. `least` is one that is right, with nothing but the
+/// members that it must have.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], least: fn() -> Value) -> Result<T, Refusal> {
+    must_be_object(bytes)?;
+    Ok(json::read(bytes, least)?)
 }
 
 fn too_large(limit: usize) -> Refusal {

@@ -28,6 +28,7 @@ mod refusal;
 mod router;
 mod serve;
 mod tasks;
+mod unasked;
 mod webhooks;
 
 pub use monitor::{MetricsFormat, Monitored, monitor};

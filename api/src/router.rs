@@ -3,21 +3,25 @@
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::openapi::{self, Document};
 use crate::parts::{Api, ApiParts};
 use crate::refusal::Refusal;
+use crate::unasked::{self, Operations};
 use crate::{apikeys, auth, before, docs, edge, fleet, health, tasks, webhooks};
 
 /// All routes of version 1, behind the edge.
 pub fn router(parts: ApiParts) -> Router {
     let (routes, generated) = routes().split_for_parts();
     let document = openapi::complete(&generated);
+    let operations = Operations::of(&document);
     let page = docs::page(&document).into();
     let json = serde_json::to_vec(&document).unwrap_or_default().into();
     let routes = routes
+        .layer(from_fn_with_state(operations, unasked::refuse))
         .fallback(|| async { Refusal::of_status(StatusCode::NOT_FOUND) })
         .with_state(Api::new(parts, Document { json, page }));
     edge::wrap(routes)

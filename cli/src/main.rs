@@ -3,6 +3,7 @@
 //! The exit codes are in [`outcome`].
 
 mod args;
+mod beforehand;
 mod commands;
 mod configuration;
 mod context;
@@ -44,5 +45,9 @@ fn main() -> std::process::ExitCode {
     // Threads that a hard stop left behind must not keep the process.
     runtime.shutdown_background();
     telemetry::finish();
+    if let Some(reason) = output::lost() {
+        output::complain(&format!("the result could not be written to standard output: {reason}"));
+        return Exit::Failed.into();
+    }
     exit.into()
 }

@@ -3,16 +3,29 @@
 pub(crate) mod colour;
 pub(crate) mod table;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
 use table::{Cell, Column};
 
-/// Writes lines to standard output. A reader that has gone away is no error.
+/// Why standard output could not be written, if it could not.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Writes lines to standard output. A reader that has gone away is no error; a full disk is one, see [`lost`].
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).unwrap_or_default();
+    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+/// Why something that was said did not arrive: a key that is shown once must not be lost with a good exit code.
+pub(crate) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Writes lines to standard error: what happens meanwhile, and what went wrong.

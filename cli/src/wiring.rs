@@ -81,23 +81,23 @@ fn webhook_sender(config: &Config) -> Result<Arc<dyn WebhookSender>> {
 }
 
 impl Backends {
-    /// Waits, with one clear line, until the ledger answers and has this version's tables.
-    pub(crate) async fn wait_for_ledger(&self, stop: &CancellationToken) -> Result<()> {
-        let mut told = false;
-        while let Err(error) = self.ledger.ping().await {
-            if !told {
-                tracing::warn!("waiting for the database (database.url): {error}; `keybell doctor` explains");
-                told = true;
+    /// Waits, with one clear line, until the ledger answers and has this version's tables. Answers `false` when the process
+    /// was told to stop before.
+    pub(crate) async fn wait_for_ledger(&self, stop: &CancellationToken) -> bool {
+        let waiting = async {
+            let mut told = false;
+            while let Err(error) = self.ledger.ping().await {
+                if !told {
+                    tracing::warn!("waiting for the database (database.url): {error}; `keybell doctor` explains");
+                    told = true;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            tokio::select! {
-                () = stop.cancelled() => anyhow::bail!("stopped while waiting for the database"),
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            if told {
+                tracing::info!("the database answers");
             }
-        }
-        if told {
-            tracing::info!("the database answers");
-        }
-        Ok(())
+        };
+        stop.run_until_cancelled(waiting).await.is_some()
     }
 
     /// Closes the ledger, so that an embedded file is complete.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use keybell_shared::clock::Stopwatch;
+use keybell_shared::fault::{self, Window};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::{Message, Work};
 use keybell_shared::metrics;
@@ -108,6 +109,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         let mut on_queue = 0_u32;
         for batch in messages.chunks(BATCH) {
             let confirmed = self.queue.publish(batch).await?;
+            fault::point(Window::DispatchPublished).await;
             let items: Vec<ItemId> =
                 batch.iter().zip(confirmed).filter(|(_, safe)| *safe).filter_map(|(one, _)| item_of(one)).collect();
             self.ledger.mark_queued(&items).await?;

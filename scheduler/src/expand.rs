@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use keybell_shared::fault::{self, Window};
 use keybell_shared::ports::ledger::{Chunk, DispatchLedger, ExpansionLedger};
 use keybell_shared::trace::{self, TARGET};
 use tracing::Instrument as _;
@@ -52,6 +53,7 @@ impl<L: ExpansionLedger + DispatchLedger + ?Sized> Round for Expand<L> {
             match self.ledger.expand_chunk(&self.writer, task, self.chunk).instrument(span).await {
                 Ok(Chunk::More(items)) => {
                     tracing::debug!(%task, items, "accounts written down");
+                    fault::point(Window::ChunkCommitted).await;
                     pace = Pace::Again;
                 }
                 Ok(Chunk::Finished) => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::clock::Stopwatch;
+use keybell_shared::fault::{self, Window};
 use keybell_shared::ids::TaskId;
 use keybell_shared::metrics;
 use keybell_shared::ports::board::Board;
@@ -49,6 +50,7 @@ impl<L: TaskLedger + ?Sized> Round for Project<L> {
             self.refreshed = Stopwatch::start();
         }
         let snapshots = self.ledger.snapshots().await?;
+        fault::point(Window::ProgressRead).await;
         metrics::get().scheduler.tasks(&snapshots);
         let mut shown = HashMap::with_capacity(snapshots.len());
         for snapshot in &snapshots {

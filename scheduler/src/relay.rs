@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use keybell_shared::fault::{self, Window};
 use keybell_shared::ports::events::EventSink;
 use keybell_shared::ports::ledger::OutboxLedger;
 
@@ -33,6 +34,7 @@ impl<L: OutboxLedger + ?Sized> Round for Relay<L> {
         }
         self.sink.emit(&events).await?;
         // A crash here repeats them; their ids let the receiver see it.
+        fault::point(Window::EventsPublished).await;
         let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
         self.ledger.events_sent(&ids).await?;
         Ok(if events.len() >= LIMIT as usize { Pace::Again } else { Pace::Rest })

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::clock::Stopwatch;
+use keybell_shared::fault::{self, Mechanism, Window};
 use keybell_shared::ids::NotificationId;
 use keybell_shared::message::{Message, Work};
 use keybell_shared::metrics;
@@ -63,6 +64,9 @@ impl<L: RepairLedger + ResetLedger + DispatchLedger + ?Sized> Repair<L> {
 
     /// Leases whose worker vanished.
     async fn leases(&self) -> Result<Pace, Failure> {
+        if fault::off(Mechanism::LeaseExpiry) {
+            return Ok(Pace::Rest);
+        }
         let retry_in = delay_after(1, &self.retry);
         let expired = self.ledger.expire_leases(&self.writer, retry_in, LIMIT).await?;
         if expired > 0 {
@@ -74,7 +78,7 @@ impl<L: RepairLedger + ResetLedger + DispatchLedger + ?Sized> Repair<L> {
 
     /// Waiting notifications that are due.
     async fn notifications(&self, stage: Stage, grace: Duration) -> Result<Pace, Failure> {
-        let queue_empty = self.queue.depth(stage).await? == 0;
+        let queue_empty = self.queue.depth(stage).await? == 0 && !fault::off(Mechanism::LostWork);
         let mut due = self.ledger.due_notifications(&self.writer, stage, queue_empty, grace, LIMIT).await?;
         if due.is_empty() {
             return Ok(Pace::Rest);
@@ -82,6 +86,7 @@ impl<L: RepairLedger + ResetLedger + DispatchLedger + ?Sized> Repair<L> {
         metrics::get().scheduler.repaired(stage.as_str(), due.len() as u64);
         let _spans = self.continue_traces(&mut due).await?;
         tracing::debug!(%stage, due = due.len(), "notifications are due");
+        fault::point(Window::RepairNoted).await;
         let confirmed = match self.queue.publish(&due).await {
             Ok(confirmed) => confirmed,
             Err(error) => {
@@ -114,7 +119,7 @@ impl<L: RepairLedger + ResetLedger + DispatchLedger + ?Sized> Repair<L> {
 
     /// Items that are noted as queued while the queue is empty.
     async fn items(&self, grace: Duration) -> Result<Pace, Failure> {
-        if self.queue.depth(Stage::Reset).await? > 0 {
+        if self.queue.depth(Stage::Reset).await? > 0 || fault::off(Mechanism::LostWork) {
             return Ok(Pace::Rest);
         }
         let mut lost = self.ledger.lost_items(&self.writer, grace, LIMIT).await?;

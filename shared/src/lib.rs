@@ -13,6 +13,7 @@ pub mod config;
 pub mod eligibility;
 pub mod error;
 pub mod events;
+pub mod fault;
 pub mod ids;
 pub mod message;
 pub mod metrics;

@@ -117,6 +117,7 @@ impl Scope {
 /// Narrows a scope: OR within one field, AND between fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 pub struct Where {
     /// Roster ids or names of schools.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -9,3 +9,4 @@ pub mod program;
 pub mod relay;
 pub mod sms;
 pub mod smtp;
+pub mod tries;

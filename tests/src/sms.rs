@@ -10,11 +10,12 @@ use axum::body::Body;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::post;
-use keybell_shared::clock::Stopwatch;
+use keybell_shared::clock::{Millis, Stopwatch, wall};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 pub use crate::smtp::password_in;
+use crate::tries::{Owed, Tries, Try};
 
 /// The account of this provider.
 pub const USERNAME: &str = "AC0000";
@@ -83,6 +84,10 @@ pub struct Received {
     pub reply: u16,
     /// When it arrived, since the server was made.
     pub at: Duration,
+    /// When it arrived, by the wall clock.
+    pub arrived: Millis,
+    /// How long after that the answer had left; `None` when it has not, or not yet.
+    pub answered: Option<Duration>,
 }
 
 impl Received {
@@ -93,8 +98,14 @@ impl Received {
     }
 }
 
+type Decide = dyn Fn(&Try<'_>) -> Answer + Send + Sync;
+
 struct State {
     scripts: Mutex<HashMap<String, VecDeque<Answer>>>,
+    decide: Mutex<Option<Arc<Decide>>>,
+    tries: Mutex<Tries>,
+    /// Answers that will leave, and have not yet.
+    owed: watch::Sender<usize>,
     journal: watch::Sender<Vec<Received>>,
     born: Stopwatch,
 }
@@ -118,8 +129,14 @@ impl SmsServer {
     /// When there is none.
     #[must_use]
     pub fn start() -> Self {
-        let state =
-            Arc::new(State { scripts: Mutex::default(), journal: watch::Sender::default(), born: Stopwatch::start() });
+        let state = Arc::new(State {
+            scripts: Mutex::default(),
+            decide: Mutex::default(),
+            tries: Mutex::default(),
+            owed: watch::Sender::default(),
+            journal: watch::Sender::default(),
+            born: Stopwatch::start(),
+        });
         let (address, runtime) = serve(SocketAddr::from(([127, 0, 0, 1], 0)), &state);
         Self { address, state, runtime: Some(runtime) }
     }
@@ -133,6 +150,28 @@ impl SmsServer {
     /// The answers to the next messages to this recipient; after them everything is accepted.
     pub fn script(&self, to: &str, answers: impl IntoIterator<Item = Answer>) {
         lock(&self.state.scripts).entry(to.to_owned()).or_default().extend(answers);
+    }
+
+    /// The answer to every message for which nothing is scripted, instead of being accepted.
+    pub fn decide(&self, decide: impl Fn(&Try<'_>) -> Answer + Send + Sync + 'static) {
+        *lock(&self.state.decide) = Some(Arc::new(decide));
+    }
+
+    /// From now on accepts everything at once.
+    pub fn calm(&self) {
+        *lock(&self.state.decide) = None;
+        lock(&self.state.scripts).clear();
+    }
+
+    /// Waits until every answer that will leave has left, or nobody waits for it any more.
+    pub async fn settle(&self) {
+        // The sender lives as long as `self`, so an error cannot happen.
+        drop(self.state.owed.subscribe().wait_for(|owed| *owed == 0).await);
+    }
+
+    /// Looks at what arrived so far, without a copy of it.
+    pub fn look<T>(&self, look: impl FnOnce(&[Received]) -> T) -> T {
+        look(self.state.journal.borrow().as_slice())
     }
 
     /// Everything that arrived so far.
@@ -215,12 +254,34 @@ async fn message(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: St
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
     let to = field("To");
     let signed_in = headers.get("authorization").is_some_and(|value| value == AUTHORIZATION);
-    let scripted = lock(&state.scripts).get_mut(&to).and_then(VecDeque::pop_front);
-    let answer = if signed_in { scripted.unwrap_or_else(Answer::accept) } else { Answer::refuse(401, 20003) };
-    let at = state.born.elapsed();
-    let received = Received { to, from: field("From"), text: field("Body"), signed_in, reply: answer.status, at };
-    state.journal.send_modify(|journal| journal.push(received));
-    tokio::time::sleep(answer.delay).await;
+    let answer = if signed_in { answer_to(&state, &to) } else { Answer::refuse(401, 20003) };
+    let received = Received {
+        to,
+        from: field("From"),
+        text: field("Body"),
+        signed_in,
+        reply: answer.status,
+        at: state.born.elapsed(),
+        arrived: wall(),
+        answered: None,
+    };
+    // Ends with this call, also when the client leaves and the call is dropped.
+    let owed = Owed::one(&state.owed);
+    let mut place = 0;
+    state.journal.send_modify(|journal| {
+        place = journal.len();
+        journal.push(received);
+    });
+    let arrived = Stopwatch::start();
+    if !answer.delay.is_zero() {
+        tokio::time::sleep(answer.delay).await;
+    }
+    state.journal.send_modify(|journal| {
+        if let Some(received) = journal.get_mut(place) {
+            received.answered = Some(arrived.elapsed());
+        }
+    });
+    drop(owed);
     let mut response = Response::builder()
         .status(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .header("content-type", "application/json");
@@ -230,5 +291,13 @@ async fn message(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: St
     response.body(Body::from(answer.body)).unwrap_or_default()
 }
 
+/// As scripted, else as decided, else as everybody likes it.
+fn answer_to(state: &State, to: &str) -> Answer {
+    let scripted = lock(&state.scripts).get_mut(to).and_then(VecDeque::pop_front);
+    let decide = lock(&state.decide).clone();
+    let one_more = lock(&state.tries).count(to);
+    scripted.or_else(|| decide.map(|decide| decide(&one_more))).unwrap_or_else(Answer::accept)
+}
+
 /// [`USERNAME`] and [`TOKEN`] as a client with basic authentication sends them.
-const AUTHORIZATION: &str = "Basic QUMwMDAwOnRva2VuLW9mLXRoZS10ZXN0LWFjY291bnQ=";
+pub const AUTHORIZATION: &str = "Basic QUMwMDAwOnRva2VuLW9mLXRoZS10ZXN0LWFjY291bnQ=";

@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keybell_shared::clock::Stopwatch;
+use keybell_shared::clock::{Millis, Stopwatch};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::tries::{Tries, Try};
 pub use decode::password_in;
 use dialogue::accept;
 
@@ -31,6 +32,8 @@ pub enum Behaviour {
     AfterData(u16, &'static str),
     /// 250 after the dot, but so much later.
     SlowAfterData(Duration),
+    /// 250 after the dot, one byte per pause.
+    DripAfterData(Duration),
     /// No answer after the dot; the message counts as received.
     StallAfterData,
     /// These bytes after the dot, and silence.
@@ -70,8 +73,12 @@ pub struct Manner {
     pub connections: Option<usize>,
     /// The answer to AUTH, which is offered then.
     pub auth: Option<(u16, &'static str)>,
+    /// The user and password that AUTH PLAIN must give before MAIL; AUTH is offered then.
+    pub credentials: Option<(String, String)>,
     /// STARTTLS is offered, and this sent as the answer; the server cannot do TLS.
     pub starttls: Option<&'static str>,
+    /// Keeps neither commands nor the heads of messages: for a hundred thousand of them.
+    pub lean: bool,
 }
 
 /// A message that arrived whole.
@@ -91,6 +98,10 @@ pub struct Received {
     pub reply: Option<u16>,
     /// When it arrived, since the server was made.
     pub at: Duration,
+    /// When it arrived, by the wall clock.
+    pub arrived: Millis,
+    /// How long after that the answer had left; `None` when it has not, or not yet.
+    pub answered: Option<Duration>,
     /// The number of its connection, from 1.
     pub connection: usize,
 }
@@ -116,10 +127,18 @@ pub struct SmtpServer {
     task: Option<JoinHandle<()>>,
 }
 
+type Decide = dyn Fn(&Try<'_>) -> Behaviour + Send + Sync;
+type Greet = dyn Fn(usize) -> Greeting + Send + Sync;
+
 struct State {
     manner: Mutex<Manner>,
     scripts: Mutex<HashMap<String, VecDeque<Behaviour>>>,
+    decide: Mutex<Option<Arc<Decide>>>,
+    greet: Mutex<Option<Arc<Greet>>>,
+    tries: Mutex<Tries>,
     journal: watch::Sender<Vec<Received>>,
+    /// Answers to messages that will leave, and have not yet.
+    owed: watch::Sender<usize>,
     commands: Mutex<Vec<String>>,
     counts: Mutex<Counts>,
     born: Stopwatch,
@@ -146,6 +165,10 @@ impl SmtpServer {
         let state = Arc::new(State {
             manner: Mutex::default(),
             scripts: Mutex::default(),
+            decide: Mutex::default(),
+            greet: Mutex::default(),
+            tries: Mutex::default(),
+            owed: watch::Sender::default(),
             journal: watch::Sender::default(),
             commands: Mutex::default(),
             counts: Mutex::default(),
@@ -172,6 +195,33 @@ impl SmtpServer {
         lock(&self.state.scripts).entry(to.to_owned()).or_default().extend(behaviours);
     }
 
+    /// What happens to every message for which nothing is scripted, instead of being accepted.
+    pub fn decide(&self, decide: impl Fn(&Try<'_>) -> Behaviour + Send + Sync + 'static) {
+        *lock(&self.state.decide) = Some(Arc::new(decide));
+    }
+
+    /// How each connection begins, by its number from 1, instead of as the manner says.
+    pub fn greet(&self, greet: impl Fn(usize) -> Greeting + Send + Sync + 'static) {
+        *lock(&self.state.greet) = Some(Arc::new(greet));
+    }
+
+    /// From now on accepts everything at once. Credentials stay needed.
+    pub fn calm(&self) {
+        *lock(&self.state.decide) = None;
+        *lock(&self.state.greet) = None;
+        lock(&self.state.scripts).clear();
+        self.manner(|manner| {
+            let Manner { credentials, lean, .. } = std::mem::take(manner);
+            *manner = Manner { credentials, lean, ..Manner::default() };
+        });
+    }
+
+    /// Waits until every answer that will leave has left.
+    pub async fn settle(&self) {
+        // The sender lives as long as `self`, so an error cannot happen.
+        drop(self.state.owed.subscribe().wait_for(|owed| *owed == 0).await);
+    }
+
     /// Changes what the whole server does.
     pub fn manner(&self, change: impl FnOnce(&mut Manner)) {
         change(&mut lock(&self.state.manner));
@@ -181,6 +231,11 @@ impl SmtpServer {
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.state.journal.borrow().clone()
+    }
+
+    /// Looks at what arrived so far, without a copy of it.
+    pub fn look<T>(&self, look: impl FnOnce(&[Received]) -> T) -> T {
+        look(self.state.journal.borrow().as_slice())
     }
 
     /// Waits until so many messages have arrived.

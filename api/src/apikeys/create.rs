@@ -9,6 +9,7 @@ use keybell_shared::ports::ledger::{KeyFate, NewKey};
 use keybell_shared::problem::{Problem, ProblemKind};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::administrator;
@@ -85,7 +86,7 @@ pub(super) async fn create(
     JsonBytes(bytes): JsonBytes<MAX_BODY>,
 ) -> Result<(StatusCode, Json<NewApiKey>), Refusal> {
     administrator(&actor)?;
-    let KeyRequest { name, role, person } = body::read(&bytes)?;
+    let KeyRequest { name, role, person } = body::read(&bytes, || json!({ "name": "", "role": Role::Operator }))?;
     if name.trim() != name || name.chars().any(char::is_control) || !(1..=MAX_NAME).contains(&name.chars().count()) {
         let detail = "a name has 1 to 100 characters that can be printed, and no space around it";
         return Err(Problem::invalid("key.name", "name", detail).into());

@@ -74,7 +74,7 @@ pub(crate) async fn change(
     JsonBytes(bytes): JsonBytes<{ check::MAX_BODY }>,
 ) -> Result<Json<ChangeAnswer>, Refusal> {
     check::permitted(&actor)?;
-    let ChangeQuestion { username, password, new_password } = body::read(&bytes)?;
+    let ChangeQuestion { username, password, new_password } = body::read_sign_in(&bytes)?;
     let account = check::check(&api, actor.district, &username, &password).await?;
     acceptable(&new_password, &password, &account.forbidden)?;
     let hash = api.lane.hash(&new_password).await?;

@@ -80,7 +80,7 @@ pub(crate) async fn verify(
     JsonBytes(bytes): JsonBytes<{ check::MAX_BODY }>,
 ) -> Result<Json<SignInAnswer>, Refusal> {
     check::permitted(&actor)?;
-    let SignInQuestion { username, password } = body::read(&bytes)?;
+    let SignInQuestion { username, password } = body::read_sign_in(&bytes)?;
     let account = check::check(&api, actor.district, &username, &password).await?;
     Ok(Json(SignInAnswer {
         result: if account.must_change { Verdict::MustChange } else { Verdict::Ok },

@@ -73,7 +73,6 @@ impl From<Preview> for Plan {
             "eligible": 412,
             "skipped": [{ "code": "S03", "meaning": "skipped: the account is not active", "accounts": 7 }]
         })),
-        (status = 400, description = "body.not_utf8 json.nul_character"),
         (status = 403, description = "role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "version.unsupported selection.empty selection.unexpected_accounts selection.unexpected_where selection.blank_entry \

@@ -15,12 +15,14 @@ pub(crate) mod groups {
         &[(401, "key.invalid"), (429, "rate.limited key.throttled"), (503, "ledger.unavailable")];
     /// Operations with a body.
     pub(crate) const BODY: &[(u16, &str)] = &[
-        (400, "body.broken body.length body.invalid json.malformed json.duplicate_key"),
+        (400, "body.broken body.length body.invalid body.not_utf8 json.malformed json.duplicate_key json.nul_character"),
         (400, "field.unknown field.missing field.invalid"),
         (413, "body.too_large"),
         (415, "body.media_type body.encoding"),
     ];
-    /// Operations with a query.
+    /// Operations without a body.
+    pub(crate) const NO_BODY: &[(u16, &str)] = &[(400, "body.unexpected")];
+    /// Operations with a query, and those with a key, which refuse any other.
     pub(crate) const QUERY: &[(u16, &str)] = &[(400, "query.invalid")];
     /// Operations on a thing with an id.
     pub(crate) const PATH: &[(u16, &str)] = &[(404, "not_found")];
@@ -38,13 +40,14 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("body.media_type", "The body is not sent as `application/json` in UTF-8"),
     ("body.not_utf8", "The body is not UTF-8"),
     ("body.too_large", "The body is larger than this operation reads"),
+    ("body.unexpected", "The operation takes no body"),
     ("district.unknown", "The district of the key does not exist any more"),
     ("export.failed", "The file could not be made; the log says more"),
     ("export.too_large", "There are more rows than an XLSX sheet can hold; take the CSV file"),
     ("field.control_character", "A name has a character that cannot be printed"),
-    ("field.invalid", "The value of a field does not fit; `field` says which"),
+    ("field.invalid", "The value of a field does not fit; `field` says which, but for sign-ins"),
     ("field.missing", "A needed field is missing; `field` says which"),
-    ("field.unknown", "There is no such field; `field` says which"),
+    ("field.unknown", "There is no such field; `field` says which, but for sign-ins"),
     ("headers.too_large", "The headers have more than 32 KiB"),
     ("host.repeated", "There is more than one `Host` header"),
     ("idempotency.malformed", "The `Idempotency-Key` is too long or not printable ASCII"),
@@ -87,7 +90,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("password.unchanged", "The new password is the old one"),
     ("query.cursor", "This is no cursor of this list; take `next` of the page before"),
     ("query.invalid", "A parameter of the query is unknown, repeated or cannot be read"),
-    ("query.limit", "`limit` is no whole number"),
+    ("query.limit", "`limit` is no whole number from 1 on"),
     ("query.state", "There is no such state"),
     ("queue.unavailable", "The queues cannot be asked right now; try again later"),
     ("rate.limited", "The key makes requests faster than it may; wait as `Retry-After` says"),

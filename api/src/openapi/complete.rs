@@ -69,7 +69,8 @@ fn finish(path: &str, operation: &mut Value, shared: &mut Shared) {
         (true, groups::ALWAYS),
         (keyed, groups::KEYED),
         (operation.get("requestBody").is_some(), groups::BODY),
-        (asks, groups::QUERY),
+        (keyed && operation.get("requestBody").is_none(), groups::NO_BODY),
+        (keyed || asks, groups::QUERY),
         (keyed && path.contains('{'), groups::PATH),
     ] {
         for (status, codes) in group.iter().filter(|_| applies) {

@@ -17,8 +17,8 @@ use crate::refusal::Refusal;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
-    /// How many on a page: 1 to 200; less or more is brought into these bounds.
-    #[param(value_type = u64, required = false, minimum = 0, default = 50, example = 50)]
+    /// How many on a page: 1 to 200; more is brought down to 200.
+    #[param(value_type = u64, required = false, minimum = 1, default = 50, example = 50)]
     limit: Option<String>,
     /// `next` of the page before.
     #[param(value_type = String, required = false, pattern = "^[0-9a-f]{24}$")]

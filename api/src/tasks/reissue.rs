@@ -46,7 +46,7 @@ use crate::refusal::Refusal;
                 "items_url": "/v1/tasks/01937301-0c1d-7aa2-8b1e-2f60a9d4c3e5/items",
                 "events_url": "/v1/tasks/01937301-0c1d-7aa2-8b1e-2f60a9d4c3e5/events"
             })),
-        (status = 400, description = "body.not_utf8 json.nul_character idempotency.missing idempotency.malformed \
+        (status = 400, description = "idempotency.missing idempotency.malformed \
             idempotency.repeated"),
         (status = 403, description = "role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),

@@ -51,7 +51,6 @@ pub(crate) struct ResendAnswer {
                 "meaning": "reset, but the password expired before anybody could be told; reset again"
             }]
         })),
-        (status = 400, description = "body.not_utf8 json.nul_character"),
         (status = 403, description = "role.may_not_control"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "resend.items_or_accounts resend.empty resend.only_undelivered \

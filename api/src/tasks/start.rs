@@ -8,6 +8,7 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use keybell_scheduler::intake::{Submitted, json};
+use keybell_shared::fault::{self, Window};
 use keybell_shared::ids::TaskId;
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::ResetRequest;
@@ -79,8 +80,7 @@ pub(crate) struct Accepted {
                 "items_url": "/v1/tasks/019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11/items",
                 "events_url": "/v1/tasks/019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11/events"
             })),
-        (status = 400, description = "body.not_utf8 json.nul_character idempotency.missing idempotency.malformed \
-            idempotency.repeated"),
+        (status = 400, description = "idempotency.missing idempotency.malformed idempotency.repeated"),
         (status = 403, description = "role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "idempotency.mismatch version.unsupported acknowledgement.missing \
@@ -107,6 +107,7 @@ pub(super) async fn start(
     let JsonBytes(bytes) = JsonBytes::<{ json::MAX_BYTES }>::from_request(request, &api).await?;
     body::must_be_object(&bytes)?;
     let submitted = api.intake.submit(&actor, json::parse(&bytes)?, &key).await.map_err(refusal)?;
+    fault::point(Window::RequestCommitted).await;
     Ok(accepted(submitted, None))
 }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::view::WebhookWithSecret;
@@ -60,7 +61,7 @@ pub(super) async fn create(
     Caller(actor): Caller,
     JsonBytes(bytes): JsonBytes<MAX_BODY>,
 ) -> Result<(StatusCode, Json<WebhookWithSecret>), Refusal> {
-    let WebhookRequest { url, events } = body::read(&bytes)?;
+    let WebhookRequest { url, events } = body::read(&bytes, || json!({ "url": "", "events": [] }))?;
     let made = api.webhooks.create(&actor, &url, &events).await?;
     tracing::info!(webhook = %made.0.id, by = ?actor.name, "webhook made");
     Ok((StatusCode::CREATED, Json(made.into())))

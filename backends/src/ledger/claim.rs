@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
+use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::{AccountId, ItemId, NotificationId};
 use keybell_shared::notice::Channel;
 use keybell_shared::ports::ledger::{Claim, Claimed, Content};
@@ -104,7 +105,8 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
     if row.word::<NotificationState>("state")? != NotificationState::Waiting {
         return Ok(Fate::Nothing);
     }
-    if row.get::<i64>("credential_version")? != row.get::<i64>("current_version")? {
+    let obsolete = row.get::<i64>("credential_version")? != row.get::<i64>("current_version")?;
+    if obsolete && !fault::off(Mechanism::VersionCheck) {
         return Ok(Fate::End(NotificationState::Superseded, Code::S06));
     }
     let expires_at: Option<Millis> = row.get("password_expires_at")?;
@@ -117,7 +119,7 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
     }
     let channel: Channel = row.word("channel")?;
     let account: AccountId = row.get("account_id")?;
-    if let Some(until) = busy.get(&(account, channel)) {
+    if let Some(until) = busy.get(&(account, channel)).filter(|_| !fault::off(Mechanism::OneSending)) {
         return Ok(Fate::WaitUntil(*until));
     }
     let sealed = match (row.get("key_id")?, row.get::<Option<String>>("sealed")?, row.get("attempt_id")?) {

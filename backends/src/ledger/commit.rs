@@ -3,13 +3,14 @@
 //! Under the accounts' locks each item is decided once ([`super::decided`]); then every table is written by one statement
 //! for the whole group ([`super::stored`]). The lock order is accounts, items, counters.
 
+use keybell_shared::fault::{self, Mechanism, Window};
 use keybell_shared::ids::{AttemptId, ItemId};
 use keybell_shared::ports::ledger::{ResetOutcome, ResetWrite};
 
 use super::SqlLedger;
 use super::counters::Deltas;
 use super::decided::{Decided, decide_group};
-use super::sql::{Failure, Sql, args};
+use super::sql::{Failure, Sql, Tx, args};
 use super::stored::{store_accounts, store_items, store_journal, store_notifications, store_seals};
 
 impl SqlLedger {
@@ -29,7 +30,7 @@ impl SqlLedger {
             }
         }
         deltas.store(&mut tx, writer).await?;
-        if let Err(failure) = tx.commit().await {
+        if let Err(failure) = finish(tx).await {
             self.find_out(&group, failure).await?;
         }
         Ok(group
@@ -49,6 +50,9 @@ impl SqlLedger {
     /// commit that is still under way is not mistaken for one that never came.
     async fn find_out(&self, group: &[Decided<'_>], failure: Failure) -> Sql<()> {
         let Failure::Unavailable(reason) = failure else { return Err(failure) };
+        if fault::off(Mechanism::AttemptId) {
+            return Ok(());
+        }
         let Some(sample) = group.iter().find(|decided| decided.is_reset()) else {
             return Err(Failure::Unavailable(reason));
         };
@@ -65,4 +69,12 @@ impl SqlLedger {
             Err(Failure::Unavailable(reason))
         }
     }
+}
+
+/// COMMIT, unless the fault harness breaks the connection right before it.
+async fn finish(tx: Tx) -> Sql<()> {
+    if fault::failing(Window::ResetWritten).await {
+        return Err(Failure::Unavailable("the fault harness broke the connection".to_owned()));
+    }
+    tx.commit().await
 }

@@ -1,6 +1,7 @@
 //! Pausing, resuming, cancelling and closing tasks.
 
 use keybell_shared::events::{Fact, TaskChanged};
+use keybell_shared::fault::{self, Mechanism, Window};
 use keybell_shared::ids::{DistrictId, TaskId};
 use keybell_shared::ports::ledger::{Closed, Standing};
 use keybell_shared::progress::Counts;
@@ -67,6 +68,10 @@ impl SqlLedger {
         if state != Some(TaskState::Cancelling) {
             return Ok(state);
         }
+        fault::point(Window::CancelEntered).await;
+        if fault::off(Mechanism::Cancel) {
+            return Ok(state);
+        }
         self.close_open_items(task).await?;
         let closed = self.db.retrying(|| self.close_task(task)).await?;
         Ok(Some(closed.map_or(TaskState::Cancelling, |closed| closed.state)))
@@ -104,7 +109,7 @@ impl SqlLedger {
         let mut closed = Vec::new();
         for row in &rows {
             let task: TaskId = row.get("id")?;
-            if row.word::<TaskState>("state")? == TaskState::Cancelling {
+            if row.word::<TaskState>("state")? == TaskState::Cancelling && !fault::off(Mechanism::Cancel) {
                 self.close_open_items(task).await?;
             }
             closed.extend(self.db.retrying(|| self.close_task(task)).await?);

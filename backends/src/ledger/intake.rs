@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
 use keybell_shared::events::{Fact, TaskAccepted};
+use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{
     Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Reissue, Resolved, UnknownNames,
@@ -128,7 +129,7 @@ impl IntakeLedger for SqlLedger {
 
     async fn known(&self, district: DistrictId, idempotency: &Idempotency) -> LedgerResult<Option<Acceptance>> {
         let arguments = args![district, &idempotency.producer, &idempotency.key];
-        let row = self.db.read_first(KNOWN, arguments).await?;
+        let row = self.db.read_first(KNOWN, arguments).await?.filter(|_| !fault::off(Mechanism::Idempotency));
         Ok(row.map(|row| answer(&row, idempotency)).transpose()?)
     }
 
@@ -158,9 +159,13 @@ impl SqlLedger {
     async fn accept_once(&self, task: &NewTask) -> Sql<Acceptance> {
         let district = task.actor.district;
         let key = &task.idempotency;
+        let mut unique = key.key.clone();
         let mut tx = self.db.begin().await?;
         if let Some(row) = tx.first(KNOWN, args![district, &key.producer, &key.key]).await? {
-            return answer(&row, key);
+            if !fault::off(Mechanism::Idempotency) {
+                return answer(&row, key);
+            }
+            unique = task.id.to_string();
         }
         if let Some(allowed) = producers::over_quota(&mut tx, task).await? {
             return Ok(Acceptance::OverQuota(allowed));
@@ -168,7 +173,7 @@ impl SqlLedger {
         tx.run(
             "INSERT INTO idempotency (district_id, producer, key, fingerprint, task_id, created_at)
              VALUES ($1, $2, $3, $4, $5, {now})",
-            args![district, &key.producer, &key.key, &key.fingerprint, task.id],
+            args![district, &key.producer, &unique, &key.fingerprint, task.id],
         )
         .await?;
         let mut request = task.request.clone();

@@ -29,8 +29,10 @@ impl NoticeLedger for SqlLedger {
     async fn defer(&self, notifications: &[NotificationId], wait: Duration) -> LedgerResult<()> {
         self.db
             .retrying(|| {
+                // A repeated message may name one that waits for its retry: that never becomes due sooner.
                 self.db.run(
-                    "UPDATE notifications SET due_at = {now} + $2, queued_at = NULL
+                    "UPDATE notifications SET queued_at = NULL,
+                         due_at = CASE WHEN due_at > {now} + $2 THEN due_at ELSE {now} + $2 END
                      WHERE id {in $1 bigint} AND state = 'waiting'",
                     args![json(notifications), wait],
                 )

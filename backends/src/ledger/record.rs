@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keybell_shared::codes::Code;
+use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::{AccountId, ItemId, NotificationId, TaskId};
 use keybell_shared::message::Message;
 use keybell_shared::notice::{self, Channel};
@@ -38,7 +39,8 @@ impl SqlLedger {
         for row in &rows {
             let Some(report) = by_id.get(&row.get("id")?) else { continue };
             let sending = row.word::<NotificationState>("state")? == NotificationState::Sending;
-            if !sending || row.get::<i64>("fence")? != report.fence {
+            let fenced = !sending || row.get::<i64>("fence")? != report.fence;
+            if fenced && !fault::off(Mechanism::Fence) {
                 // Taken over after its lease: the late result is kept with the attempt, and changes nothing.
                 tracing::warn!(notification = %report.notification, "a late result was not taken");
                 continue;
@@ -68,6 +70,9 @@ impl Results {
         let attempts = u32::try_from(row.get::<i32>("attempts")?).unwrap_or_default();
         match report.outcome {
             SendOutcome::Accepted => self.end(row, NotificationState::Accepted, Code::N00),
+            SendOutcome::Permanent if fault::off(Mechanism::PermanentAnswer) => {
+                self.temporary(row, attempts, std::time::Duration::from_secs(1))
+            }
             SendOutcome::Permanent => self.end(row, NotificationState::Failed, Code::N05),
             SendOutcome::Temporary { retry_in } => self.temporary(row, attempts, retry_in),
             SendOutcome::ChannelDown { retry_in } => {
@@ -79,7 +84,7 @@ impl Results {
 
     /// The attempt counts: again after a while, or the end when none is left.
     pub(super) fn temporary(&mut self, row: &Row, attempts: u32, retry_in: std::time::Duration) -> Sql<()> {
-        if attempts >= MAX_ATTEMPTS {
+        if attempts >= MAX_ATTEMPTS && !fault::off(Mechanism::RetryLimit) {
             return self.end(row, NotificationState::Failed, Code::N04);
         }
         self.deltas.of(row.get::<TaskId>("task_id")?).retries += 1;

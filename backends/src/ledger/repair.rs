@@ -197,14 +197,14 @@ impl SqlLedger {
         Ok(rows.len() as u64)
     }
 
-    /// Gives notifications up, with everything that follows: the cascade's next step, or the item's end.
+    /// Gives notifications up, with everything that follows: the cascade's next step, or the item's end. One that is on
+    /// its way is left to its lease: ended now, it would make room for a newer password's message, and arrive after it.
     async fn fail_notifications(&self, writer: &str, ids: &[NotificationId], code: Code) -> Sql<()> {
         let mut tx = self.db.begin().await?;
         lock_accounts(&mut tx, ids).await?;
         let rows = tx
             .all(
-                "SELECT * FROM notifications WHERE id {in $1 bigint} AND state IN ('waiting', 'sending')
-                 ORDER BY id {lock}",
+                "SELECT * FROM notifications WHERE id {in $1 bigint} AND state = 'waiting' ORDER BY id {lock}",
                 args![json(ids)],
             )
             .await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use keybell_shared::codes::Code;
+use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::states::ItemState;
 use serde_json::{Value as Json, json};
@@ -40,7 +41,7 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
         if row.get::<i32>("open")? == 1 {
             continue;
         }
-        let (state, code) = if row.get::<i32>("told")? == 1 {
+        let (state, code) = if row.get::<i32>("told")? == 1 || fault::off(Mechanism::Undelivered) {
             (ItemState::Notified, Code::N00)
         } else if row.get::<i32>("obsolete")? == 1 {
             (ItemState::Silent, Code::S06)
@@ -60,6 +61,9 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
         args![json_arg(&ends)],
     )
     .await?;
+    if fault::off(Mechanism::SealDeletion) {
+        return Ok(());
+    }
     tx.run(
         "DELETE FROM sealed_passwords WHERE item_id IN (
              SELECT r.item FROM {rows $1: item bigint, state text} AS r WHERE r.state <> 'undelivered')",

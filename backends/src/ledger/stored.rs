@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use keybell_shared::eligibility::Decision;
 use keybell_shared::events::{CredentialReset, Fact};
+use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::Message;
 use keybell_shared::notice::Plan;
@@ -15,6 +16,16 @@ use super::journal::{self, NewAudit, NewEvent};
 use super::new_notices::{Place, Published, insert_notifications, notification_row};
 use super::resets::notification_message;
 use super::sql::{Failure, Sql, Tx, args, json as json_arg, millis};
+
+/// How an item gets its new state, whatever it was; continue with ` AND` and what it must have been.
+macro_rules! new_states {
+    () => {
+        "UPDATE items SET state = r.state, code = r.code, attempt_id = r.attempt, credential_version = r.version,
+             changed_at = {now}
+         FROM {rows $1: item bigint, state text, code text, attempt uuid, version bigint} AS r
+         WHERE items.id = r.item"
+    };
+}
 
 pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
     let rows: Vec<Json> = group
@@ -44,15 +55,9 @@ pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let changed = tx
-        .run(
-            "UPDATE items SET state = r.state, code = r.code, attempt_id = r.attempt, credential_version = r.version,
-                 changed_at = {now}
-             FROM {rows $1: item bigint, state text, code text, attempt uuid, version bigint} AS r
-             WHERE items.id = r.item AND items.state IN ('pending', 'queued')",
-            args![json_arg(&rows)],
-        )
-        .await?;
+    let guarded = concat!(new_states!(), " AND items.state IN ('pending', 'queued')");
+    let statement = if fault::off(Mechanism::ItemGuard) { new_states!() } else { guarded };
+    let changed = tx.run(statement, args![json_arg(&rows)]).await?;
     if changed == rows.len() as u64 {
         Ok(())
     } else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
-use keybell_roster::{Outcome, Report, import, peek};
+use keybell_roster::{FileReport, Outcome, Report, import, peek};
 use keybell_shared::ports::ledger::{District, KeyLedger as _, RosterLedger};
 
 use crate::args::{Output, Roster};
@@ -40,11 +40,12 @@ pub(crate) async fn run(context: Context, arguments: Roster) -> Result<Exit> {
             say(report.table().trim_end());
         }
     }
-    // A file that was refused, or a roster of which nothing went in, is no success, whoever reads the exit code.
-    let total = &report.total;
-    let all_read = report.files.iter().all(|file| file.outcome == Outcome::Read);
-    let nothing = total.read > 0 && total.rejected == total.read;
-    Ok(if all_read && !nothing { Exit::Done } else { Exit::Failed })
+    // A file that was refused, or one of which no row went in, is no success, whoever reads the exit code.
+    let fine = |file: &FileReport| {
+        let counts = &file.counts;
+        file.outcome == Outcome::Read && (counts.read == 0 || counts.rejected < counts.read)
+    };
+    Ok(if report.files.iter().all(fine) { Exit::Done } else { Exit::Failed })
 }
 
 /// The only district, unless the roster names another one: two districts' people must never be mixed up by a default.

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use keybell_shared::config::RunMode;
 
 use crate::args::Worker;
+use crate::beforehand;
 use crate::context::Context;
 use crate::metrics;
 use crate::outcome::Exit;
@@ -52,12 +53,16 @@ fn needs_cluster(context: &Context, command: &str) -> Result<()> {
 
 async fn run(context: Context, parts: &[Part]) -> Result<Exit> {
     let stop = Stop::on_signals()?;
+    beforehand::senders(&context.config, parts)?;
     let backends = open(&context.config).await?;
-    backends.wait_for_ledger(&stop.soft).await?;
-    // Before the parts, so that whoever watches sees a process that does not get ready.
-    let _metrics = metrics::listen(&context, &backends, parts).await?;
-    let everything = Everything::start(&context, &backends, &stop, parts).await?;
-    everything.run(&stop).await?;
+    beforehand::keys(&context.config, parts)?;
+    // Who is told to stop while it waits has done nothing wrong, and nothing is in hand.
+    if backends.wait_for_ledger(&stop.soft).await {
+        // Before the parts, so that whoever watches sees a process that does not get ready.
+        let _metrics = metrics::listen(&context, &backends, parts).await?;
+        let everything = Everything::start(&context, &backends, &stop, parts).await?;
+        everything.run(&stop).await?;
+    }
     backends.close().await;
     tracing::info!("stopped");
     Ok(Exit::Done)

@@ -13,6 +13,7 @@ pub(crate) mod shapes;
 mod sse;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use keybell_shared::ports::ledger::District;
@@ -27,6 +28,9 @@ use crate::stop::Stop;
 use crate::wiring::Backends;
 
 pub(crate) use follow::Follower;
+
+/// How often a question is asked again that came too fast.
+const PATIENT: u32 = 5;
 
 /// A way to Keybell, for one district.
 pub(crate) struct Desk {
@@ -176,7 +180,18 @@ impl Desk {
     }
 
     async fn fine(&self, ask: Ask<'_>) -> Result<Answer> {
-        let answer = self.answer(ask).await?;
+        // A long list takes many pages: who asks too fast waits as long as the server says, and goes on.
+        let question = (ask.method == Method::GET).then_some(ask.path);
+        let mut answer = self.answer(ask).await?;
+        for _ in 0..PATIENT {
+            match (answer.status, answer.retry_after, question) {
+                (429, Some(seconds @ ..=60), Some(path)) => {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    answer = self.answer(Ask::get(path)).await?;
+                }
+                _ => break,
+            }
+        }
         if answer.is_fine() { Ok(answer) } else { Err(answer.problem().await) }
     }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::error::QueueError;
 use keybell_shared::events::RequestRefused;
+use keybell_shared::fault::{self, Window};
 use keybell_shared::metrics;
 use keybell_shared::ports::ledger::{Producer, ProducerLedger};
 use keybell_shared::ports::requests::{RawRequest, RequestConsumer, RequestQueue};
@@ -112,7 +113,10 @@ impl Door {
             };
             trace::begin(&span, raw.trace);
             match self.settle(&raw).instrument(span).await.ok_or_else(handed_back)? {
-                Fate::Settled => consumer.answers.ack(&[raw.tag]).await?,
+                Fate::Settled => {
+                    fault::point(Window::PublishedRequestCommitted).await;
+                    consumer.answers.ack(&[raw.tag]).await?;
+                }
                 Fate::Nobodys => {
                     metrics::get().scheduler.request("dropped");
                     self.strangers.dropped(raw.producer.as_deref());

@@ -5,7 +5,7 @@ use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::ResetRequest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{locate, rules, strict};
 
@@ -15,6 +15,9 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// Some editors put this before the text; it means nothing.
 const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
+/// The places of a request, and of a re-issue, that are objects.
+const OBJECTS: [&str; 4] = ["", "selection", "selection.where", "password"];
+
 /// Reads a request.
 ///
 /// # Errors
@@ -22,7 +25,7 @@ const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 /// `json.duplicate_key`, `json.nul_character`, `version.unsupported`, `field.unknown`, `field.missing`,
 /// `field.invalid`, `selection.empty_filter`; each with the field's path where there is one.
 pub fn parse(bytes: &[u8]) -> Result<ResetRequest, Problem> {
-    let text = text(bytes)?;
+    let text = text(bytes, &OBJECTS)?;
     let outline: Outline = serde_json::from_str(text).map_err(|_| no_object())?;
     // Before everything else: a request of another version may well have fields that this one does not know.
     if let Some(version) = outline.version.as_ref().and_then(Value::as_u64) {
@@ -39,14 +42,29 @@ pub fn parse(bytes: &[u8]) -> Result<ResetRequest, Problem> {
 
 /// Reads a body that has no member that it must have, with the same strictness as a request.
 pub(crate) fn parse_options<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let text = text(bytes)?;
-    serde_json::from_str::<Map<String, Value>>(text).map_err(|_| no_object())?;
-    let kind = locate::Kind { read: |document| serde_json::from_value::<T>(document).map(drop), least: || json!({}) };
+    read_text(text(bytes, &OBJECTS)?, || json!({}))
+}
+
+/// Reads any other body, whose members are no objects, with the same strictness. `least` is one that is right, with
+/// nothing but the members that it must have.
+///
+/// # Errors
+/// As [`parse`], but for what only a request has.
+pub fn read<T: DeserializeOwned>(bytes: &[u8], least: fn() -> Value) -> Result<T, Problem> {
+    read_text(text(bytes, &[""])?, least)
+}
+
+fn read_text<T: DeserializeOwned>(text: &str, least: fn() -> Value) -> Result<T, Problem> {
+    // Only the first sign is looked at: the members may be passwords, and reading them would copy them.
+    if !text.trim_start().starts_with('{') {
+        return Err(no_object());
+    }
+    let kind = locate::Kind { read: |document| serde_json::from_value::<T>(document).map(drop), least };
     serde_json::from_str(text).map_err(|_| locate::explain(text, kind))
 }
 
 /// The text of a body: not too large, UTF-8, JSON, and without what a typed reading would not notice.
-fn text(bytes: &[u8]) -> Result<&str, Problem> {
+fn text<'a>(bytes: &'a [u8], objects: &[&str]) -> Result<&'a str, Problem> {
     if bytes.len() > MAX_BYTES {
         let detail = format!("the request has {} bytes; at most {MAX_BYTES} are read", bytes.len());
         return Err(Problem::new(ProblemKind::TooLarge, "body.too_large", detail));
@@ -59,7 +77,7 @@ fn text(bytes: &[u8]) -> Result<&str, Problem> {
     if text.trim().is_empty() {
         return Err(malformed("body.invalid", "the request is empty; a JSON object is expected"));
     }
-    strict::check(text)?;
+    strict::check(text, objects)?;
     Ok(text)
 }
 
@@ -76,10 +94,14 @@ struct Outline {
     selection: Value,
 }
 
-/// An empty list in a `where` is refused: once read it could not be told from a missing one, and a filter that lost its
+/// An empty `where`, or an empty list in it, is refused: once read it could not be told from a missing one, and a filter that lost its
 /// entries on the way must not mean everybody.
 fn no_empty_filter(outline: &Outline) -> Result<(), Problem> {
     let Some(Value::Object(fields)) = outline.selection.get("where") else { return Ok(()) };
+    if fields.is_empty() {
+        let detail = "a `where` without a field narrows nothing; leave it out, or name what is meant";
+        return Err(Problem::invalid("selection.empty_filter", "selection.where", detail));
+    }
     let empty = fields.iter().find(|(_, list)| list.as_array().is_some_and(Vec::is_empty));
     empty.map_or(Ok(()), |(field, _)| {
         let detail = "an empty list is no filter; leave the field out, or name what is meant";

@@ -111,6 +111,11 @@ fn expected(reason: &str) -> &str {
     match reason.rsplit_once(", expected ").map(|(_, words)| words) {
         Some(words) if words.contains("struct ") || words.contains("enum ") => "an object",
         Some("string or map" | "variant identifier") => "one of the documented words",
+        Some("a sequence") => "a list",
+        Some("a map") => "an object",
+        Some("a string") => "a text",
+        Some("a boolean") => "true or false",
+        Some("u32" | "u64") => "a whole number that is not negative",
         Some(words) => words,
         None => "another one",
     }

@@ -13,15 +13,13 @@ use super::json::malformed;
 /// The longest part of a key that is repeated in an answer, in characters.
 const SHOWN: usize = 64;
 
-/// The places of a request that are objects.
-const OBJECTS: [&str; 4] = ["", "selection", "selection.where", "password"];
-
-/// Walks through the whole document.
-pub(super) fn check(text: &str) -> Result<(), Problem> {
+/// Walks through the whole document, in which the values at the paths `objects` are no lists.
+pub(super) fn check(text: &str, objects: &[&str]) -> Result<(), Problem> {
     let mut found = None;
     let mut reader = serde_json::Deserializer::from_str(text);
     // The depth is bounded by the reader itself.
-    let walked = Walk { path: String::new(), found: &mut found }.deserialize(&mut reader).and_then(|()| reader.end());
+    let walked =
+        Walk { path: String::new(), objects, found: &mut found }.deserialize(&mut reader).and_then(|()| reader.end());
     match (walked, found) {
         (Ok(()), None) => Ok(()),
         (Err(error), None) => Err(syntax(&error)),
@@ -61,6 +59,7 @@ pub(super) fn member(path: &str, key: &str) -> String {
 /// Walks through one value.
 struct Walk<'a> {
     path: String,
+    objects: &'a [&'a str],
     found: &'a mut Option<Finding>,
 }
 
@@ -114,21 +113,24 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        if OBJECTS.contains(&self.path.as_str()) {
+        if self.objects.contains(&self.path.as_str()) {
             let code = if self.path.is_empty() { "body.invalid" } else { "field.invalid" };
             return Err(self.found(code, "a JSON object is expected here, not a list"));
         }
         let mut at = 0_usize;
-        while seq.next_element_seed(Walk { path: format!("{}[{at}]", self.path), found: &mut *self.found })?.is_some() {
+        loop {
+            let path = format!("{}[{at}]", self.path);
+            if seq.next_element_seed(Walk { path, objects: self.objects, found: &mut *self.found })?.is_none() {
+                return Ok(());
+            }
             at += 1;
         }
-        Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            let member = Walk { path: member(&self.path, &key), found: &mut *self.found };
+            let member = Walk { path: member(&self.path, &key), objects: self.objects, found: &mut *self.found };
             if key.contains('\0') {
                 return Err(member.found("json.nul_character", "a NUL character cannot be stored; remove it"));
             }

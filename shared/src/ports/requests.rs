@@ -16,6 +16,8 @@ pub struct RawRequest {
     pub message_id: Option<String>,
     /// The content type, if the application gave one.
     pub content_type: Option<String>,
+    /// How the body is packed, if the application says so. Only what is not packed is read.
+    pub content_encoding: Option<String>,
     /// The trace that the application's request belongs to, if it said so.
     pub trace: Option<TraceParent>,
     /// The JSON text.

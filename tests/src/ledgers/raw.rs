@@ -19,11 +19,16 @@ enum Pool {
 }
 
 impl Raw {
-    pub(super) fn postgres(url: &str) -> Self {
+    /// On PostgreSQL.
+    ///
+    /// # Panics
+    /// When this is no URL.
+    pub fn postgres(url: &str) -> Self {
         Self(Pool::Postgres(PgPoolOptions::new().max_connections(2).connect_lazy(url).expect("a PostgreSQL URL")))
     }
 
-    pub(super) fn sqlite(file: &Path) -> Self {
+    /// On an SQLite file.
+    pub fn sqlite(file: &Path) -> Self {
         let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(5));
         Self(Pool::Sqlite(SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options)))
     }

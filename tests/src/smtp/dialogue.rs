@@ -7,13 +7,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use keybell_shared::clock::{Stopwatch, wall};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{Behaviour, Greeting, Manner, Received, State, decode, lock};
+use crate::tries::Owed;
 
 /// Takes connections until it is aborted, and with it every dialogue.
 pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
@@ -41,6 +44,8 @@ struct Dialogue {
     from: String,
     to: Option<(String, Behaviour)>,
     messages: usize,
+    signed_in: bool,
+    lean: bool,
 }
 
 impl Drop for Dialogue {
@@ -64,7 +69,17 @@ impl Dialogue {
         drop(socket.set_nodelay(true));
         let (reader, writer) = socket.into_split();
         let reader = BufReader::new(reader);
-        Self { reader, writer, number, state, from: String::new(), to: None, messages: 0 }
+        Self {
+            reader,
+            writer,
+            number,
+            state,
+            from: String::new(),
+            to: None,
+            messages: 0,
+            signed_in: false,
+            lean: false,
+        }
     }
 
     async fn run(mut self) -> Result<(), Over> {
@@ -72,27 +87,26 @@ impl Dialogue {
         if manner.connections.is_some_and(|most| lock(&self.state.counts).open > most) {
             return self.say(421, "too many connections").await;
         }
-        match manner.greeting {
+        self.lean = manner.lean;
+        let greet = lock(&self.state.greet).clone();
+        match greet.map_or(manner.greeting, |greet| greet(self.number)) {
             Greeting::Normal => {}
             Greeting::Slow(wait) => tokio::time::sleep(wait).await,
             Greeting::Silent => self.stall().await?,
             Greeting::Raw(bytes) => self.raw(&bytes).await?,
-            Greeting::Drip(pause) => {
-                for byte in b"220 slow.example.org at your service\r\n" {
-                    self.writer.write_all(&[*byte]).await?;
-                    tokio::time::sleep(pause).await;
-                }
-            }
+            Greeting::Drip(pause) => self.drip(b"220 slow.example.org at your service\r\n", pause).await?,
         }
         self.say(220, "test.example.org").await?;
         loop {
             let line = self.line().await?;
-            lock(&self.state.commands).push(line.clone());
+            if !self.lean {
+                lock(&self.state.commands).push(line.clone());
+            }
             let (verb, rest) = line.split_once([' ', ':']).unwrap_or((&line, ""));
             match verb.to_ascii_uppercase().as_str() {
                 "EHLO" | "HELO" => self.hello().await?,
                 "STARTTLS" => self.starttls().await?,
-                "AUTH" => self.auth().await?,
+                "AUTH" => self.auth(rest).await?,
                 "MAIL" => self.mail(rest).await?,
                 "RCPT" => self.recipient(rest).await?,
                 "DATA" => self.data().await?,
@@ -119,6 +133,14 @@ impl Dialogue {
         if code == 421 { Err(Over) } else { Ok(()) }
     }
 
+    async fn drip(&mut self, bytes: &[u8], pause: Duration) -> Result<(), Over> {
+        for byte in bytes {
+            self.writer.write_all(&[*byte]).await?;
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+
     async fn raw(&mut self, bytes: &[u8]) -> Result<(), Over> {
         self.writer.write_all(bytes).await?;
         self.stall().await
@@ -132,9 +154,9 @@ impl Dialogue {
     }
 
     async fn hello(&mut self) -> Result<(), Over> {
-        let Manner { auth, starttls, .. } = lock(&self.state.manner).clone();
+        let Manner { auth, credentials, starttls, .. } = lock(&self.state.manner).clone();
         let mut answer = "250-test.example.org\r\n".to_owned();
-        if auth.is_some() {
+        if auth.is_some() || credentials.is_some() {
             answer.push_str("250-AUTH PLAIN LOGIN\r\n");
         }
         if starttls.is_some() {
@@ -157,19 +179,30 @@ impl Dialogue {
         }
     }
 
-    async fn auth(&mut self) -> Result<(), Over> {
-        let answer = lock(&self.state.manner).auth;
-        match answer {
-            Some((code, text)) => self.say(code, text).await,
-            None => self.say(502, "not here").await,
+    async fn auth(&mut self, rest: &str) -> Result<(), Over> {
+        let Manner { auth, credentials, .. } = lock(&self.state.manner).clone();
+        match (auth, credentials) {
+            (Some((code, text)), _) => self.say(code, text).await,
+            (None, Some((username, password))) => {
+                let given = rest.split_once(' ').filter(|(mechanism, _)| mechanism.eq_ignore_ascii_case("PLAIN"));
+                let given = given.map(|(_, response)| decode::base64(response));
+                self.signed_in = given == Some(format!("\0{username}\0{password}").into_bytes());
+                let (code, text) = if self.signed_in { (235, "2.7.0 welcome") } else { (535, "5.7.8 who are you?") };
+                self.say(code, text).await
+            }
+            (None, None) => self.say(502, "not here").await,
         }
     }
 
     async fn mail(&mut self, rest: &str) -> Result<(), Over> {
-        let (answer, limit) = {
+        let (answer, limit, stranger) = {
             let mut manner = lock(&self.state.manner);
-            (manner.at_mail.pop_front(), manner.messages_per_connection)
+            let stranger = manner.credentials.is_some() && !self.signed_in;
+            (manner.at_mail.pop_front(), manner.messages_per_connection, stranger)
         };
+        if stranger {
+            return self.say(530, "5.7.0 sign in first").await;
+        }
         if limit.is_some_and(|limit| self.messages >= limit) {
             return self.say(421, "enough on this connection").await;
         }
@@ -182,8 +215,7 @@ impl Dialogue {
 
     async fn recipient(&mut self, rest: &str) -> Result<(), Over> {
         let to = address_in(rest);
-        let behaviour = lock(&self.state.scripts).get_mut(&to).and_then(VecDeque::pop_front);
-        match behaviour.unwrap_or(Behaviour::Accept) {
+        match self.behaviour(&to) {
             Behaviour::AtRecipient(code, text) => self.say(code, text).await,
             Behaviour::StallAtRecipient => self.stall().await,
             other => {
@@ -191,6 +223,14 @@ impl Dialogue {
                 self.say(250, "recipient ok").await
             }
         }
+    }
+
+    /// As scripted, else as decided, else as everybody likes it.
+    fn behaviour(&self, to: &str) -> Behaviour {
+        let scripted = lock(&self.state.scripts).get_mut(to).and_then(VecDeque::pop_front);
+        let decide = lock(&self.state.decide).clone();
+        let one_more = lock(&self.state.tries).count(to);
+        scripted.or_else(|| decide.map(|decide| decide(&one_more))).unwrap_or(Behaviour::Accept)
     }
 
     async fn data(&mut self) -> Result<(), Over> {
@@ -208,18 +248,34 @@ impl Dialogue {
             Behaviour::StallAfterData | Behaviour::RawAfterData(_) | Behaviour::DisconnectAfterDot => None,
             _ => Some(250),
         };
-        self.note(to, &raw, reply);
+        let owed = reply.map(|_| Owed::one(&self.state.owed));
+        let (place, arrived) = self.note(to, &raw, reply);
         match behaviour {
-            Behaviour::AfterData(code, text) => self.say(code, text).await,
-            Behaviour::StallAfterData => self.stall().await,
-            Behaviour::RawAfterData(bytes) => self.raw(&bytes).await,
-            Behaviour::DisconnectAfterDot => Err(Over),
+            Behaviour::StallAfterData => return self.stall().await,
+            Behaviour::RawAfterData(bytes) => return self.raw(&bytes).await,
+            Behaviour::DisconnectAfterDot => return Err(Over),
+            Behaviour::AfterData(code, text) => {
+                let said = self.say(code, text).await;
+                // A 421 has left as well, and is the end.
+                self.answered(place, arrived);
+                said?;
+            }
             Behaviour::SlowAfterData(wait) => {
                 tokio::time::sleep(wait).await;
-                self.say(250, "taken, late").await
+                self.say(250, "taken, late").await?;
+                self.answered(place, arrived);
             }
-            _ => self.say(250, "taken").await,
+            Behaviour::DripAfterData(pause) => {
+                self.drip(b"250 ok\r\n", pause).await?;
+                self.answered(place, arrived);
+            }
+            _ => {
+                self.say(250, "taken").await?;
+                self.answered(place, arrived);
+            }
         }
+        drop(owed);
+        Ok(())
     }
 
     /// Reads up to the dot.
@@ -238,19 +294,36 @@ impl Dialogue {
         }
     }
 
-    fn note(&self, to: String, raw: &str, reply: Option<u16>) {
+    /// Writes a message into the journal, and answers its place there.
+    fn note(&self, to: String, raw: &str, reply: Option<u16>) -> (usize, Stopwatch) {
         let (head, body) = raw.split_once("\r\n\r\n").unwrap_or((raw, ""));
         let received = Received {
             to,
             from: self.from.clone(),
-            head: head.to_owned(),
+            head: if self.lean { String::new() } else { head.to_owned() },
             text: decode::body(head, body),
             message_id: decode::header(head, "Message-ID").unwrap_or_default(),
             reply,
             at: self.state.born.elapsed(),
+            arrived: wall(),
+            answered: None,
             connection: self.number,
         };
-        self.state.journal.send_modify(|journal| journal.push(received));
+        let mut place = 0;
+        self.state.journal.send_modify(|journal| {
+            place = journal.len();
+            journal.push(received);
+        });
+        (place, Stopwatch::start())
+    }
+
+    /// Notes that the answer to a message has left.
+    fn answered(&self, place: usize, arrived: Stopwatch) {
+        self.state.journal.send_modify(|journal| {
+            if let Some(received) = journal.get_mut(place) {
+                received.answered = Some(arrived.elapsed());
+            }
+        });
     }
 }
 

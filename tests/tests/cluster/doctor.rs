@@ -102,10 +102,16 @@ async fn a_queue_with_other_arguments_and_a_refused_sign_in_are_named() {
     assert!(wrong[1].contains("535") && wrong[1].contains("signing in"), "{}", wrong[1]);
     assert!(!wrong[1].contains("not-the-password"));
     world.broker.delete_queue("reset").await;
-    // The names that the test's end deletes.
     smtp.manner(|manner| *manner = Manner { auth: Some((235, "2.7.0 welcome")), ..Manner::default() });
     let findings = doctor(&world, 0).await;
     assert!(about(&findings, "e-mail")[0].contains("our credentials are accepted"), "{findings:#?}");
+    // What is not there is told and not made: the prefix may be mistyped.
+    for _ in 0..2 {
+        let findings = doctor(&world, 0).await;
+        let missing = format!("the queue {name} is not there yet");
+        let told = |finding: &Value| finding["detail"].as_str().is_some_and(|detail| detail.starts_with(&missing));
+        assert!(findings.iter().any(told), "{findings:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

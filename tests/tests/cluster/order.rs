@@ -2,6 +2,7 @@
 
 use keybell_tests::fleet::{API, EMAIL, Fleet, Person, RESET, SCHEDULER, SMS, World, listening};
 use keybell_tests::http::Caller;
+use keybell_tests::program::PATIENCE;
 use keybell_tests::relay::Relay;
 use serde_json::json;
 
@@ -28,6 +29,11 @@ async fn processes_wait_for_the_database_and_say_so() {
         assert!(process.runs(), "{arguments:?} goes on waiting");
         processes.push(process);
     }
+    // Told to stop while it waits, a process stops well.
+    let mut impatient = world.start(EMAIL);
+    impatient.line_with("waiting for the database (database.url)").await;
+    impatient.terminate();
+    let _ended = impatient.wait(PATIENCE).await.with_code(0);
     relay.resume();
     let mut processes = processes.into_iter();
     let mut next = || processes.next().expect("a process");

@@ -70,3 +70,14 @@ async fn nothing_is_old_enough_to_be_forgotten() {
     }
     school.program(["purge"]).env("KEYBELL_RETENTION__TASKS_DAYS", "0").run_to(78).await;
 }
+
+/// A key is shown once: when it could not be shown, nobody may believe that all is well.
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let mut codes = std::process::Command::new(keybell_tests::program::path());
+    let ended = codes.arg("codes").stdout(full).output().expect("keybell");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("could not be written to standard output"), "{said}");
+}

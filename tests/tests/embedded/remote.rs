@@ -238,3 +238,15 @@ async fn a_watch_survives_a_restart_of_the_server() {
     assert!(ended.stderr.bytes().all(|byte| byte != 0x1b && byte != b'\r'), "control characters in a pipe");
     stopped(running).await;
 }
+
+#[tokio::test]
+async fn who_asks_too_fast_waits_as_long_as_the_server_says() {
+    let school = School::with(&pupils(1)).await;
+    let key = school.key("office", "district_admin").await;
+    let slow = [("KEYBELL_HTTP__REQUESTS_PER_SECOND", "1"), ("KEYBELL_HTTP__BURST", "1")];
+    let (running, caller) = crate::school::serve(school.program(["serve"]).envs(slow), &key).await;
+    for _ in 0..3 {
+        at(caller.base(), &key, ["task", "list"]).run_to(0).await;
+    }
+    stopped(running).await;
+}

@@ -313,3 +313,31 @@ async fn addresses_never_become_commands() {
     assert_eq!(word(&sender.send(&message("anna@münchen.example")).await), "accepted");
     assert_eq!(server.received()[0].to, "anna@xn--mnchen-3ya.example");
 }
+
+#[tokio::test]
+async fn credentials_are_given_and_checked() {
+    let server = SmtpServer::start().await;
+    server.manner(|manner| manner.credentials = Some(("keybell".to_owned(), "right".to_owned())));
+    let config = |username: &str, password: &str| Email {
+        url: server.url(),
+        username: username.to_owned(),
+        password: password.into(),
+        ..Email::default()
+    };
+    assert_eq!(word(&send(&smtp_sender(config("keybell", "right"), PATIENT)).await), "accepted");
+    assert_eq!(word(&send(&smtp_sender(config("keybell", "wrong"), PATIENT)).await), "down");
+    assert_eq!(word(&send(&smtp_sender(config("", ""), PATIENT)).await), "down");
+    assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_heard_within_the_deadline_and_not_after_it() {
+    let server = SmtpServer::start().await;
+    server.script(ANNA, [10, 500].map(|pause| Behaviour::DripAfterData(Duration::from_millis(pause))));
+    let sender = sender(&server, SHORT * 2);
+    assert_eq!(word(&send(&sender).await), "accepted");
+    assert_eq!(word(&send(&sender).await), "unknown");
+    server.settle().await;
+    let answered: Vec<_> = server.received().iter().map(|one| one.answered.is_some()).collect();
+    assert_eq!(answered, [true, false], "the second answer found nobody");
+}

@@ -52,7 +52,7 @@ fn rooms_know_only_what_they_may_know() {
             .collect();
         assert!(knows.is_empty(), "{room} must not know {knows:?}");
     }
-    assert_eq!(rooms.len(), ARROWS.len() + 1, "a new room needs its arrows here (tests know everything)");
+    assert_eq!(rooms.len(), ARROWS.len() + 2, "a new room needs its arrows here (tests and faults know everything)");
     let shared = normal(rooms["keybell-shared"]);
     let drivers: Vec<&str> = DRIVERS.into_iter().filter(|driver| shared.contains(driver)).collect();
     assert!(drivers.is_empty(), "shared has no driver and no I/O, but knows {drivers:?}");
@@ -100,4 +100,31 @@ fn one_tls_stack_and_no_dangerous_features() {
         let on = lettre.features.iter().any(|on| on.as_str() == feature);
         assert!(!on, "lettre's feature `{feature}` is dangerous here (docs/logging.md)");
     }
+}
+
+/// The fault harness reaches into the program by the feature `faults`: it is on nowhere unless somebody asks for it, and
+/// a release build with it does not compile.
+#[test]
+fn faults_are_never_built_in_by_default() {
+    let metadata = metadata();
+    for package in metadata.workspace_packages() {
+        let name = package.name.as_str();
+        let default = package.features.get("default").map_or(&[][..], Vec::as_slice);
+        assert!(default.is_empty(), "{name} has default features: {default:?}");
+        for dependency in &package.dependencies {
+            let on = dependency.features.iter().any(|feature| feature.ends_with("faults"));
+            assert!(!on, "{name} turns the feature `faults` of {} on", dependency.name);
+        }
+        let forwards: Vec<&String> =
+            package.features.iter().filter(|(_, to)| !to.is_empty()).map(|(it, _)| it).collect();
+        let expected: &[&str] = if name == "keybell" { &["faults"] } else { &[] };
+        assert_eq!(forwards, expected, "the features of {name} that turn on others");
+    }
+    let resolve = metadata.resolve.as_ref().expect("a resolved tree");
+    let shared = resolve.nodes.iter().find(|node| node.id.repr.contains("/shared#")).expect("shared");
+    assert!(shared.features.is_empty(), "shared is built with {:?}", shared.features);
+    let source = metadata.workspace_root.join("shared/src/fault.rs");
+    let source = std::fs::read_to_string(source).expect("shared/src/fault.rs");
+    let refusal = "#[cfg(all(feature = \"faults\", not(debug_assertions)))]\ncompile_error!(";
+    assert!(source.contains(refusal), "a release build must not compile with the feature `faults`");
 }

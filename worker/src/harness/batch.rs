@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keybell_shared::clock::Stopwatch;
+use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::message::Message;
 use keybell_shared::metrics::{Gauge, SourceMetrics};
 use keybell_shared::ports::queue::{Acks, Delivery, Source};
@@ -61,6 +62,9 @@ pub(super) async fn work(
     }
     if messages.is_empty() {
         return BatchEnd::Settled;
+    }
+    if fault::off(Mechanism::AckLast) && acks.ack(&tags).await.is_err() {
+        return BatchEnd::Unsettled("not acknowledged".to_owned());
     }
     let spans = spans::open(&mut messages);
     let (watch, in_flight) = (Stopwatch::start(), InFlight::new(&metrics.in_flight, messages.len()));

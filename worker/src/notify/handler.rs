@@ -8,6 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use keybell_shared::clock::{Stopwatch, wall};
 use keybell_shared::config::Timing;
 use keybell_shared::error::LedgerError;
+use keybell_shared::fault::{self, Mechanism, Window};
 use keybell_shared::ids::NotificationId;
 use keybell_shared::message::{Message, Work};
 use keybell_shared::metrics::{self, Outcome};
@@ -250,12 +251,14 @@ impl Notifier {
         {
             return report(SendOutcome::ChannelDown { retry_in }, "not tried: the channel is down".to_owned(), slot);
         }
+        fault::point(Window::NoticeClaimed).await;
         let deadline = self.parts.timing.send_deadline;
         // A sender keeps its own deadline and knows best what a missed one means; this is for one that does not.
         let cut = deadline + deadline / 4;
         // The last look at the clock before the message leaves: after a pause of this process the lease may be over
         // and the notification another worker's.
-        let left = self.parts.timing.lease.saturating_sub(lease.elapsed());
+        let age = if fault::off(Mechanism::LeaseLook) { Duration::ZERO } else { lease.elapsed() };
+        let left = self.parts.timing.lease.saturating_sub(age);
         if left.is_zero() {
             return None;
         }
@@ -267,6 +270,7 @@ impl Notifier {
             .await
             .unwrap_or_else(|_| Sent::Unknown("the sender did not answer in time".to_owned()));
         drop(message);
+        fault::point(Window::NoticeSent).await;
         let (outcome, detail) = self.judge(sent, &claim, password.expose_secret(), ticket);
         debug!(notification = %claim.notification, attempt = claim.attempt, ?outcome, "attempted");
         report(outcome, detail, slot)
@@ -298,6 +302,7 @@ impl Notifier {
                 return (SendOutcome::ChannelDown { retry_in: self.breaker.open(retry_after, &reason) }, detail);
             }
             Sent::Accepted(detail) => (SendOutcome::Accepted, detail),
+            Sent::Unknown(detail) if fault::off(Mechanism::UnknownAnswer) => (SendOutcome::Accepted, detail),
             Sent::TemporaryRecipient(detail) | Sent::Unknown(detail) => (temporary(), detail),
             Sent::PermanentRecipient(detail) => (SendOutcome::Permanent, detail),
         };

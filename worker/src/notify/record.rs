@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keybell_shared::clock::Stopwatch;
 use keybell_shared::error::LedgerError;
+use keybell_shared::fault::{self, Window};
 use keybell_shared::ids::{NotificationId, TaskId};
 use keybell_shared::message::{Message, Work};
 use keybell_shared::ports::ledger::SendReport;
@@ -87,6 +88,7 @@ impl Recorder<'_> {
         loop {
             match self.parts.notices.record(&self.parts.writer, reports).await {
                 Ok(mut due) => {
+                    fault::point(Window::NoticeRecorded).await;
                     self.continue_traces(reports, &mut due);
                     self.publish(&due).await;
                     return Ok(());

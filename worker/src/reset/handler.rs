@@ -9,6 +9,7 @@ use keybell_shared::codes::Code;
 use keybell_shared::config;
 use keybell_shared::eligibility::Decision;
 use keybell_shared::error::LedgerError;
+use keybell_shared::fault::{self, Window};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::{Message, Work};
 use keybell_shared::metrics::{self, Outcome};
@@ -179,6 +180,7 @@ impl Resetter {
         let spans = traces.commits(&writes);
         let committed = commit(&self.parts.ledger, &self.parts.writer, writes).await;
         drop(spans);
+        fault::point(Window::ResetCommitted).await;
         for (item, outcome) in committed {
             match outcome {
                 Ok(ResetOutcome::Changed(messages)) => {
@@ -195,6 +197,7 @@ impl Resetter {
         }
         self.hold(&held, verdicts).await;
         self.publish(&notices, verdicts).await;
+        fault::point(Window::ResetPublished).await;
     }
 
     /// Puts items of paused tasks back.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use keybell_shared::eligibility::Decision;
+use keybell_shared::fault;
 use keybell_shared::ids::{AttemptId, ItemId, TaskId};
 use keybell_shared::notice::is_told;
 use keybell_shared::ports::ledger::{ResetJob, ResetWrite};
@@ -88,6 +89,7 @@ impl Preparer<'_> {
             return Prepared::Write(write);
         }
         let Some(password) = password_of(job, shared) else { return Prepared::Impossible(job.item) };
+        fault::leak(&password);
         if is_told(job.request.notify, job.request.password.is_generated()) {
             // Sealed before it is hashed, so that the clear text leaves this task as early as possible.
             match self.seal_key.seal(&password, Binding::Account(job.district, job.account, attempt)) {

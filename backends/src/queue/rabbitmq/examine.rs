@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::connect;
-use super::errors::explain;
+use super::errors::{explain, is_missing};
 use super::topology::Topology;
 use crate::examine::{Gathered, Seen, within};
 
@@ -50,10 +50,9 @@ async fn look(url: &SecretString, prefix: &str, gathered: &Gathered) -> Result<(
     gathered.push(Seen::fine(format!("RabbitMQ {version}")));
     let topology = Topology::new(prefix);
     let looked = async {
-        let channel = connection.create_channel().await.map_err(|error| explain("the broker", &error))?;
-        topology.declare(&channel).await?;
-        gathered
-            .push(Seen::fine(format!("every exchange and queue under `{prefix}.` is declared as this build needs it")));
+        if !declared(&connection, &topology, prefix, &gathered).await? {
+            return Ok(());
+        }
         for source in Stage::ALL.map(Source::Stage).into_iter().chain([Source::Dead]) {
             gathered.push(queue(&connection, &topology, source).await.map_err(|error| explain("the queues", &error))?);
         }
@@ -66,6 +65,39 @@ async fn look(url: &SecretString, prefix: &str, gathered: &Gathered) -> Result<(
     .await;
     socket.cut();
     looked
+}
+
+/// Whether every queue is there as this build needs it. Makes none: a mistyped prefix must not leave queues behind. A
+/// queue that is there is declared once more, which only compares its arguments, on a channel of its own, which a
+/// refusal closes.
+async fn declared(
+    connection: &Connection,
+    topology: &Topology,
+    prefix: &str,
+    gathered: &Gathered,
+) -> Result<bool, QueueError> {
+    let (mut all, mut fine) = (0, 0);
+    for queue in topology.queues() {
+        all += 1;
+        let name = queue.name.clone();
+        let channel = connection.create_channel().await.map_err(|error| explain("the broker", &error))?;
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+        match channel.queue_declare(name.clone(), passive, FieldTable::default()).await {
+            Ok(_) => match queue.declare(&channel).await {
+                Ok(()) => fine += 1,
+                Err(error) => gathered.push(Seen::wrong(error.to_string())),
+            },
+            Err(error) if is_missing(&error) => gathered.push(Seen::warning(format!(
+                "the queue {name} is not there yet; `keybell scheduler` and `keybell worker` make it when they start. If they \
+                 run, look at broker.prefix"
+            ))),
+            Err(error) => return Err(explain(name.as_str(), &error)),
+        }
+    }
+    if fine == all {
+        gathered.push(Seen::fine(format!("every queue under `{prefix}.` is declared as this build needs it")));
+    }
+    Ok(fine == all)
 }
 
 async fn queue(connection: &Connection, topology: &Topology, source: Source) -> lapin::Result<Seen> {

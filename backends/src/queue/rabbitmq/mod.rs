@@ -158,6 +158,7 @@ impl RequestQueue for RabbitQueue {
             producer: text(delivery.properties.user_id()),
             message_id: text(delivery.properties.message_id()),
             content_type: text(delivery.properties.content_type()),
+            content_encoding: text(delivery.properties.content_encoding()),
             trace: consumer::trace(&delivery),
             body: delivery.data,
             tag: delivery.delivery_tag,

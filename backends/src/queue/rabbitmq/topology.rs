@@ -82,32 +82,24 @@ impl Topology {
                 .await
                 .map_err(|error| explain_declare("exchange", name.as_str(), &error))?;
         }
-        // First the place where dead letters go, then the queues that send them there.
-        self.queue(channel, self.dead(), self.dead(), "", dead_arguments()).await?;
-        self.queue(channel, self.requests(), self.requests(), REQUEST_KEY, self.arguments()).await?;
-        for stage in Stage::ALL {
-            let queue = self.source(Source::Stage(stage));
-            self.queue(channel, queue, self.work(), stage.as_str(), self.arguments()).await?;
+        for queue in self.queues() {
+            queue.declare(channel).await?;
         }
         Ok(())
     }
 
-    async fn queue(
-        &self,
-        channel: &Channel,
-        name: ShortString,
-        exchange: ShortString,
-        key: &str,
-        arguments: FieldTable,
-    ) -> Result<(), QueueError> {
-        channel
-            .queue_declare(name.clone(), QueueDeclareOptions::durable(), arguments)
-            .await
-            .map_err(|error| explain_declare("queue", name.as_str(), &error))?;
-        channel
-            .queue_bind(name.clone(), exchange, key.into(), QueueBindOptions::default(), FieldTable::default())
-            .await
-            .map_err(|error| explain_declare("queue", name.as_str(), &error))
+    /// Every queue: first the place where dead letters go, then those that send them there.
+    pub(super) fn queues(&self) -> Vec<Queue> {
+        let dead = Queue { name: self.dead(), exchange: self.dead(), key: "", arguments: dead_arguments() };
+        let requests =
+            Queue { name: self.requests(), exchange: self.requests(), key: REQUEST_KEY, arguments: self.arguments() };
+        let stages = Stage::ALL.map(|stage| Queue {
+            name: self.source(Source::Stage(stage)),
+            exchange: self.work(),
+            key: stage.as_str(),
+            arguments: self.arguments(),
+        });
+        [dead, requests].into_iter().chain(stages).collect()
     }
 
     /// A queue with its dead-letter exchange. Dead letters are handed on at most once: the ledger is the record, and the
@@ -117,6 +109,29 @@ impl Topology {
         let mut table = quorum(DELIVERY_LIMIT);
         table.insert("x-dead-letter-exchange".into(), long(self.dead().as_str()));
         table
+    }
+}
+
+/// A queue, and the exchange that it is bound to.
+pub(super) struct Queue {
+    pub(super) name: ShortString,
+    exchange: ShortString,
+    key: &'static str,
+    arguments: FieldTable,
+}
+
+impl Queue {
+    /// Declares and binds it. What is already there with the same arguments is not changed.
+    pub(super) async fn declare(self, channel: &Channel) -> Result<(), QueueError> {
+        let Self { name, exchange, key, arguments } = self;
+        channel
+            .queue_declare(name.clone(), QueueDeclareOptions::durable(), arguments)
+            .await
+            .map_err(|error| explain_declare("queue", name.as_str(), &error))?;
+        channel
+            .queue_bind(name.clone(), exchange, key.into(), QueueBindOptions::default(), FieldTable::default())
+            .await
+            .map_err(|error| explain_declare("queue", name.as_str(), &error))
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) async fn accept(intake: &Intake, producer: &Producer, raw: &RawReques
         let detail = "the content type must be `application/json`, in UTF-8";
         return Err(json::malformed("body.content_type", detail));
     }
+    if !is_plain(raw.content_encoding.as_deref()) {
+        let detail = "the body must be sent as it is: leave `content_encoding` out";
+        return Err(json::malformed("body.encoding", detail));
+    }
     let request = json::parse(&raw.body)?;
     if matches!(request.password, PasswordSource::Shared { .. }) {
         let detail = "a shared password is not taken by AMQP, because it lay in clear on the broker's disk: use \
@@ -33,6 +37,12 @@ fn is_json(content_type: Option<&str>) -> bool {
     let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
     parts.next().is_some_and(|kind| kind == "application/json")
         && parts.all(|parameter| !parameter.starts_with("charset=") || parameter.trim_matches('"').ends_with("utf-8"))
+}
+
+/// Whether the body is not packed. Some clients name the character set here, which the content type should.
+fn is_plain(content_encoding: Option<&str>) -> bool {
+    let plain = ["", "identity", "utf-8", "utf8"];
+    content_encoding.is_none_or(|encoding| plain.iter().any(|known| known.eq_ignore_ascii_case(encoding.trim())))
 }
 
 /// A message id as the ledger may store it, even a wrong one.

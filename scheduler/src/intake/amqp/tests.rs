@@ -58,6 +58,7 @@ fn raw(tag: u64, message_id: &str, body: &str) -> RawRequest {
         producer: Some("portal".into()),
         message_id: Some(message_id.into()),
         content_type: Some("application/json".into()),
+        content_encoding: None,
         trace: None,
         body: body.as_bytes().to_vec(),
         tag,
@@ -97,6 +98,7 @@ async fn a_wrong_request_is_refused_in_the_ledger_and_acknowledged() {
             RawRequest { content_type: Some("application/json; charset=utf-16".into()), ..raw(7, "m-7", GOOD) },
             "body.content_type",
         ),
+        (RawRequest { content_encoding: Some("gzip".into()), ..raw(11, "m-11", GOOD) }, "body.encoding"),
         (RawRequest { message_id: None, ..raw(8, "", GOOD) }, "idempotency.missing"),
         (raw(9, &"m".repeat(10_000), GOOD), "idempotency.malformed"),
         (

@@ -192,7 +192,11 @@ fn another_version_is_named_before_its_unknown_fields() {
 #[test]
 fn a_filter_that_lost_its_entries_does_not_mean_everybody() {
     let text = r#"{"selection":{"scope":"all","where":{"schools":[]}},"reason":"lost"}"#;
-    check(&[(text, "selection.empty_filter", Some("selection.where.schools"))]);
+    let bare = r#"{"selection":{"scope":"all","where":{}},"reason":"lost"}"#;
+    check(&[
+        (text, "selection.empty_filter", Some("selection.where.schools")),
+        (bare, "selection.empty_filter", Some("selection.where")),
+    ]);
 }
 
 #[test]

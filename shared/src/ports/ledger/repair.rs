@@ -38,7 +38,7 @@ pub trait RepairLedger: Send + Sync {
     async fn lost_items(&self, writer: &str, grace: Duration, limit: u32) -> LedgerResult<Vec<Message>>;
 
     /// Notes that a message came from the dead letters. Answers whether it may live again; after [`MAX_DEAD`] its item
-    /// or notification is failed instead.
+    /// or notification is failed instead. A notification that is on its way is left to its lease.
     async fn count_death(&self, writer: &str, message: &Message) -> LedgerResult<bool>;
 
     /// Deletes sealed passwords past their own expiry, and ends notifications that can no longer be sent. Answers how

@@ -19,6 +19,7 @@ on_both!(
     one_attempt_and_three_retries_and_then_it_is_undelivered,
     a_permanent_answer_ends_at_once,
     a_channel_that_is_down_consumes_no_attempt,
+    a_channel_that_is_down_makes_no_retry_come_sooner,
     a_claim_belongs_to_one_notifier,
     a_late_result_is_refused_by_its_fence,
     a_newer_password_supersedes_the_older_message,
@@ -114,6 +115,17 @@ async fn a_channel_that_is_down_consumes_no_attempt(on: &TestLedger) {
     }
     on.ledger.defer(&notifications, Duration::from_mins(1)).await.expect("deferred");
     assert!(claim(on, &notifications, LEASE).await.is_empty(), "not due");
+}
+
+async fn a_channel_that_is_down_makes_no_retry_come_sooner(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 1).await;
+    let (_, _, notifications) = told(on, &fixture, "email", 1).await;
+    let claims = claim(on, &notifications, LEASE).await;
+    report(on, &claims[0], SendOutcome::Temporary { retry_in: Duration::from_mins(1) }).await;
+    let due = on.raw.text("SELECT due_at FROM notifications").await;
+    // Its message came twice, and the second one met a channel that is down.
+    on.ledger.defer(&notifications, SOON).await.expect("deferred");
+    assert_eq!(on.raw.text("SELECT due_at FROM notifications").await, due);
 }
 
 async fn a_claim_belongs_to_one_notifier(on: &TestLedger) {

@@ -22,6 +22,7 @@ on_both!(
     what_an_empty_queue_lost_comes_back_ten_times,
     lost_items_come_back_ten_times,
     dead_letters_have_five_lives,
+    what_is_on_its_way_is_not_given_up,
     an_expired_lease_consumes_an_attempt,
     seals_are_swept_with_their_messages,
 );
@@ -106,6 +107,26 @@ async fn dead_letters_have_five_lives(on: &TestLedger) {
         trace: None,
     };
     assert_eq!(on.ledger.count_death("d", &forged).await, Ok(false), "another task's message changes nothing");
+}
+
+/// Found by `tests/tests/model`: given up while it is on its way, it would no longer hold back the message about a newer
+/// password, and might arrive after it.
+async fn what_is_on_its_way_is_not_given_up(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 1).await;
+    let (task, items) = running(on, &fixture).await;
+    let notifications = caused(&reset(on, &items).await);
+    let work = Work::Email(notifications[0]);
+    let message = Message { district: fixture.district.id, task, work, dispatch: 1, trace: None };
+    let sending = claim(on, &notifications, LEASE).await.remove(0);
+    for _ in 1..MAX_DEAD {
+        assert_eq!(on.ledger.count_death("d", &message).await, Ok(true));
+    }
+    for _ in 0..2 {
+        assert_eq!(on.ledger.count_death("d", &message).await, Ok(false), "it has no life left");
+        assert_eq!(item(on, &fixture, task, items[0]).await, (ItemState::Reset, None), "but it is on its way");
+    }
+    report(on, &sending, SendOutcome::Accepted).await;
+    assert_eq!(item(on, &fixture, task, items[0]).await, (ItemState::Notified, Some(Code::N00)));
 }
 
 async fn an_expired_lease_consumes_an_attempt(on: &TestLedger) {

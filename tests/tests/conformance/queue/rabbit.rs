@@ -284,6 +284,7 @@ async fn a_request_comes_with_who_sent_it() {
                 producer: Some("guest".to_owned()),
                 message_id: Some("order-7".to_owned()),
                 content_type: Some("application/json".to_owned()),
+                content_encoding: None,
                 trace: None,
                 body: b"{}".to_vec(),
                 tag: first.tag,
