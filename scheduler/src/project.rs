@@ -1,7 +1,7 @@
 //! Showing progress: the ledger's counts, as absolute snapshots, on the board.
 //!
-//! Only what changed is shown. Everything is shown again after a failure and every few seconds, so that a board that
-//! was emptied behind our back fills up by itself.
+//! Only what changed is shown. Everything is shown again after a failure and every second, so that a board that was
+//! emptied behind our back is complete again within two.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::every::{Pace, Round};
 use crate::outage::Failure;
 
 /// How often everything is shown again.
-const REFRESH_EVERY: Duration = Duration::from_secs(5);
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
 /// The projector.
 pub(crate) struct Project<L: ?Sized> {

@@ -1,7 +1,7 @@
 //! Arming windows of a running world: the next process that comes to one acts, once. `shared/src/fault.rs` is the other
 //! side.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -16,8 +16,8 @@ pub(crate) struct Arms(PathBuf);
 
 impl Arms {
     /// Nothing is armed yet.
-    pub(crate) fn new(folder: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    pub(crate) fn new(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         Ok(Self(folder.canonicalize()?))
     }
 

@@ -6,8 +6,8 @@ mod list;
 pub(crate) mod provocations;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keybell_shared::clock::Stopwatch;
@@ -62,14 +62,10 @@ pub(crate) async fn run(
     let mut rows = Vec::with_capacity(chosen.len());
     for one in chosen {
         let control = (one.provocation, one.behind);
-        if !controls.contains_key(&control) {
-            let faults = stage.play(one.provocation, one.behind).await.map_or_else(
-                |error| vec![format!("it could not be run: {error:#}")],
-                |verdict| broken(&verdict.findings, verdict.quiet_after),
-            );
-            controls.insert(control, faults);
-        }
-        let faults = controls.get(&control).map_or(&[][..], Vec::as_slice);
+        let faults = match controls.entry(control) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(stage.control(one.provocation, one.behind).await),
+        };
         let row = judge(&mut stage, one, faults).await;
         say(&row);
         rows.push(row);
@@ -82,7 +78,7 @@ pub(crate) async fn run(
 
 async fn judge(stage: &mut Stage<'_>, one: &Mutation, control: &[String]) -> Row {
     let (off, watch) = ([one.off, one.behind].concat(), Stopwatch::start());
-    let (right, told) = match stage.play(one.provocation, &off).await {
+    let (right, told) = match Box::pin(stage.play(one.provocation, &off)).await {
         Err(error) => (false, format!("could not be run: {error:#}")),
         Ok(verdict) => match (violations(&verdict.findings, one.invariant), one.held_by) {
             ([], None) => (false, "NOT CAUGHT".to_owned()),
@@ -106,15 +102,13 @@ fn violations(findings: &[Finding], invariant: u8) -> &[String] {
 }
 
 /// Everything that is wrong with a world in which nothing should be.
-pub(crate) fn broken(findings: &[Finding], quiet_after: Option<Duration>) -> Vec<String> {
+pub(crate) fn broken(findings: &[Finding], waited_for: Option<&str>) -> Vec<String> {
     let violated = |finding: &Finding| {
         let invariant = finding.invariant;
         finding.violations.iter().map(move |text| format!("{invariant}: {text}")).collect::<Vec<_>>()
     };
     let mut broken: Vec<String> = findings.iter().flat_map(violated).collect();
-    if quiet_after.is_none() {
-        broken.push("it did not come to rest".to_owned());
-    }
+    broken.extend(waited_for.map(|what| format!("{what} did not come to rest in time")));
     broken
 }
 
@@ -127,6 +121,14 @@ pub(crate) struct Stage<'a> {
 }
 
 impl Stage<'_> {
+    /// What is wrong with a whole program after the same; nothing, or the mutation proves nothing.
+    async fn control(&mut self, provocation: Provocation, behind: &[Mechanism]) -> Vec<String> {
+        match Box::pin(self.play(provocation, behind)).await {
+            Err(error) => vec![format!("it could not be run: {error:#}")],
+            Ok(verdict) => broken(&verdict.findings, verdict.waited_for),
+        }
+    }
+
     /// One world with these mechanisms off.
     async fn play(&mut self, provocation: Provocation, off: &[Mechanism]) -> Result<Verdict> {
         let mut act = self
@@ -136,7 +138,7 @@ impl Stage<'_> {
                 provocation.prepare(setup);
             })
             .await?;
-        let done = provocation.run(&mut act).await.with_context(|| format!("{provocation:?}"));
+        let done = Box::pin(provocation.run(&mut act)).await.with_context(|| format!("{provocation:?}"));
         let verdict = self.strike(act).await?;
         done?;
         Ok(verdict)
@@ -146,7 +148,7 @@ impl Stage<'_> {
     pub(crate) async fn raise(&mut self, districts: usize, prepare: impl FnOnce(&mut Setup)) -> Result<Act> {
         self.worlds += 1;
         let folder = self.folder.join(format!("world-{}", self.worlds));
-        let arms = Arms::new(folder.join("arms"))?;
+        let arms = Arms::new(&folder.join("arms"))?;
         let mut setup = Setup::new(Mode::Cluster, PathBuf::from(self.program), folder.clone(), SEED);
         setup.prefix = format!("world{}", self.worlds);
         setup.variables.push(arms.variable());
@@ -154,7 +156,7 @@ impl Stage<'_> {
         if self.services.is_none() {
             self.services = Some(Services::start(&self.folder.join(format!("servers-{}", self.worlds))).await?);
         }
-        let world = World::start(setup, self.services.take()).await?;
+        let world = Box::pin(World::start(setup, self.services.take())).await?;
         let small = Small::prepare(&world.fleet, &world.ledger, &folder.join("load"), SEED, districts).await?;
         Ok(Act { world, small, arms })
     }
@@ -163,7 +165,7 @@ impl Stage<'_> {
     pub(crate) async fn strike(&mut self, act: Act) -> Result<Verdict> {
         let Act { mut world, small, .. } = act;
         let rest = world.settle(small.finish()?).await?;
-        let mut verdict = world.judge(rest).await?;
+        let mut verdict = Box::pin(world.judge(rest)).await?;
         self.services = verdict.services.take();
         Ok(verdict)
     }
@@ -179,7 +181,8 @@ mod tests {
     async fn every_mechanism_is_missed() {
         let program = build(Build::Faults).await.expect("a program");
         let (folder, only) = (tempfile::tempdir().expect("a folder"), std::env::var("FAULT_ONLY").ok());
-        let rows = super::run(&program, folder.path(), only.as_deref(), |row| println!("{}", row.line())).await;
+        let rows =
+            Box::pin(super::run(&program, folder.path(), only.as_deref(), |row| println!("{}", row.line()))).await;
         let wrong: Vec<String> =
             rows.expect("they run").iter().filter(|row| !row.right).map(super::Row::line).collect();
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -19,12 +19,12 @@ pub(crate) use table::Table;
 ///
 /// The door's figures are taken once: they are made of hundreds of requests.
 pub(crate) async fn recovery(rounds: u32, folder: &Path, program: PathBuf, seed: u64) -> Result<Table> {
-    // Boxed: the futures of all measurements together are too large for a stack.
+    // Boxed, as its parts are: the futures of all measurements together are too large for a stack.
     Box::pin(begin_to_end(rounds, folder, program, seed)).await
 }
 
 async fn begin_to_end(rounds: u32, folder: &Path, program: PathBuf, seed: u64) -> Result<Table> {
-    let mut bench = Bench::start(folder, program, seed).await?;
+    let mut bench = Box::pin(Bench::start(folder, program, seed)).await?;
     let mut table = Table::new(rounds);
     let measured = measure(&mut bench, &mut table, rounds).await;
     let left = bench.stop().await;

@@ -58,7 +58,9 @@ pub(crate) struct Figures {
 impl Report {
     /// Whether every promise was kept, and every promise was looked at.
     pub(crate) fn held(&self) -> bool {
-        self.findings.iter().all(|finding| finding.violations.is_empty()) && self.figures.quiet_after_ms.is_some()
+        self.findings.iter().all(|finding| finding.violations.is_empty())
+            && self.oddities.is_empty()
+            && self.figures.quiet_after_ms.is_some()
     }
 
     /// The report for a terminal.

@@ -12,6 +12,7 @@ use crate::checker::{history, parity};
 use crate::disk::Disk;
 use crate::evidence::{Fate, Mode, Ms};
 use crate::inject::{Injections, inject};
+use crate::load::LoadPlan;
 use crate::plan::{Fault, schedule};
 use crate::report::{Figures, Injected, Report, percentile};
 use crate::scenario::{Setup, Verdict, World};
@@ -53,7 +54,10 @@ async fn one(mode: Mode, options: Options, program: PathBuf, folder: PathBuf) ->
     let disk = if mode == Mode::Embedded { own_disk(&data)? } else { None };
     tell(&format!("{name}: starting the servers and the processes"));
     let mut world = World::start(Setup::new(mode, program, folder, options.seed), None).await?;
-    let running = world.load(&world.plan(options.seed)).await?;
+    // The orderly district has something to do for as long as there are faults, and the same in both modes.
+    let minutes = usize::try_from(options.length.as_secs() / 60).unwrap_or_default();
+    let usual = world.plan(options.seed);
+    let running = world.load(&LoadPlan { orderly_tasks: usual.orderly_tasks * minutes.max(1), ..usual }).await?;
     let schedule = schedule(mode, options.seed, options.length);
     tell(&format!("{name}: {} faults in {} s", schedule.len(), options.length.as_secs()));
     let bar = tokio::spawn(progress(options.length));

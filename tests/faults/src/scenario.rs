@@ -38,7 +38,7 @@ pub(crate) struct Setup {
     /// Everything of this world is written below it: data folder, logs, captured answers; and the servers' data, when
     /// this world starts them.
     pub(crate) folder: PathBuf,
-    /// Names its database and begins the names of its queues and keys: small letters and digits, a letter first.
+    /// Begins the names of its queues and keys; another one for each world on the same servers.
     pub(crate) prefix: String,
     /// How many processes of each kind.
     pub(crate) counts: BTreeMap<Kind, usize>,
@@ -88,6 +88,8 @@ pub(crate) struct Verdict {
     pub(crate) outcomes: BTreeMap<parity::Place, parity::Outcome>,
     /// How long it took until nothing was open; `None`: longer than [`REST`].
     pub(crate) quiet_after: Option<Duration>,
+    /// What was waited for in vain.
+    pub(crate) waited_for: Option<&'static str>,
     /// What the load itself can tell to be wrong.
     pub(crate) oddities: Vec<String>,
     /// The servers, for the next world.
@@ -98,6 +100,8 @@ pub(crate) struct Verdict {
 pub(crate) struct AtRest {
     pub(crate) seen: Seen,
     pub(crate) quiet_after: Option<Duration>,
+    /// What was waited for in vain.
+    pub(crate) waited_for: Option<&'static str>,
 }
 
 impl World {
@@ -116,7 +120,8 @@ impl World {
                     Some(running) => running,
                     None => Services::start(&folder.join("servers")).await?,
                 };
-                started.postgres.fresh_database(&prefix).await?;
+                // Always the same name, so that what is over takes no room.
+                started.postgres.fresh_database("keybell").await?;
                 let (address, direct) = (started.postgres.address(), started.postgres.url());
                 let between = Proxy::start(address).await?;
                 let mut queues = started.rabbitmq.url();
@@ -168,16 +173,18 @@ impl World {
         // The orderly district goes on for a while; what the faults left behind is settled at the same time.
         let (seen, _) = tokio::join!(load.finish(), self.rest());
         let seen = seen?;
-        let quiet_after = self.rest().await.then(|| watch.elapsed());
-        Ok(AtRest { seen, quiet_after })
+        let waited_for = self.rest().await;
+        let quiet_after = waited_for.is_none().then(|| watch.elapsed());
+        Ok(AtRest { seen, quiet_after, waited_for })
     }
 
     /// The same for a load that has come to its end already.
     pub(crate) async fn settle(&mut self, seen: Seen) -> Result<AtRest> {
         self.restore().await?;
         let watch = Stopwatch::start();
-        let quiet_after = self.rest().await.then(|| watch.elapsed());
-        Ok(AtRest { seen, quiet_after })
+        let waited_for = self.rest().await;
+        let quiet_after = waited_for.is_none().then(|| watch.elapsed());
+        Ok(AtRest { seen, quiet_after, waited_for })
     }
 
     /// Brings everything back that is away, and calms the sinks.
@@ -196,25 +203,35 @@ impl World {
         self.fleet.ready().await
     }
 
-    /// Waits until nothing is open, and the board and the broker say so too; at most [`REST`]. Answers whether it came to
-    /// that.
-    pub(crate) async fn rest(&self) -> bool {
+    /// Waits until nothing is open, and the board and the broker say so too; at most [`REST`]. Answers what it still waited
+    /// for then.
+    pub(crate) async fn rest(&self) -> Option<&'static str> {
         let watch = Stopwatch::start();
-        while watch.elapsed() < REST {
-            if self.ledger.number(OPEN).await == 0 && self.is_calm().await {
-                return true;
+        loop {
+            let open = self.restless().await?;
+            if watch.elapsed() > REST {
+                return Some(open);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        false
     }
 
-    /// Whether the queues are empty and the board shows what the ledger has.
-    async fn is_calm(&self) -> bool {
-        let (Ok(queues), Ok(board)) = (self.queues().await, self.board().await) else { return false };
-        if queues.iter().any(|queue| queue.ready + queue.unacknowledged > 0) {
-            return false;
+    /// What is not at rest yet, the cheapest question first.
+    async fn restless(&self) -> Option<&'static str> {
+        if self.ledger.number(OPEN).await > 0 {
+            return Some("the ledger");
         }
+        if !self.board_is_right().await {
+            return Some("the board");
+        }
+        let queues = self.queues().await.ok();
+        let empty = queues.is_some_and(|all| all.iter().all(|queue| queue.ready + queue.unacknowledged == 0));
+        (!empty).then_some("the queues")
+    }
+
+    /// Whether the board shows what the ledger has.
+    async fn board_is_right(&self) -> bool {
+        let Ok(board) = self.board().await else { return false };
         let versions =
             self.ledger.rows("SELECT task_id, CAST(SUM(revision) AS TEXT) FROM counters GROUP BY task_id").await;
         let versions: BTreeMap<String, String> =
@@ -242,7 +259,7 @@ impl World {
 
     /// Judges the world at rest, and ends it. The servers go on.
     pub(crate) async fn judge(self, rest: AtRest) -> Result<Verdict> {
-        let AtRest { seen, quiet_after } = rest;
+        let AtRest { seen, quiet_after, waited_for } = rest;
         self.sinks.settle().await;
         let (queues, board, processes) = (self.queues().await?, self.board().await?, self.fleet.processes_seen());
         let stopped = self.fleet.stop().await;
@@ -275,7 +292,15 @@ impl World {
         let case = Case { evidence: &evidence, ledger: &self.ledger, queues: &queues, board: &board };
         let findings = judge(&case).await;
         let outcomes = parity::outcomes(&self.ledger, &evidence).await;
-        Ok(Verdict { findings, outcomes, quiet_after, oddities: seen.oddities, services: self.services, evidence })
+        Ok(Verdict {
+            findings,
+            outcomes,
+            quiet_after,
+            waited_for,
+            oddities: seen.oddities,
+            services: self.services,
+            evidence,
+        })
     }
 }
 

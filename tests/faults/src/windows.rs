@@ -2,7 +2,6 @@
 //! and no promise may be broken. Random kills hardly ever meet them.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keybell_shared::clock::Stopwatch;
@@ -91,7 +90,7 @@ pub(crate) async fn run(
     for (name, window) in chosen {
         let watch = Stopwatch::start();
         let blows = blows(window);
-        let faults = match play(&mut stage, window, &blows).await {
+        let faults = match Box::pin(play(&mut stage, window, &blows)).await {
             Ok(faults) => faults,
             Err(error) => vec![format!("it could not be run: {error:#}")],
         };
@@ -121,10 +120,10 @@ async fn play(stage: &mut Stage<'_>, window: Option<Window>, blows: &[Blow]) -> 
     let verdict = stage.strike(act).await?;
     done?;
     // Whoever was told to end did so; and a process of which a part panicked may end, to be started again whole.
-    let (told, exits) = (format!("{EXIT_CODE}"), verdict.evidence.unexpected_exits);
+    let (told, exits) = (EXIT_CODE.to_string(), verdict.evidence.unexpected_exits);
     let exits = exits.iter().filter(|exit| !exit.contains(&told));
     let panics = blows.iter().filter(|blow| **blow == Blow::Panic).count();
-    let mut faults = broken(&verdict.findings, verdict.quiet_after);
+    let mut faults = broken(&verdict.findings, verdict.waited_for);
     faults.extend(exits.skip(panics).map(|exit| format!("a process ended by itself: {exit}")));
     Ok(faults)
 }
@@ -135,7 +134,7 @@ async fn deal_all(act: &mut Act, window: Option<Window>, blows: &[Blow]) -> Resu
         act.world.fleet.command(&allow).await.context("allowing a producer")?;
     }
     for blow in blows {
-        deal(act, window, *blow).await.with_context(|| format!("{}", blow.name()))?;
+        deal(act, window, *blow).await.context(blow.name())?;
     }
     Ok(())
 }
@@ -152,9 +151,8 @@ async fn deal(act: &mut Act, window: Option<Window>, blow: Blow) -> Result<()> {
         Some(Window::CancelEntered) => cancelled(act).await?,
         Some(_) | None => Some(act.small.ask(OWN, &people(act), &plain()).await?),
     };
-    match window {
-        Some(window) => act.arms.until_acted(window).await?,
-        None => {}
+    if let Some(window) = window {
+        act.arms.until_acted(window).await?;
     }
     if let Some(task) = task {
         ensure!(act.small.until_ended(OWN, task).await?, "the task {task} does not end");
@@ -216,7 +214,8 @@ mod tests {
     async fn nothing_is_broken_in_any_window() {
         let program = build(Build::Faults).await.expect("a program");
         let (folder, only) = (tempfile::tempdir().expect("a folder"), std::env::var("FAULT_ONLY").ok());
-        let rows = super::run(&program, folder.path(), only.as_deref(), |row| println!("{}", row.line())).await;
+        let rows =
+            Box::pin(super::run(&program, folder.path(), only.as_deref(), |row| println!("{}", row.line()))).await;
         let rows = rows.expect("they run");
         let faults: Vec<String> =
             rows.iter().flat_map(|row| row.faults.iter().map(|it| format!("{}: {it}", row.window))).collect();

@@ -66,10 +66,10 @@ async fn publish(connection: &Connection, world: &World, row: &Row) -> Option<Fa
     match confirm {
         Ok(Confirmation::Ack(None)) => None,
         Ok(_) => Some(Fate::HandedBack),
-        Err(error) => match error.kind() {
-            ErrorKind::ProtocolError(said) => Some(Fate::Broker(said.get_id())),
-            other => panic!("{} {}: {other:?}", row.number, row.what),
-        },
+        Err(error) => {
+            let ErrorKind::ProtocolError(said) = error.kind() else { panic!("{} {}: {error}", row.number, row.what) };
+            Some(Fate::Broker(said.get_id()))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// No answer takes longer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request, byte by byte as it is sent.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     let writing = tokio::spawn(async move { (writer.write_all(&sent).await.is_ok(), writer) });
     let mut heard = Vec::new();
     let hearing = async {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         while let Ok(n @ 1..) = reader.read(&mut buffer).await {
             heard.extend_from_slice(&buffer[..n]);
         }

@@ -16,7 +16,7 @@ use super::topology::Topology;
 
 /// The waits between attempts to connect.
 const RECONNECT: RetryPolicy =
-    RetryPolicy { initial: Duration::from_millis(200), multiplier: 2.0, max: Duration::from_secs(5), jitter: 0.2 };
+    RetryPolicy { initial: Duration::from_millis(200), multiplier: 2.0, max: Duration::from_secs(2), jitter: 0.2 };
 
 /// A connection that lasted this long was a good one: the waits begin anew.
 const GOOD: Duration = Duration::from_secs(10);

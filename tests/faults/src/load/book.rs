@@ -105,10 +105,6 @@ impl Book {
         pages.tasks.iter().filter(|(_, standing)| fits(standing)).map(|(task, _)| *task).collect()
     }
 
-    pub(super) fn all_tasks(&self) -> Vec<TaskId> {
-        self.pages().tasks.keys().copied().collect()
-    }
-
     /// Takes everything out.
     pub(super) fn take(&self) -> Pages {
         std::mem::take(&mut *self.pages())

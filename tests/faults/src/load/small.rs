@@ -140,7 +140,8 @@ impl Small {
             let heard = self.heard(district, Ask::post(&path)).await?;
             let (answered_at, status) = (wall().0, heard.status);
             self.pages().controls.push(Control { district, task, action, asked_at, answered_at, status });
-            if status == 200 {
+            // 409: it has ended.
+            if matches!(status, 200 | 409) {
                 return Ok(());
             }
             again(&heard, watch, word).await?;

@@ -15,37 +15,43 @@ pub(super) async fn ledger(bench: &mut Bench, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Everything that can befall RabbitMQ. Seen is the first item that was dispatched and reset after it: both ways work.
+/// Everything that can befall RabbitMQ.
 pub(super) async fn broker(bench: &mut Bench, table: &mut Table) -> Result<()> {
-    const TARGET: i64 = 15_000;
     bench.flowing().await?;
     bench.services()?.rabbitmq.close_connections().await?;
-    let since = wall().0;
-    let took = bench.next_dispatched_reset(since).await;
-    table.took("RabbitMQ closes all connections -> dispatch and reset", TARGET, took);
+    let rows =
+        ["RabbitMQ closes all connections -> next reset", "RabbitMQ closes all connections -> a new item is reset"];
+    after_broker(bench, table, rows).await;
 
     bench.flowing().await?;
     let broker = &bench.services()?.rabbitmq;
     broker.stop_app().await?;
     broker.start_app().await?;
-    let since = wall().0;
-    let took = bench.next_dispatched_reset(since).await;
-    table.took("RabbitMQ stop_app, start_app -> dispatch and reset", TARGET, took);
+    let rows = ["RabbitMQ stop_app, start_app -> next reset", "RabbitMQ stop_app, start_app -> a new item is reset"];
+    after_broker(bench, table, rows).await;
 
     bench.flowing().await?;
     let broker = &mut bench.services()?.rabbitmq;
     broker.kill().await;
     broker.start().await?;
-    let since = wall().0;
-    let took = bench.next_dispatched_reset(since).await;
-    table.took("RabbitMQ killed, started -> dispatch and reset", TARGET, took);
+    let rows = ["RabbitMQ killed, started -> next reset", "RabbitMQ killed, started -> a new item is reset"];
+    after_broker(bench, table, rows).await;
 
     bench.flowing().await?;
     bench.services()?.rabbitmq.wipe().await?;
-    let since = wall().0;
-    let took = bench.next_dispatched_reset(since).await;
-    table.took("RabbitMQ killed, data deleted, started -> dispatch, reset", TARGET, took);
+    let rows =
+        ["RabbitMQ data deleted, started -> next reset", "RabbitMQ data deleted, started -> a new item is reset"];
+    after_broker(bench, table, rows).await;
     Ok(())
+}
+
+/// The next reset, which may be of what a worker had in hand; and that of an item dispatched since, for which scheduler,
+/// broker and worker must all be back, and which waits behind everything that was queued before.
+async fn after_broker(bench: &Bench, table: &mut Table, [next, new]: [&'static str; 2]) {
+    let since = wall().0;
+    let (reset, dispatched) = tokio::join!(bench.next_reset(since), bench.next_dispatched_reset(since));
+    table.took(next, 15_000, reset);
+    table.took(new, 30_000, dispatched);
 }
 
 /// Redis is killed, and emptied.

@@ -51,6 +51,7 @@ impl Mail {
         self.server.look(|journal| journal.iter().filter(|one| one.reply != Some(421)).map(message).collect())
     }
 
+    #[cfg(test)]
     pub(super) fn unknown(&self) -> u64 {
         self.server.look(|journal| journal.iter().filter(|one| fate(one) == Fate::AcceptedUnknown).count() as u64)
     }
@@ -65,6 +66,8 @@ impl Mail {
 
     pub(super) fn calm(&self) {
         self.server.calm();
+        let kind = Policy::kind();
+        self.server.decide(move |one| kind.mail(one));
     }
 
     pub(super) async fn settle(&self) {

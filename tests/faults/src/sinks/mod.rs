@@ -55,7 +55,7 @@ impl Sinks {
     }
 
     /// How many messages were taken without an answer in time: what may rightly have come twice.
-    #[cfg_attr(not(test), expect(dead_code, reason = "wired by the lead"))]
+    #[cfg(test)]
     pub(crate) fn unknown(&self) -> u64 {
         self.mail.unknown() + self.sms.unknown()
     }
@@ -80,7 +80,8 @@ impl Sinks {
         self.sms.up();
     }
 
-    /// From now on everything is accepted at once, whoever it is for. Dialogues that are under way end as they began.
+    /// From now on everything is accepted at once, but for the recipients who behave always the same: how the orderly
+    /// district ends must not depend on when this is. Dialogues that are under way end as they began.
     pub(crate) fn calm(&self) {
         self.mail.calm();
         self.sms.calm();

@@ -36,6 +36,7 @@ impl Sms {
         self.server.look(|journal| journal.iter().map(message).collect())
     }
 
+    #[cfg(test)]
     pub(super) fn unknown(&self) -> u64 {
         self.server.look(|journal| journal.iter().filter(|one| fate(one) == Fate::AcceptedUnknown).count() as u64)
     }
@@ -50,6 +51,8 @@ impl Sms {
 
     pub(super) fn calm(&self) {
         self.server.calm();
+        let kind = Policy::kind();
+        self.server.decide(move |one| kind.sms(one));
     }
 
     pub(super) async fn settle(&self) {

@@ -26,7 +26,7 @@ pub(super) fn rows(door: &Door) -> Vec<Row> {
     let start = |body: &str| door.start(body);
     let right = request(&["pupil2"]).to_string();
     let typed = |value: &str| door.start(right.clone()).but("content-type", Some(value));
-    let endless = b"10000\r\n".iter().copied().chain([b' '; 0x10000]).chain(*b"\r\n").collect::<Vec<u8>>().repeat(40);
+    let endless = format!("10000\r\n{}\r\n", " ".repeat(0x10000)).repeat(40).into_bytes();
     let hours = |value: &str| start(&with(&format!("\"expires_in_hours\":{value}")));
     let malformed = (400, "json.malformed");
     let hours_invalid = (400, "field.invalid", "expires_in_hours");
