@@ -15,7 +15,10 @@ pub(crate) mod groups {
         &[(401, "key.invalid"), (429, "rate.limited key.throttled"), (503, "ledger.unavailable")];
     /// Operations with a body.
     pub(crate) const BODY: &[(u16, &str)] = &[
-        (400, "body.broken body.length body.invalid body.not_utf8 json.malformed json.duplicate_key json.nul_character"),
+        (
+            400,
+            "body.broken body.length body.invalid body.not_utf8 json.malformed json.duplicate_key json.nul_character",
+        ),
         (400, "field.unknown field.missing field.invalid"),
         (413, "body.too_large"),
         (415, "body.media_type body.encoding"),

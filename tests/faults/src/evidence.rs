@@ -24,7 +24,6 @@ pub(crate) enum Mode {
 /// Everything that a run saw and did.
 #[derive(Debug)]
 pub(crate) struct Evidence {
-    pub(crate) mode: Mode,
     pub(crate) districts: Vec<District>,
     pub(crate) requests: Vec<Request>,
     pub(crate) controls: Vec<Control>,
@@ -90,7 +89,6 @@ pub(crate) struct Request {
 /// One try of a request over HTTP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Try {
-    pub(crate) at: Ms,
     pub(crate) took: Ms,
     /// 0: no answer.
     pub(crate) status: u16,
@@ -117,7 +115,6 @@ pub(crate) enum Answer {
 /// A pause, resume or cancel, with the answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
-    pub(crate) district: usize,
     pub(crate) task: TaskId,
     pub(crate) action: Action,
     pub(crate) asked_at: Ms,
@@ -138,7 +135,6 @@ pub(crate) enum Action {
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) task: TaskId,
-    pub(crate) at: Ms,
     /// One connection of one watcher: within it a task never runs backwards.
     pub(crate) watcher: u32,
     /// The task's `progress`, as the API shows it.
@@ -163,6 +159,7 @@ pub(crate) enum Channel {
 
 /// A message that reached a mail server or SMS provider whole.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "the header's name")]
 pub(crate) struct Message {
     pub(crate) channel: Channel,
     /// The recipient of the envelope or form.

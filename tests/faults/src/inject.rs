@@ -15,6 +15,9 @@ use crate::scenario::World;
 use crate::services::Services;
 use crate::sinks::Sinks;
 
+/// How late a slow PostgreSQL answers, each time.
+const SLOW: Duration = Duration::from_millis(100);
+
 /// What was done.
 #[derive(Debug, Default)]
 pub(crate) struct Injections {
@@ -98,6 +101,7 @@ async fn wait(begun: Stopwatch, planned: &Planned) {
     sleep(planned.at.saturating_sub(begun.elapsed())).await;
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "each lane has its own faults")]
 async fn process(fleet: &Fleet, planned: &Planned) -> Result<()> {
     let which = |kind| planned.which % fleet.count(kind).max(1);
     match planned.fault {
@@ -111,14 +115,16 @@ async fn process(fleet: &Fleet, planned: &Planned) -> Result<()> {
                 bail!("{} ended with {:?} after {:?}", planned.fault.name(), stopped.code, stopped.took);
             }
         }
-        _ => {
+        Fault::SecondProcess => {
             let (code, _) = fleet.second_process().await?;
             ensure!(code != Some(0), "a second process worked on the same folder");
         }
+        other => bail!("{} is done to no process", other.name()),
     }
     Ok(())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "each lane has its own faults")]
 async fn server(services: &mut Services, proxy: &Proxy, planned: &Planned) -> Result<()> {
     let Services { postgres, rabbitmq, redis } = services;
     let length = planned.length;
@@ -140,7 +146,11 @@ async fn server(services: &mut Services, proxy: &Proxy, planned: &Planned) -> Re
             queues.retain(|name| [".reset", ".email", ".sms"].iter().any(|end| name.ends_with(end)));
             queues.sort_unstable();
             let queue = queues.get(planned.which % queues.len().max(1)).context("there is no work queue now")?;
-            if planned.fault == Fault::BrokerPurge { rabbitmq.purge(queue).await } else { rabbitmq.delete_queue(queue).await }
+            if planned.fault == Fault::BrokerPurge {
+                rabbitmq.purge(queue).await
+            } else {
+                rabbitmq.delete_queue(queue).await
+            }
         }
         Fault::BrokerAlarm => {
             rabbitmq.memory_alarm(true).await?;
@@ -149,6 +159,12 @@ async fn server(services: &mut Services, proxy: &Proxy, planned: &Planned) -> Re
         }
         Fault::LedgerSessions => postgres.terminate_backends().await.map(drop),
         Fault::LedgerRestart => postgres.restart_immediate().await,
+        Fault::LedgerSlow => {
+            proxy.delay(SLOW);
+            sleep(length).await;
+            proxy.delay(Duration::ZERO);
+            Ok(())
+        }
         Fault::LedgerCommit => {
             let before = proxy.commits_cut();
             proxy.cut_at_commit(1);
@@ -176,7 +192,8 @@ async fn server(services: &mut Services, proxy: &Proxy, planned: &Planned) -> Re
             sleep(length).await;
             redis.start().await
         }
-        _ => redis.stall(length).await,
+        Fault::BoardStall => redis.stall(length).await,
+        other => bail!("{} is done to no server of a cluster", other.name()),
     }
 }
 

@@ -103,7 +103,11 @@ enum Command {
 fn main() -> ExitCode {
     keybell_shared::tls::init();
     let cli = Cli::parse();
-    let done = Builder::new_multi_thread().enable_all().build().context("no runtime").and_then(|runtime| runtime.block_on(run(cli)));
+    let done = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")
+        .and_then(|runtime| runtime.block_on(run(cli)));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -154,7 +158,7 @@ async fn soak(asked: &Soak, output: Output, folder: &Path) -> Result<bool> {
         Modes::Both => &[Mode::Cluster, Mode::Embedded],
     };
     let options = Options { seed: asked.seed, length: Duration::from_secs_f64(asked.minutes * 60.0) };
-    let reports = run::run(modes, options, &program, folder).await?;
+    let reports = Box::pin(run::run(modes, options, &program, folder)).await?;
     match output {
         Output::Json => say(&serde_json::to_string_pretty(&reports)?),
         Output::Text => reports.iter().for_each(|report| say(&report.text())),

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     LedgerSessions,
     /// PostgreSQL restarts without a checkpoint.
     LedgerRestart,
+    /// Every answer of PostgreSQL comes late.
+    LedgerSlow,
     /// The answer to a COMMIT is lost.
     LedgerCommit,
     /// Somebody locks the accounts.
@@ -90,6 +92,7 @@ impl Fault {
             Self::BrokerAlarm => "RabbitMQ memory alarm",
             Self::LedgerSessions => "PostgreSQL sessions ended",
             Self::LedgerRestart => "PostgreSQL immediate restart",
+            Self::LedgerSlow => "PostgreSQL slow",
             Self::LedgerCommit => "COMMIT's answer lost",
             Self::LedgerLocks => "accounts locked",
             Self::LedgerConnections => "PostgreSQL connections exhausted",
@@ -117,6 +120,7 @@ impl Fault {
             | Self::BrokerAlarm
             | Self::LedgerSessions
             | Self::LedgerRestart
+            | Self::LedgerSlow
             | Self::LedgerCommit
             | Self::LedgerLocks
             | Self::LedgerConnections
@@ -134,7 +138,9 @@ impl Fault {
             Self::Freeze(_) => (2_000, 9_000),
             Self::BrokerApplication | Self::BrokerKill | Self::BrokerAlarm | Self::BoardKill => (500, 6_000),
             Self::MailAway | Self::SmsAway => (1_000, 8_000),
-            Self::LedgerLocks | Self::LedgerConnections | Self::BoardStall | Self::DiskFull => (1_000, 5_000),
+            Self::LedgerLocks | Self::LedgerConnections | Self::LedgerSlow | Self::BoardStall | Self::DiskFull => {
+                (1_000, 5_000)
+            }
             Self::Terminate(_)
             | Self::BrokerConnections
             | Self::BrokerWipe
@@ -155,6 +161,7 @@ impl Fault {
             Self::LedgerSessions
                 | Self::LedgerRestart
                 | Self::LedgerCommit
+                | Self::LedgerSlow
                 | Self::LedgerLocks
                 | Self::LedgerConnections
                 | Self::DiskFull
@@ -230,6 +237,7 @@ fn choices(mode: Mode, lane: Lane) -> (Vec<(Fault, u32)>, (u64, u64)) {
                 (Fault::BrokerAlarm, 2),
                 (Fault::LedgerSessions, 5),
                 (Fault::LedgerRestart, 2),
+                (Fault::LedgerSlow, 2),
                 (Fault::LedgerCommit, 8),
                 (Fault::LedgerLocks, 2),
                 (Fault::LedgerConnections, 2),

@@ -79,13 +79,7 @@ impl Report {
         line(format!("  {:<34}{:>6}  {:>22}  {:>8}", "fault", "times", "next reset after, median", "worst"));
         for one in &self.faults {
             let ms = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
-            line(format!(
-                "  {:<34}{:>6}  {:>24}  {:>8}",
-                one.fault,
-                one.times,
-                ms(one.median_ms),
-                ms(one.worst_ms)
-            ));
+            line(format!("  {:<34}{:>6}  {:>24}  {:>8}", one.fault, one.times, ms(one.median_ms), ms(one.worst_ms)));
             for missed in &one.missed {
                 line(format!("      not made: {missed}"));
             }

@@ -37,7 +37,7 @@ pub(crate) async fn run(modes: &[Mode], options: Options, program: &Path, folder
     for &mode in modes {
         let place = folder.join(format!("{mode:?}").to_lowercase());
         std::fs::create_dir_all(&place).with_context(|| format!("{} cannot be made", place.display()))?;
-        let (report, outcome) = one(mode, options, program.to_owned(), place).await?;
+        let (report, outcome) = Box::pin(one(mode, options, program.to_owned(), place)).await?;
         reports.push(report);
         outcomes.push(outcome);
     }
@@ -129,8 +129,12 @@ pub(crate) fn tell(line: &str) {
 
 /// Each kind of fault, with the time from its end to the next password that was changed.
 fn injected(injections: &Injections, resets: &[Ms]) -> Vec<Injected> {
-    let kinds: BTreeSet<Fault> =
-        injections.done.iter().map(|(fault, _)| *fault).chain(injections.missed.iter().map(|(fault, _)| *fault)).collect();
+    let kinds: BTreeSet<Fault> = injections
+        .done
+        .iter()
+        .map(|(fault, _)| *fault)
+        .chain(injections.missed.iter().map(|(fault, _)| *fault))
+        .collect();
     kinds
         .into_iter()
         .map(|kind| {
@@ -143,7 +147,12 @@ fn injected(injections: &Injections, resets: &[Ms]) -> Vec<Injected> {
             Injected {
                 fault: kind.name(),
                 times: ends.len(),
-                missed: injections.missed.iter().filter(|(fault, _)| *fault == kind).map(|(_, why)| why.clone()).collect(),
+                missed: injections
+                    .missed
+                    .iter()
+                    .filter(|(fault, _)| *fault == kind)
+                    .map(|(_, why)| why.clone())
+                    .collect(),
                 median_ms: percentile(&gaps, 50),
                 worst_ms: gaps.last().copied(),
             }
@@ -161,7 +170,8 @@ fn figures(verdict: &Verdict) -> Figures {
         .iter()
         .filter(|message| matches!(message.fate, Fate::Accepted | Fate::AcceptedUnknown))
         .collect();
-    let different: BTreeSet<_> = accepted.iter().map(|message| (&message.message_id, &message.to, &message.text)).collect();
+    let different: BTreeSet<_> =
+        accepted.iter().map(|message| (&message.message_id, &message.to, &message.text)).collect();
     Figures {
         requests: evidence.requests.len(),
         messages: accepted.len(),

@@ -61,7 +61,6 @@ impl Setup {
 
 /// A running world.
 pub(crate) struct World {
-    pub(crate) mode: Mode,
     pub(crate) prefix: String,
     pub(crate) folder: PathBuf,
     /// The cluster's servers; `None` in embedded mode.
@@ -148,7 +147,7 @@ impl World {
         let fleet = Fleet::start(fleet).await?;
         // Nothing has happened yet that could be missed.
         history::install(&ledger).await;
-        Ok(Self { mode, prefix, folder, services, proxy, broker, fleet, sinks, ledger, crashes, in_flight })
+        Ok(Self { prefix, folder, services, proxy, broker, fleet, sinks, ledger, crashes, in_flight })
     }
 
     /// The usual load for this world.
@@ -272,7 +271,6 @@ impl World {
         let mut secrets = seen.secrets;
         secrets.extend(self.sinks.secrets());
         let evidence = Evidence {
-            mode: self.mode,
             districts: seen.districts,
             requests: seen.requests,
             controls: seen.controls,

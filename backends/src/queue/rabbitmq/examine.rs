@@ -50,7 +50,7 @@ async fn look(url: &SecretString, prefix: &str, gathered: &Gathered) -> Result<(
     gathered.push(Seen::fine(format!("RabbitMQ {version}")));
     let topology = Topology::new(prefix);
     let looked = async {
-        if !declared(&connection, &topology, prefix, &gathered).await? {
+        if !declared(&connection, &topology, prefix, gathered).await? {
             return Ok(());
         }
         for source in Stage::ALL.map(Source::Stage).into_iter().chain([Source::Dead]) {

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{Case, Finding, Queue, history};
 use crate::evidence::{
-    Action, Answer, Channel, Control, Crashes, District, Door, Evidence, Fate, Message, Mode, Ms, Request, Sample,
+    Action, Answer, Channel, Control, Crashes, District, Door, Evidence, Fate, Message, Ms, Request, Sample,
 };
 
 /// The run, its evidence, and what the servers say.
@@ -149,12 +149,12 @@ impl<'a> World<'a> {
             let sql = format!("SELECT item_id FROM notifications WHERE id = {}", claim.notification);
             let password = self.passwords[&ItemId(self.on.raw.number(&sql).await)].clone();
             self.evidence.messages.push(Message {
+                at: now(),
                 channel: Channel::Email,
                 to: claim.address.clone(),
                 text: format!("New password:\n\n    {password}\n"),
                 message_id: Some(claim.message_id.clone()),
                 password: Some(password),
-                at: now(),
                 fate,
             });
             let report = SendReport {
@@ -176,7 +176,7 @@ impl<'a> World<'a> {
             Action::Cancel => drop(self.on.ledger.cancel(district, task, "console").await.expect("cancelled")),
         }
         let answered_at = now();
-        self.evidence.controls.push(Control { district: 0, task, action, asked_at, answered_at, status: 200 });
+        self.evidence.controls.push(Control { task, action, asked_at, answered_at, status: 200 });
     }
 
     /// What somebody who watches sees now.
@@ -185,7 +185,6 @@ impl<'a> World<'a> {
         let counts = view.progress.counts;
         self.evidence.samples.push(Sample {
             task,
-            at: now(),
             watcher: 1,
             progress: json!({
                 "total": counts.total(),
@@ -262,7 +261,6 @@ pub(super) fn hash(password: &str) -> String {
 
 fn evidence(district: District) -> Evidence {
     Evidence {
-        mode: Mode::Cluster,
         districts: vec![district],
         requests: Vec::new(),
         controls: Vec::new(),

@@ -29,8 +29,6 @@ use launch::Launch;
 use ports::Port;
 use process::{Place, Process};
 
-pub(crate) use seen::parts as parts_seen;
-
 /// How long the whole fleet may take to be there.
 const READY: Duration = Duration::from_mins(1);
 
@@ -243,7 +241,7 @@ impl Fleet {
         self.processes.iter().flat_map(pids).collect()
     }
 
-    /// Command lines and environments of the running processes; [`parts_seen`] tells them apart.
+    /// Command lines and environments of the running processes.
     pub(crate) fn processes_seen(&self) -> Vec<u8> {
         seen::of(&self.running())
     }

@@ -20,7 +20,8 @@ pub(super) fn of(running: &[(Kind, u32)]) -> Vec<u8> {
 
 /// Both parts of it: the command lines, in which no secret may stand, and the environments, in which credentials stand by
 /// design.
-pub(crate) fn parts(seen: &[u8]) -> (Vec<u8>, Vec<u8>) {
+#[cfg(test)]
+pub(super) fn parts(seen: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut commands, mut environments) = (Vec::new(), Vec::new());
     let mut open = false;
     for line in seen.split_inclusive(|byte| *byte == b'\n') {

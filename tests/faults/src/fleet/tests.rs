@@ -128,7 +128,7 @@ async fn a_fleet_is_kept_alive() {
     assert!(refused.to_string().contains("Some(4)") && refused.to_string().contains("no district"), "{refused}");
     assert!(fleet.key_files().expect("keys").len() >= 2);
 
-    let (commands, environments) = parts_seen(&fleet.processes_seen());
+    let (commands, environments) = super::seen::parts(&fleet.processes_seen());
     let text = String::from_utf8_lossy(&commands).into_owned();
     assert!(text.contains("worker\0--stages\0email\0") && !text.contains("KEYBELL_"), "{text}");
     assert!(String::from_utf8_lossy(&environments).contains(&world.database_url()));

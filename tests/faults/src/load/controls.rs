@@ -77,7 +77,7 @@ async fn control(ground: &Ground, district: usize, task: TaskId, action: Action)
         let asked_at = wall().0;
         let heard = ground.doors.ask(&town.district, Ask::post(&path)).await;
         let answered_at = wall().0;
-        ground.book.control(Control { district, task, action, asked_at, answered_at, status: heard.status });
+        ground.book.control(Control { task, action, asked_at, answered_at, status: heard.status });
         if !heard.is_passing() {
             let over = match heard.status {
                 200 => ended(&heard.json()),

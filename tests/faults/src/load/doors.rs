@@ -41,7 +41,6 @@ pub(super) struct Ask<'a> {
 /// An answer, or none.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
-    pub(super) at: Ms,
     pub(super) took: Ms,
     /// 0: no answer.
     pub(super) status: u16,
@@ -84,7 +83,7 @@ impl Heard {
     }
 
     pub(super) const fn as_try(&self) -> Try {
-        Try { at: self.at, took: self.took, status: self.status }
+        Try { took: self.took, status: self.status }
     }
 }
 
@@ -101,7 +100,7 @@ impl Doors {
 
     /// Asks the next process. `took` is the time until the whole answer was there, or until it was clear that none comes.
     pub(super) async fn ask(&self, who: &District, ask: Ask<'_>) -> Heard {
-        let (at, watch) = (wall().0, Stopwatch::start());
+        let watch = Stopwatch::start();
         let answer = async {
             let response = self.request(who, ask).send().await?;
             let status = response.status().as_u16();
@@ -116,7 +115,7 @@ impl Doors {
         if status != 0 {
             self.keep(who, ask, status, &body);
         }
-        Heard { at, took, status, body }
+        Heard { took, status, body }
     }
 
     /// Opens a stream of events at the next process, from after `last`.

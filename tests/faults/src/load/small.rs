@@ -139,7 +139,7 @@ impl Small {
             let asked_at = wall().0;
             let heard = self.heard(district, Ask::post(&path)).await?;
             let (answered_at, status) = (wall().0, heard.status);
-            self.pages().controls.push(Control { district, task, action, asked_at, answered_at, status });
+            self.pages().controls.push(Control { task, action, asked_at, answered_at, status });
             // 409: it has ended.
             if matches!(status, 200 | 409) {
                 return Ok(());
@@ -161,7 +161,7 @@ impl Small {
 
     /// Notes what somebody was shown.
     pub(crate) fn sample(&self, task: TaskId, watcher: u32, progress: Value) {
-        self.pages().samples.push(Sample { task, at: wall().0, watcher, progress });
+        self.pages().samples.push(Sample { task, watcher, progress });
     }
 
     /// Looks at a task until it has ended. Answers whether it came to that in time.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keybell_shared::clock::wall;
 use keybell_shared::ids::TaskId;
 use reqwest::Response;
 use serde_json::Value;
@@ -116,7 +115,7 @@ fn note(ground: &Ground, task: TaskId, watcher: u32, shown: &Value) {
     let Some(progress) = shown.get("progress") else {
         return ground.book.odd(format!("an answer about the task {task} shows no progress"));
     };
-    ground.book.sample(Sample { task, at: wall().0, watcher, progress: progress.clone() });
+    ground.book.sample(Sample { task, watcher, progress: progress.clone() });
     if ended(shown) {
         ground.book.ends(task);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use keybell_shared::clock::{Stopwatch, wall};
+use keybell_shared::clock::Stopwatch;
 use keybell_shared::precautions::VERSION;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -50,14 +50,14 @@ impl Asker {
         if let Some((key, body)) = body {
             request = request.header("idempotency-key", key).json(&body);
         }
-        let (at, watch) = (wall().0, Stopwatch::start());
+        let watch = Stopwatch::start();
         let answer = async {
             let response = request.send().await.ok()?;
             Some((response.status().as_u16(), response.text().await.ok()?))
         };
         let (status, text) = answer.await.unwrap_or_default();
         let took = Ms::try_from(watch.elapsed().as_millis()).unwrap_or(Ms::MAX);
-        (Try { at, took, status }, serde_json::from_str(&text).unwrap_or_default())
+        (Try { took, status }, serde_json::from_str(&text).unwrap_or_default())
     }
 }
 

@@ -45,6 +45,7 @@ impl Postgres {
     }
 
     /// The same database, as somebody who may do everything.
+    #[cfg(test)]
     pub(crate) fn superuser_url(&self) -> String {
         format!("postgres://postgres@{}/{}", self.address(), self.database)
     }

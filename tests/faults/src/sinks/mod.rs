@@ -42,7 +42,7 @@ impl Sinks {
 
     /// The credentials in [`Self::variables`], also as they stand on the wire.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        self.mail.secrets().into_iter().chain(self.sms.secrets()).collect()
+        self.mail.secrets().into_iter().chain(Sms::secrets()).collect()
     }
 
     /// Everything that arrived, in order of time.

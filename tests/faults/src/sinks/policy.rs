@@ -91,10 +91,9 @@ impl Policy {
         }
         let nature = self.draw("mail", one.to, 0);
         match nature % 1000 {
-            0..700 => Behaviour::Accept,
             700..900 => self.mail_to_the_troubled(one),
             900..930 if one.number == 0 => Behaviour::AtRecipient(450, "4.2.0 greylisted"),
-            900..930 => Behaviour::Accept,
+            0..700 | 900..930 => Behaviour::Accept,
             930..942 => Behaviour::AtRecipient(451, "4.3.0 not now"),
             942..955 => Behaviour::AfterData(452, "4.2.2 mailbox full"),
             955..978 => Behaviour::AtRecipient(550, "5.1.1 no such user"),

@@ -26,7 +26,7 @@ impl Sms {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
     }
 
-    pub(super) fn secrets(&self) -> [Secret; 2] {
+    pub(super) fn secrets() -> [Secret; 2] {
         let basic = AUTHORIZATION.trim_start_matches("Basic ");
         [("the SMS provider's token", TOKEN), ("the header of basic authentication", basic)]
             .map(|(name, value)| Secret { name: name.to_owned(), value: value.to_owned() })

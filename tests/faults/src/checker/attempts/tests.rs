@@ -13,7 +13,7 @@ use serde_json::json;
 use super::super::world::hash;
 use super::super::{Case, Finding, history};
 use super::check;
-use crate::evidence::{Channel, Crashes, Evidence, Fate, Message, Mode, Ms};
+use crate::evidence::{Channel, Crashes, Evidence, Fate, Message, Ms};
 
 on_both!(
     a_sound_history_passes,
@@ -30,7 +30,6 @@ on_both!(
 /// Evidence of nothing, with the pauses of the harness.
 pub(in crate::checker) fn nothing() -> Evidence {
     Evidence {
-        mode: Mode::Cluster,
         districts: Vec::new(),
         requests: Vec::new(),
         controls: Vec::new(),
