@@ -170,21 +170,3 @@ impl Stage<'_> {
         Ok(verdict)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::program::{Build, build};
-
-    #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "an hour of small worlds, each with servers and processes of its own"]
-    #[expect(clippy::disallowed_methods, reason = "chooses what this test runs")]
-    async fn every_mechanism_is_missed() {
-        let program = build(Build::Faults).await.expect("a program");
-        let (folder, only) = (tempfile::tempdir().expect("a folder"), std::env::var("FAULT_ONLY").ok());
-        let rows =
-            Box::pin(super::run(&program, folder.path(), only.as_deref(), |row| println!("{}", row.line()))).await;
-        let wrong: Vec<String> =
-            rows.expect("they run").iter().filter(|row| !row.right).map(super::Row::line).collect();
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
-}

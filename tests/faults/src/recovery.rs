@@ -45,20 +45,3 @@ async fn measure(bench: &mut Bench, table: &mut Table, rounds: u32) -> Result<()
     }
     door::figures(bench, table).await
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::program::{Build, build};
-
-    /// Some minutes long, and about time: nobody's ordinary test.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    #[ignore = "measures, and takes minutes: cargo test -p faults -- --ignored --nocapture one_round"]
-    async fn one_round() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let program = build(Build::Ordinary).await.expect("the program");
-        let table = recovery(1, folder.path(), program, 7).await.expect("figures");
-        println!("{}", table.text());
-        assert!(table.held(), "a target was missed");
-    }
-}

@@ -203,22 +203,3 @@ async fn cancelled(act: &Act) -> Result<Option<TaskId>> {
     act.small.control(OWN, task, Action::Cancel).await?;
     Ok(Some(task))
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::program::{Build, build};
-
-    #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "a quarter of an hour of small worlds, with servers and processes of their own"]
-    #[expect(clippy::disallowed_methods, reason = "chooses what this test runs")]
-    async fn nothing_is_broken_in_any_window() {
-        let program = build(Build::Faults).await.expect("a program");
-        let (folder, only) = (tempfile::tempdir().expect("a folder"), std::env::var("FAULT_ONLY").ok());
-        let rows =
-            Box::pin(super::run(&program, folder.path(), only.as_deref(), |row| println!("{}", row.line()))).await;
-        let rows = rows.expect("they run");
-        let faults: Vec<String> =
-            rows.iter().flat_map(|row| row.faults.iter().map(|it| format!("{}: {it}", row.window))).collect();
-        assert!(faults.is_empty(), "{}", faults.join("\n"));
-    }
-}

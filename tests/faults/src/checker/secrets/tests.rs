@@ -1,11 +1,9 @@
 //! The scan finds what is there, in every encoding and place, and says so when it cannot see.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::evidence::Ms;
 
 const PASSWORD: &str = "Falcon-river-47";
 
@@ -102,25 +100,4 @@ fn a_scan_that_cannot_see_says_so() {
     assert_eq!(missing.violations.len(), 1, "{:?}", missing.violations);
     let short = looked(&[(What::Password, "short")], folder.path(), &[], "");
     assert!(short.violations[0].contains("cannot be looked for"), "{:?}", short.violations);
-}
-
-/// Not a test of speed, but its measure: `cargo test -p faults --bin faults -- --ignored --nocapture megabytes`.
-#[test]
-#[ignore = "measures, and takes its time"]
-fn megabytes_a_second() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let line: Ms = 1_793_000_000_000;
-    let mut text = String::new();
-    for n in 0..8_000_000 {
-        writeln!(text, "{} DEBUG item {n} Quiet-river-{}", line + n, n % 90).expect("a string takes everything");
-    }
-    fs::write(folder.path().join("log"), &text).expect("a file");
-    let secrets: Vec<(What, String)> =
-        (0..20_000).map(|n| (What::Password, format!("Word{n}-river-lamp-{}", n % 10))).collect();
-    let watch = keybell_shared::clock::Stopwatch::start();
-    let scanner = Scanner::new(&secrets).expect("a scanner");
-    let built = watch.elapsed();
-    let seen = scanner.files(&[folder.path().to_owned()], &[]);
-    let took = watch.elapsed().saturating_sub(built).as_secs_f64();
-    println!("{} MB in {took:.1} s after {built:?}; {} hits", text.len() >> 20, seen.hits.len());
 }
