@@ -51,7 +51,7 @@ async fn after_broker(bench: &Bench, table: &mut Table, [next, new]: [&'static s
     let since = wall().0;
     let (reset, dispatched) = tokio::join!(bench.next_reset(since), bench.next_dispatched_reset(since));
     table.took(next, 15_000, reset);
-    table.took(new, 30_000, dispatched);
+    table.took(new, 15_000, dispatched);
 }
 
 /// Redis is killed, and emptied.
