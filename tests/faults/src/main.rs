@@ -10,6 +10,7 @@ mod inject;
 mod load;
 mod mutations;
 mod plan;
+mod ports;
 mod program;
 mod proxy;
 mod recovery;

@@ -6,7 +6,6 @@
 
 mod launch;
 mod log;
-mod ports;
 mod process;
 mod seen;
 pub(crate) mod settings;
@@ -25,8 +24,8 @@ use keybell_shared::clock::Stopwatch;
 use serde::Serialize;
 
 use crate::evidence::Mode;
+use crate::ports::Port;
 use launch::Launch;
-use ports::Port;
 use process::{Place, Process};
 
 /// How long the whole fleet may take to be there.

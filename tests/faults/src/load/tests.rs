@@ -148,21 +148,26 @@ async fn a_cluster_bears_the_load() {
     fleet.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_embedded_server_bears_the_load() {
-    let home = tempfile::tempdir().expect("a folder");
-    let folder = home.path().join("data");
+/// An embedded server below this folder, and its ledger.
+async fn embedded(home: &Path) -> (Fleet, Raw) {
+    let folder = home.join("data");
     let fleet = Fleet::start(Settings {
         mode: Mode::Embedded,
         program: program::path().to_owned(),
         folder: folder.clone(),
         variables: settings::embedded(),
         counts: [(Kind::Serve, 1)].into(),
-        logs: home.path().join("logs"),
+        logs: home.join("logs"),
     })
     .await
     .expect("a server");
-    let ledger = Raw::sqlite(&folder.join("keybell.sqlite"));
+    (fleet, Raw::sqlite(&folder.join("keybell.sqlite")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_server_bears_the_load() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (fleet, ledger) = embedded(home.path()).await;
     let plan = small(7, &home.path().join("load"), ledger.clone());
     let seen = run(&fleet, &plan, None, |_| true).await;
     all_is_well(&seen, &ledger).await;
@@ -174,18 +179,7 @@ async fn the_embedded_server_bears_the_load() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_killed_meanwhile_is_asked_again_until_it_answers() {
     let home = tempfile::tempdir().expect("a folder");
-    let folder = home.path().join("data");
-    let fleet = Fleet::start(Settings {
-        mode: Mode::Embedded,
-        program: program::path().to_owned(),
-        folder: folder.clone(),
-        variables: settings::embedded(),
-        counts: [(Kind::Serve, 1)].into(),
-        logs: home.path().join("logs"),
-    })
-    .await
-    .expect("a server");
-    let ledger = Raw::sqlite(&folder.join("keybell.sqlite"));
+    let (fleet, ledger) = embedded(home.path()).await;
     let plan = small(8, &home.path().join("load"), ledger.clone());
     history::install(&ledger).await;
     let load = Load::prepare(&fleet, &plan).await.expect("three districts");

@@ -2,7 +2,6 @@
 //! what can be done to them. They are gone when we are, however we end.
 
 mod place;
-mod ports;
 mod postgres;
 mod process;
 mod rabbitmq;

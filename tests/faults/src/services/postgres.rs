@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::place::Place;
-use super::ports::Port;
 use super::process::{Server, run};
+use crate::ports::Port;
 
 /// The longest that a statement of ours may take.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::place::{Place, find};
-use super::ports::Port;
 use super::process::{Server, run};
 use crate::checker::Queue;
+use crate::ports::Port;
 
 /// The longest that a command may take: each starts an Erlang of its own.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -10,8 +10,8 @@ use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, FromRedisValue};
 use serde_json::Value;
 
 use super::place::{Place, find};
-use super::ports::Port;
 use super::process::Server;
+use crate::ports::Port;
 
 /// The longest that it may take to answer us.
 const PATIENCE: Duration = Duration::from_secs(10);
