@@ -1,6 +1,7 @@
 //! The command line, as its users see it.
 
 mod apikey;
+mod bench;
 mod reset;
 mod task;
 mod webhook;
@@ -15,6 +16,7 @@ use crate::outcome;
 use crate::output::colour::When;
 
 pub(crate) use apikey::Apikey;
+pub(crate) use bench::{Bench, BenchMode, BenchProcess, BenchRole};
 pub(crate) use reset::{Confirmed, Reset, Telling};
 pub(crate) use task::{Chosen, One, Reissue, Report, ReportFormat, Task};
 pub(crate) use webhook::{Webhook, WebhookOne};
@@ -60,6 +62,11 @@ pub(crate) enum Output {
 pub(crate) enum Command {
     /// Watch a sample district's passwords being reset; nothing to install.
     Demo(Demo),
+    /// Measure this machine with made-up accounts: how fast, and how many cores a million needs.
+    Bench(Bench),
+    /// A process that `keybell bench` starts.
+    #[command(hide = true)]
+    BenchProcess(BenchProcess),
     /// Run everything in this process: API, scheduler and workers of all stages.
     Serve,
     /// Run the HTTP API (cluster).

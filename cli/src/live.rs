@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::desk::shapes::{Fleet, Moment};
 use crate::desk::{Desk, Follower, read};
 use crate::outcome::Exit;
-use view::View;
+
+pub(crate) use rate::time;
+pub(crate) use view::View;
 
 /// How often the view is drawn again while nothing happens.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -26,16 +28,27 @@ const FLEET_EVERY: Duration = Duration::from_secs(2);
 
 /// Shows a task until it ends, or until `stop`. Answers its last moment.
 pub(crate) async fn follow(desk: &Desk, task: TaskId, stop: &CancellationToken) -> Result<Moment> {
+    follow_noting(desk, task, stop, View::new(), |_| {}).await
+}
+
+/// As [`follow`], and hands each moment to `note`; silently with [`View::hidden`].
+pub(crate) async fn follow_noting(
+    desk: &Desk,
+    task: TaskId,
+    stop: &CancellationToken,
+    mut view: View,
+    mut note: impl FnMut(&Moment),
+) -> Result<Moment> {
     let mut moments = Follower::start(desk, task);
     let mut fleets = fleets(desk);
     let mut redraw = tokio::time::interval(REDRAW);
-    let mut view = View::new();
     let mut last: Option<Moment> = None;
     loop {
         tokio::select! {
             biased;
             moment = moments.next() => match moment.transpose()? {
                 Some(moment) => {
+                    note(&moment);
                     view.show(&moment);
                     if moment.state.is_final() {
                         view.end();

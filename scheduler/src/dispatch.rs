@@ -1,12 +1,15 @@
 //! Keeping a bounded window of items on the reset queue, shared out over districts and tasks.
 //!
 //! Publish, await the confirms, then note the confirmed ones as `queued`: a crash between the two only repeats
-//! messages, and a worker that is faster than the note finds `pending → reset` allowed.
+//! messages, and a worker that is faster than the note finds `pending → reset` allowed. The broker and the ledger work at
+//! the same time, each on batches of its own.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use keybell_shared::clock::Stopwatch;
+use keybell_shared::error::QueueError;
 use keybell_shared::fault::{self, Window};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::{Message, Work};
@@ -26,8 +29,15 @@ use crate::window::{Throughput, share_out};
 /// The most tasks that share a window.
 const TASKS: u32 = 1_000;
 
-/// Messages between two notes in the ledger: what a crash repeats at most.
+/// The most items that are in memory at a time, however large the window is.
+const SLICE: u32 = 8_192;
+
+/// Messages between two notes in the ledger.
 const BATCH: usize = 1_000;
+
+/// Batches that are with the queue at a time, while the one before them is noted. What a crash repeats at most are these
+/// and the one that is being noted.
+const AHEAD: usize = 2;
 
 /// The dispatcher.
 pub(crate) struct Dispatch<L: ?Sized> {
@@ -73,7 +83,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
     async fn fill(&mut self, mut runnable: Vec<Runnable>, room: u32) -> Result<(u32, bool), Failure> {
         let mut left = room;
         while left > 0 && !runnable.is_empty() {
-            let shares = share_out(&runnable, left, self.turn);
+            let shares = share_out(&runnable, left.min(SLICE), self.turn);
             self.turn = self.turn.wrapping_add(1);
             let mut messages = Vec::new();
             let mut has_more = Vec::new();
@@ -104,22 +114,54 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         Ok(traces::continued(self.ledger.as_ref(), messages, span).await?)
     }
 
-    /// Publishes and notes what is confirmed, batch by batch, until the queue refuses.
+    /// Publishes batch by batch, until the queue refuses or fails, and notes what is confirmed while the next ones are on
+    /// their way. Answers how many are on the queue.
     async fn publish(&self, messages: &[Message]) -> Result<u32, Failure> {
+        let mut batches = messages.chunks(BATCH);
+        let mut under_way = FuturesOrdered::new();
         let mut on_queue = 0_u32;
-        for batch in messages.chunks(BATCH) {
-            let confirmed = self.queue.publish(batch).await?;
-            fault::point(Window::DispatchPublished).await;
-            let items: Vec<ItemId> =
-                batch.iter().zip(confirmed).filter(|(_, safe)| *safe).filter_map(|(one, _)| item_of(one)).collect();
-            self.ledger.mark_queued(&items).await?;
-            metrics::get().scheduler.dispatched.inc_by(items.len() as u64);
-            on_queue = on_queue.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
-            if items.len() < batch.len() {
-                break;
+        let mut refused = false;
+        let mut failure = None;
+        let mut confirmed: Vec<ItemId> = Vec::new();
+        loop {
+            while !refused && failure.is_none() && under_way.len() < AHEAD {
+                let Some(batch) = batches.next() else { break };
+                under_way.push_back(self.offer(batch));
+            }
+            // What is under way is always waited for: its confirms say what is to be noted.
+            let (offered, noted) = tokio::join!(under_way.next(), self.note(&confirmed));
+            match noted {
+                Ok(()) => on_queue = on_queue.saturating_add(u32::try_from(confirmed.len()).unwrap_or(u32::MAX)),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+            confirmed.clear();
+            match offered {
+                None => break,
+                Some((batch, Ok(safe))) => {
+                    let taken = batch.iter().zip(safe).filter(|(_, safe)| *safe);
+                    confirmed.extend(taken.filter_map(|(one, _)| item_of(one)));
+                    refused |= confirmed.len() < batch.len();
+                }
+                Some((_, Err(error))) => failure = failure.or(Some(error.into())),
             }
         }
-        Ok(on_queue)
+        failure.map_or(Ok(on_queue), Err)
+    }
+
+    /// Puts a batch on the queue; answers it with what the queue said.
+    async fn offer<'a>(&self, batch: &'a [Message]) -> (&'a [Message], Result<Vec<bool>, QueueError>) {
+        (batch, self.queue.publish(batch).await)
+    }
+
+    /// Notes what the queue has confirmed.
+    async fn note(&self, items: &[ItemId]) -> Result<(), Failure> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        fault::point(Window::DispatchPublished).await;
+        self.ledger.mark_queued(items).await?;
+        metrics::get().scheduler.dispatched.inc_by(items.len() as u64);
+        Ok(())
     }
 }
 

@@ -56,8 +56,9 @@ impl<L: ExpansionLedger + DispatchLedger + ?Sized> Round for Expand<L> {
                     fault::point(Window::ChunkCommitted).await;
                     pace = Pace::Again;
                 }
-                Ok(Chunk::Finished) => {
-                    tracing::info!(%task, "task expanded");
+                Ok(Chunk::Finished(items)) => {
+                    tracing::info!(%task, items, "the last accounts written down; task expanded");
+                    fault::point(Window::ChunkCommitted).await;
                     self.ready.wake();
                 }
                 Ok(Chunk::NotExpanding) => {}

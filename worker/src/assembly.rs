@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_hashing::{HashError, HashPool, threads_for};
 use keybell_shared::config::Config;
 use keybell_shared::notice::Channel;
 use keybell_shared::ports::ledger::Ledger;
@@ -15,7 +16,7 @@ use tracing::{error, info};
 use crate::dead;
 use crate::harness::{self, Handler, Stop};
 use crate::notify::{self, SetupError, TemplateError};
-use crate::reset::{self, HashError, HashPool, threads_for};
+use crate::reset;
 
 /// A stage whose loop broke is started again after this long.
 const RESTART: Duration = Duration::from_secs(1);
@@ -136,7 +137,7 @@ async fn reset_handler(parts: &WorkerParts) -> Result<Arc<dyn Handler>, StartErr
 
 /// The self-test hashes, which does not belong on the async runtime.
 async fn own_pool(config: &Config) -> Result<Arc<HashPool>, HashError> {
-    let (cost, threads) = (config.hashing, threads_for(config));
+    let (cost, threads) = (config.hashing, threads_for(&config.hashing));
     let started = tokio::task::spawn_blocking(move || HashPool::new(&cost, threads)).await;
     started.map_err(|error| HashError::Threads(error.to_string()))?.map(Arc::new)
 }
@@ -147,9 +148,9 @@ fn notify_handler(parts: &WorkerParts, channel: Channel) -> Result<Arc<dyn Handl
     let open_key = parts.notifier_key.clone().ok_or_else(missing)?;
     let Config { timing, email, sms, folder, .. } = &parts.config;
     let outbox = folder.join("outbox");
-    let (sender, connections) = match channel {
-        Channel::Email => (notify::email_sender(email, &outbox, timing.send_deadline)?, email.connections),
-        Channel::Sms => (notify::sms_sender(sms, &outbox, timing.send_deadline)?, sms.connections),
+    let (sender, connections, slots) = match channel {
+        Channel::Email => (notify::email_sender(email, &outbox, timing.send_deadline)?, email.connections, email.slots),
+        Channel::Sms => (notify::sms_sender(sms, &outbox, timing.send_deadline)?, sms.connections, sms.slots),
     };
     Ok(notify::handler(notify::Parts {
         channel,
@@ -160,6 +161,7 @@ fn notify_handler(parts: &WorkerParts, channel: Channel) -> Result<Arc<dyn Handl
         sender,
         timing: *timing,
         connections,
+        slots,
         writer: parts.writer.clone(),
     })?)
 }

@@ -76,6 +76,14 @@ impl RedisBoard {
         format!("{}:task:{task}", self.prefix)
     }
 
+    /// Takes a task off the board, as if it had never been shown there.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached.
+    pub async fn forget(&self, task: TaskId) -> Result<(), BoardError> {
+        bounded(async { self.connection().await?.del(self.key(task)).await }).await
+    }
+
     fn channel(&self, task: TaskId) -> String {
         format!("{}:live:{task}", self.prefix)
     }

@@ -38,7 +38,8 @@ impl SqlLedger {
         let mut tx = self.db.begin().await?;
         lock_accounts(&mut tx, notifications).await?;
         let rows = read(&mut tx, notifications).await?;
-        let mut busy = sending(&mut tx, &rows).await?;
+        // What this claim itself makes busy; what was before it stands in the rows.
+        let mut busy = HashMap::new();
         let mut claimed = Vec::with_capacity(notifications.len());
         let (mut claims, mut ends, mut waits, mut settling) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in &rows {
@@ -73,10 +74,15 @@ impl SqlLedger {
     }
 }
 
-/// The notifications with everything that a message says, locked.
+/// The notifications with everything that a message says, locked; and until when another message to the same account is on
+/// its way by the same channel, if one is.
 async fn read(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<Vec<Row>> {
     tx.all(
-        "SELECT n.*, {now} AS now, a.credential_version AS current_version, a.given_name, a.family_name, a.username,
+        "SELECT n.id, n.district_id, n.task_id, n.item_id, n.account_id, n.credential_version, n.channel, n.address,
+             n.guardian, n.message_id, n.state, n.attempts, n.fence, n.due_at, {now} AS now,
+             (SELECT MAX(o.lease_until) FROM notifications o
+              WHERE o.account_id = n.account_id AND o.channel = n.channel AND o.state = 'sending') AS busy_until,
+             a.credential_version AS current_version, a.given_name, a.family_name, a.username,
              a.changed_at AS password_changed_at, a.expires_at AS password_expires_at, a.must_change,
              d.name AS district_name, s.name AS school_name, p.attempt_id, p.key_id, p.sealed
          FROM notifications n JOIN accounts a ON a.id = n.account_id JOIN districts d ON d.id = n.district_id
@@ -85,19 +91,6 @@ async fn read(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<Vec<Row>> {
         args![json_arg(notifications)],
     )
     .await
-}
-
-/// What is on its way to the same accounts, and until when.
-async fn sending(tx: &mut Tx, rows: &[Row]) -> Sql<HashMap<(AccountId, Channel), Millis>> {
-    let accounts: Vec<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
-    let busy = tx
-        .all(
-            "SELECT account_id, channel, lease_until FROM notifications
-             WHERE account_id {in $1 uuid} AND state = 'sending'",
-            args![json_arg(&accounts)],
-        )
-        .await?;
-    busy.iter().map(|row| Ok(((row.get("account_id")?, row.word("channel")?), row.get("lease_until")?))).collect()
 }
 
 fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration) -> Sql<Fate> {
@@ -119,8 +112,9 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
     }
     let channel: Channel = row.word("channel")?;
     let account: AccountId = row.get("account_id")?;
-    if let Some(until) = busy.get(&(account, channel)).filter(|_| !fault::off(Mechanism::OneSending)) {
-        return Ok(Fate::WaitUntil(*until));
+    let until = busy.get(&(account, channel)).copied().or(row.get("busy_until")?);
+    if let Some(until) = until.filter(|_| !fault::off(Mechanism::OneSending)) {
+        return Ok(Fate::WaitUntil(until));
     }
     let sealed = match (row.get("key_id")?, row.get::<Option<String>>("sealed")?, row.get("attempt_id")?) {
         (Some(key_id), Some(sealed), Some(attempt)) => {

@@ -38,9 +38,13 @@ impl DispatchLedger for SqlLedger {
             .db
             .retrying(|| {
                 self.db.run(
+                    // Both conditions are written so that PostgreSQL can only look items up by their id, and each once. Given
+                    // `state = 'pending'` it reads all pending items of a fresh large task, compares each with every id
+                    // of the list, and does so until the table's statistics are renewed; given a join it looks every
+                    // item up once for each running task.
                     "UPDATE items SET state = 'queued', queued_at = {now}, dispatch = dispatch + 1, changed_at = {now}
-                     WHERE id {in $1 bigint} AND state = 'pending'
-                         AND EXISTS (SELECT 1 FROM tasks t WHERE t.id = items.task_id AND t.state = 'running')",
+                     WHERE id {in $1 bigint} AND state || '' = 'pending'
+                         AND (SELECT t.state FROM tasks t WHERE t.id = items.task_id) = 'running'",
                     args![json(items)],
                 )
             })

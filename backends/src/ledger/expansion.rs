@@ -75,23 +75,28 @@ impl SqlLedger {
         let after = expanding.after.unwrap_or(AccountId(Uuid::nil()));
         // The chunk is a range of the district's accounts, so that a narrow selection in a large district does not
         // turn into one long scan under the task's lock.
-        let upper: Option<AccountId> = tx
+        let page = tx
             .first(
-                "SELECT id FROM (SELECT id FROM accounts WHERE district_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS page
+                "SELECT id, place FROM (
+                     SELECT id, row_number() OVER (ORDER BY id) AS place FROM accounts
+                     WHERE district_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS page
                  ORDER BY id DESC LIMIT 1",
                 args![expanding.district, after, size],
             )
-            .await?
-            .map(|row| row.get("id"))
-            .transpose()?;
-        let chunk = if let Some(upper) = upper {
-            insert_items(&mut tx, writer, &expanding, after, upper).await?
-        } else {
-            finish(&mut tx, writer, &expanding).await?;
-            Chunk::Finished
+            .await?;
+        let (items, more) = match page {
+            Some(page) => {
+                let items = insert_items(&mut tx, writer, &expanding, after, page.get("id")?).await?;
+                (items, page.get::<i64>("place")? >= i64::from(size))
+            }
+            None => (0, false),
         };
+        // At once, so that a small task does not wait for another turn among large ones.
+        if !more {
+            finish(&mut tx, writer, &expanding).await?;
+        }
         tx.commit().await?;
-        Ok(chunk)
+        Ok(if more { Chunk::More(items) } else { Chunk::Finished(items) })
     }
 
     /// Counts a defect; the last one of too many in a row ends the task and whatever of it was written down. All in one
@@ -127,19 +132,22 @@ impl SqlLedger {
     }
 }
 
+/// Writes down the accounts after `after` up to `upper`, and answers how many they are.
 async fn insert_items(
     tx: &mut Tx,
     writer: &str,
     expanding: &Expanding,
     after: AccountId,
     upper: AccountId,
-) -> Sql<Chunk> {
+) -> Sql<u64> {
     let mut arguments = filter_args(expanding.district, &expanding.request.selection, expanding.role, expanding.person);
     arguments.extend(args![expanding.role.reach(), expanding.task, after, upper]);
     let rows = tx
         .all(
             concat!(
-                "INSERT INTO items (district_id, task_id, account_id, state, code, changed_at)
+                // Counted inside PostgreSQL: the rows themselves are of no use here. SQLite runs in this process.
+                "{pg WITH written AS (}
+                 INSERT INTO items (district_id, task_id, account_id, state, code, changed_at)
                  SELECT $1, $10, x.id, CASE WHEN x.code IS NULL THEN 'pending' ELSE 'skipped' END, x.code, {now}
                  FROM (SELECT a.id AS id, ",
                 exclusion!("$9"),
@@ -150,19 +158,23 @@ async fn insert_items(
                  WHERE TRUE
                  ORDER BY x.id
                  ON CONFLICT (task_id, account_id) DO NOTHING
-                 RETURNING state"
+                 RETURNING state{lite , 1 AS items}
+                 {pg ) SELECT state, count(*) AS items FROM written GROUP BY state}"
             ),
             arguments,
         )
         .await?;
     let mut deltas = Deltas::default();
     let counts = deltas.of(expanding.task);
+    let mut written = 0;
     for row in &rows {
-        counts.add(row.word::<ItemState>("state")?, 1);
+        let items: i64 = row.get("items")?;
+        counts.add(row.word::<ItemState>("state")?, items);
+        written += items;
     }
     tx.run("UPDATE tasks SET expand_after = $2, defects = 0 WHERE id = $1", args![expanding.task, upper]).await?;
     deltas.store(tx, writer).await?;
-    Ok(Chunk::More(u64::try_from(rows.len()).unwrap_or(u64::MAX)))
+    Ok(u64::try_from(written).unwrap_or_default())
 }
 
 /// The set is frozen: its digest is stored and the task runs, or is paused if it was held.

@@ -19,6 +19,7 @@ mod leader;
 mod new_notices;
 mod notices;
 mod outbox;
+mod own_database;
 mod periodic;
 mod producers;
 mod record;
@@ -42,6 +43,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
+pub use own_database::{create_database, drop_database};
 use sql::Db;
 pub use sql::{Connections, OpenError};
 

@@ -1,10 +1,9 @@
 //! Telling people: what the notification stages ask. Claiming is in [`super::claim`], results in [`super::record`].
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keybell_shared::ids::{AccountId, NotificationId};
+use keybell_shared::ids::NotificationId;
 use keybell_shared::message::Message;
 use keybell_shared::ports::ledger::{Claimed, LedgerResult, NoticeLedger, SendReport};
 
@@ -44,10 +43,11 @@ impl NoticeLedger for SqlLedger {
 
 /// Locks the accounts that these notifications are about, in id order: first in the lock order.
 pub(super) async fn lock_accounts(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<()> {
-    let rows = tx
-        .all("SELECT DISTINCT account_id FROM notifications WHERE id {in $1 bigint}", args![json(notifications)])
-        .await?;
-    let accounts: BTreeSet<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
-    tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json(&accounts)]).await?;
+    tx.all(
+        "SELECT id FROM accounts WHERE id IN (SELECT account_id FROM notifications WHERE id {in $1 bigint})
+         ORDER BY id {lock}",
+        args![json(notifications)],
+    )
+    .await?;
     Ok(())
 }

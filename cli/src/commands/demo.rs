@@ -1,6 +1,6 @@
 //! `keybell demo`: a sample district's passwords are reset while you watch.
 
-mod cluster;
+pub(super) mod cluster;
 mod district;
 mod show;
 
@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: Demo, file: Option<&Path>, folder: Option<Pat
     }
     let district = sample(&backends, &folder, output).await?;
     let task = start(&context, &backends, &district).await?;
-    let fleet = if arguments.cluster { Some(cluster::Fleet::start(&context.config, &folder)?) } else { None };
+    let fleet = if arguments.cluster { Some(cluster::start(&context.config, &folder)?) } else { None };
     let everything = Everything::start_if_embedded(&context, &backends, &stop, &Wake::default())?;
     let desk = Desk::over(&context, &backends, &district);
     let last = live::follow(&desk, task, &stop.soft).await?;

@@ -2,6 +2,8 @@
 
 mod apikey;
 mod asyncapi;
+mod bench;
+mod children;
 mod confirm;
 mod demo;
 mod doctor;
@@ -46,6 +48,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Man { out } => print::man(out.as_deref()),
         Command::Openapi => print::openapi(),
         Command::Asyncapi { schema } => asyncapi::run(schema),
+        Command::Bench(arguments) => {
+            Box::pin(bench::run(arguments, cli.config.as_deref(), cli.folder, cli.output)).await
+        }
         Command::Demo(arguments) => Box::pin(demo::run(arguments, cli.config.as_deref(), cli.folder, cli.output)).await,
         command => {
             let mut config = match &server {
@@ -57,7 +62,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
                 config.folder = folder;
             }
             // Services tell what they do; commands only what goes wrong.
-            let service = matches!(command, Command::Serve | Command::Api | Command::Scheduler | Command::Worker(_));
+            let service = matches!(
+                command,
+                Command::Serve | Command::Api | Command::Scheduler | Command::Worker(_) | Command::BenchProcess(_)
+            );
             crate::logging::begin(&config, !service)?;
             Box::pin(dispatch(Context { config, output: cli.output, server }, command)).await
         }
@@ -66,6 +74,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
 
 async fn dispatch(context: Context, command: Command) -> Result<Exit> {
     match command {
+        Command::BenchProcess(arguments) => bench::process(context, arguments).await,
         Command::Serve => serve::all(context).await,
         Command::Api => serve::api(context).await,
         Command::Scheduler => serve::scheduler(context).await,
@@ -83,7 +92,8 @@ async fn dispatch(context: Context, command: Command) -> Result<Exit> {
         Command::Migrate => migrate::run(context).await,
         Command::Doctor { quiet } => Box::pin(doctor::run(context, quiet)).await,
         Command::Purge(arguments) => purge::run(context, arguments).await,
-        Command::Demo(_)
+        Command::Bench(_)
+        | Command::Demo(_)
         | Command::Config
         | Command::Completions { .. }
         | Command::Man { .. }
@@ -102,6 +112,8 @@ fn refuse_server(server: Option<&Server>, key_file: bool, command: &Command) -> 
         | Command::Fleet
         | Command::Precautions
         | Command::Codes => None,
+        Command::Bench(_) => Some("bench"),
+        Command::BenchProcess(_) => Some("bench-process"),
         Command::Demo(_) => Some("demo"),
         Command::Serve => Some("serve"),
         Command::Api => Some("api"),

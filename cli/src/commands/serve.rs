@@ -51,7 +51,8 @@ fn needs_cluster(context: &Context, command: &str) -> Result<()> {
     Ok(())
 }
 
-async fn run(context: Context, parts: &[Part]) -> Result<Exit> {
+/// Runs these parts until they are told to stop.
+pub(super) async fn run(context: Context, parts: &[Part]) -> Result<Exit> {
     let stop = Stop::on_signals()?;
     beforehand::senders(&context.config, parts)?;
     let backends = open(&context.config).await?;

@@ -52,7 +52,7 @@ impl Rate {
 }
 
 /// A time in words: `8 s`, `2 min 05 s`, `3 h 20 min`.
-pub(super) fn time(duration: Duration) -> String {
+pub(crate) fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),

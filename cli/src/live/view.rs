@@ -15,7 +15,8 @@ use crate::output::{colour, complain};
 const LINE_EVERY: Duration = Duration::from_secs(3);
 
 /// The view of one task.
-pub(super) struct View {
+pub(crate) struct View {
+    hidden: bool,
     watch: Stopwatch,
     bars: Option<Bars>,
     reset: Rate,
@@ -34,10 +35,17 @@ struct Bars {
 }
 
 impl View {
-    pub(super) fn new() -> Self {
+    /// On the terminal, or as lines.
+    pub(crate) fn new() -> Self {
+        Self { bars: std::io::stderr().is_terminal().then(Bars::new), hidden: false, ..Self::hidden() }
+    }
+
+    /// For whoever wants no progress.
+    pub(crate) fn hidden() -> Self {
         Self {
+            hidden: true,
             watch: Stopwatch::start(),
-            bars: std::io::stderr().is_terminal().then(Bars::new),
+            bars: None,
             reset: Rate::new(),
             told: Rate::new(),
             now: None,
@@ -84,6 +92,9 @@ impl View {
 
     /// A plain line, if there is anything new.
     fn line(&mut self) {
+        if self.hidden {
+            return;
+        }
         let Some((state, progress)) = self.now.filter(|now| self.written != Some(*now)) else { return };
         let (reset, told) = (&progress.reset, &progress.notify);
         let mut line = format!(

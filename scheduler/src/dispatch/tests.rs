@@ -114,3 +114,20 @@ async fn large_windows_are_published_in_batches() {
     assert_eq!(*room.queue.publications.lock().unwrap(), 3);
     assert_eq!(room.count(tasks[0], ItemState::Queued), 2_500);
 }
+
+#[tokio::test]
+async fn what_the_queue_took_before_it_refused_is_noted_and_nothing_else() {
+    let (mut room, tasks) = room(4_500, &[(DistrictId::fresh(), 9_000)]).await;
+    *room.queue.capacity.lock().unwrap() = 1_500;
+    room.dispatch.round().await.unwrap();
+    assert_eq!(room.count(tasks[0], ItemState::Queued), 1_500);
+    assert!(*room.queue.publications.lock().unwrap() <= 3, "nothing more is offered to a queue that refuses");
+}
+
+#[tokio::test]
+async fn a_window_larger_than_a_slice_is_filled() {
+    let (mut room, tasks) = room(20_000, &[(DistrictId::fresh(), 15_000), (DistrictId::fresh(), 3)]).await;
+    room.dispatch.round().await.unwrap();
+    assert_eq!(room.count(tasks[0], ItemState::Queued), 15_000);
+    assert_eq!(room.count(tasks[1], ItemState::Queued), 3);
+}

@@ -26,13 +26,13 @@ async fn room(tasks: usize) -> (Arc<FakeLedger>, Expand<FakeLedger>, Vec<TaskId>
 #[tokio::test]
 async fn every_task_gets_a_chunk_a_round_and_the_dispatcher_hears_of_the_end() {
     let (ledger, mut expand, tasks) = room(2).await;
-    for written in [40, 80, 100] {
-        assert_eq!(expand.round().await, Ok(Pace::Again));
+    for (written, pace) in [(40, Pace::Again), (80, Pace::Again), (100, Pace::Rest)] {
+        assert_eq!(expand.round().await, Ok(pace));
         for task in &tasks {
             assert_eq!(ledger.items_of(*task).len(), written);
         }
     }
-    assert_eq!(expand.round().await, Ok(Pace::Rest));
+    // The last chunk itself ends the expansion.
     expand.ready.woken().await;
     assert!(tasks.iter().all(|task| ledger.state().task(*task).state == TaskState::Running));
 }

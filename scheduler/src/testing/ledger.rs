@@ -316,13 +316,13 @@ impl ExpansionLedger for FakeLedger {
         }
         let count = (all - task.items.len() as u64).min(u64::from(size));
         task.version += 1;
-        if count == 0 {
-            task.state = if task.held { TaskState::Paused } else { TaskState::Running };
-            task.held = false;
-            return Ok(Chunk::Finished);
-        }
         let first = i64::try_from(before).unwrap();
         task.items.extend((0..i64::try_from(count).unwrap()).map(|n| (ItemId(first + n), ItemState::Pending)));
+        if task.items.len() as u64 == all {
+            task.state = if task.held { TaskState::Paused } else { TaskState::Running };
+            task.held = false;
+            return Ok(Chunk::Finished(count));
+        }
         Ok(Chunk::More(count))
     }
 

@@ -40,6 +40,9 @@ pub struct Email {
     pub from: String,
     /// Connections of one process to the mail server.
     pub connections: usize,
+    /// Messages of one process that are being sent, or were sent while the ledger does not know it yet. A crash sends at
+    /// most so many again.
+    pub slots: usize,
 }
 
 impl Default for Email {
@@ -54,6 +57,7 @@ impl Default for Email {
             ca_file: PathBuf::new(),
             from: "Keybell <keybell@localhost.localdomain>".to_owned(),
             connections: 4,
+            slots: 64,
         }
     }
 }
@@ -63,6 +67,9 @@ impl Email {
         fits(self.sender == EmailSender::Folder || !self.url.is_empty(), "email.url", || {
             "is needed when email.sender is `smtp`, for example smtp://mail.example.org:587?tls=required".to_owned()
         })?;
-        fits((1..=64).contains(&self.connections), "email.connections", || "must be 1 to 64".to_owned())
+        fits((1..=64).contains(&self.connections), "email.connections", || "must be 1 to 64".to_owned())?;
+        fits((self.connections..=1_000).contains(&self.slots), "email.slots", || {
+            format!("must be email.connections ({}) to 1000", self.connections)
+        })
     }
 }

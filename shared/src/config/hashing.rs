@@ -14,7 +14,7 @@ pub struct Hashing {
     pub passes: u32,
     /// Lanes.
     pub lanes: u32,
-    /// Threads that hash; 0 means one per core (embedded: one core is left free).
+    /// Threads that hash; 0 means one per core.
     pub threads: usize,
 }
 

@@ -38,6 +38,9 @@ pub struct Sms {
     pub from: String,
     /// Messages that one process sends at a time.
     pub connections: usize,
+    /// Messages of one process that are being sent, or were sent while the ledger does not know it yet. A crash sends at
+    /// most so many again.
+    pub slots: usize,
 }
 
 impl Default for Sms {
@@ -51,6 +54,7 @@ impl Default for Sms {
             password_file: PathBuf::new(),
             from: "+15550000".to_owned(),
             connections: 4,
+            slots: 64,
         }
     }
 }
@@ -60,6 +64,9 @@ impl Sms {
         fits(self.sender == SmsSender::Folder || !self.url.is_empty(), "sms.url", || {
             "is needed when sms.sender is `http`: the provider's messages resource".to_owned()
         })?;
-        fits((1..=64).contains(&self.connections), "sms.connections", || "must be 1 to 64".to_owned())
+        fits((1..=64).contains(&self.connections), "sms.connections", || "must be 1 to 64".to_owned())?;
+        fits((self.connections..=1_000).contains(&self.slots), "sms.slots", || {
+            format!("must be sms.connections ({}) to 1000", self.connections)
+        })
     }
 }

@@ -30,7 +30,9 @@ pub struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(prefix: &str) -> Self {
+    /// Names that begin with `prefix` and a dot.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
         Self { url: url(), prefix: prefix.to_owned(), connection: OnceCell::new(), others: Mutex::default() }
     }
 

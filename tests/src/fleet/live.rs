@@ -12,7 +12,9 @@ pub struct Live {
 }
 
 impl Live {
-    pub(super) fn new(prefix: &str) -> Self {
+    /// Keys that begin with `prefix`.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
         Self { url: url(), prefix: prefix.to_owned() }
     }
 

@@ -44,7 +44,7 @@ pub async fn expand<L: ExpansionLedger>(ledger: &L, task: TaskId) {
     loop {
         match ledger.expand_chunk("test", task, 1_000).await.expect("a chunk") {
             Chunk::More(_) => {}
-            Chunk::Finished => return,
+            Chunk::Finished(_) => return,
             Chunk::NotExpanding => panic!("task {task} is not expanding"),
         }
     }

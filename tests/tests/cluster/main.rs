@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails here fails the test, with its reason")]
 
 mod amqp;
+mod bench;
 mod broker;
 mod checks;
 mod database;

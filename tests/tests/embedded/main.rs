@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails here fails the test, with its reason")]
 
+mod bench;
 mod check;
 mod commands;
 mod configuration;

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What each room may know, besides itself. Tests may know everything.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("keybell-shared", &[]),
+    ("keybell-hashing", &["keybell-shared"]),
     ("keybell-scheduler", &["keybell-shared"]),
-    ("keybell-worker", &["keybell-shared"]),
+    ("keybell-worker", &["keybell-shared", "keybell-hashing"]),
     ("keybell-roster", &["keybell-shared"]),
     ("keybell-backends", &["keybell-shared"]),
     ("keybell-api", &["keybell-shared", "keybell-scheduler", "keybell-roster"]),
@@ -52,7 +53,7 @@ fn rooms_know_only_what_they_may_know() {
             .collect();
         assert!(knows.is_empty(), "{room} must not know {knows:?}");
     }
-    assert_eq!(rooms.len(), ARROWS.len() + 2, "a new room needs its arrows here (tests and faults know everything)");
+    assert_eq!(rooms.len(), ARROWS.len() + 3, "a new room needs its arrows here (tests, faults and benches know everything)");
     let shared = normal(rooms["keybell-shared"]);
     let drivers: Vec<&str> = DRIVERS.into_iter().filter(|driver| shared.contains(driver)).collect();
     assert!(drivers.is_empty(), "shared has no driver and no I/O, but knows {drivers:?}");
@@ -100,6 +101,31 @@ fn one_tls_stack_and_no_dangerous_features() {
         let on = lettre.features.iter().any(|on| on.as_str() == feature);
         assert!(!on, "lettre's feature `{feature}` is dangerous here (docs/logging.md)");
     }
+}
+
+/// `unsafe` is forbidden everywhere but in the room of the hash engine, and there it stands in the files that need it.
+#[test]
+fn unsafe_stands_in_one_room() {
+    let metadata = metadata();
+    for package in metadata.workspace_packages() {
+        let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest");
+        let forbids = manifest.contains("[lints]\nworkspace = true");
+        assert_eq!(forbids, package.name.as_str() != "keybell-hashing", "{} and the lints of the workspace", package.name);
+    }
+    let root = metadata.workspace_root.join("hashing/src").into_std_path_buf();
+    let mut found = BTreeSet::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if std::fs::read_to_string(&entry).is_ok_and(|text| text.contains("unsafe {")) {
+                found.insert(entry.strip_prefix(&root).expect("inside").to_string_lossy().into_owned());
+            }
+        }
+    }
+    let expected = ["courtesy.rs", "kernel/arena.rs", "kernel/avx2.rs", "kernel/avx512.rs"];
+    assert_eq!(found, expected.map(str::to_owned).into());
 }
 
 /// The fault harness reaches into the program by the feature `faults`: it is on nowhere unless somebody asks for it, and

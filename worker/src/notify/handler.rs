@@ -24,15 +24,25 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug, error};
 
+use super::ahead::{Ahead, Place};
 use super::breaker::{Admission, Breaker, Ticket};
 use super::record::{Fates, Finished, Recorder, Traces, verdict_of};
 use super::render::Renderer;
+use super::sending::Sending;
 use super::template::TemplateError;
 use super::{Outgoing, Sender, Sent, clean};
 use crate::harness::{BatchRule, Handler};
 
-/// How long the first message of a batch waits for more.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long the first message of a batch waits for more. Nobody notices, and ten messages cost the ledger little more than
+/// one.
+const GATHER: Duration = Duration::from_millis(50);
+/// The most messages of one batch, which is claimed at once.
+const BATCH: usize = 64;
+/// Batches at a time: while one is sent, others are claimed and stored.
+const BATCHES: usize = 4;
+/// Messages of one batch for each connection, at most. With a server that takes every message to its deadline, a
+/// delivery is then settled long before the broker takes it back (after 30 minutes).
+const EACH: usize = 16;
 
 /// What a notification stage is made of.
 pub struct Parts {
@@ -52,6 +62,8 @@ pub struct Parts {
     pub timing: Timing,
     /// Messages that are sent at a time.
     pub connections: usize,
+    /// Messages that are being sent, or were sent while their result is not stored yet. A crash repeats at most so many.
+    pub slots: usize,
     /// This process's name in the ledger.
     pub writer: String,
 }
@@ -61,19 +73,32 @@ pub struct Parts {
 /// # Errors
 /// When a message template makes no sense.
 pub fn handler(parts: Parts) -> Result<Arc<dyn Handler>, TemplateError> {
+    let (connections, slots) = (parts.connections.max(1), parts.slots.max(1));
     Ok(Arc::new(Notifier {
         breaker: Breaker::new(parts.channel.as_str(), parts.timing.probe),
         renderer: Renderer::compiled()?,
-        slots: Semaphore::new(parts.connections.max(1)),
+        ahead: Ahead::new(connections, parts.timing.lease, cut(&parts.timing)),
+        connections: Semaphore::new(connections),
+        slots: Semaphore::new(slots),
+        sending: Sending::new(),
         parts,
     }))
+}
+
+/// After this a sending is cut off. A sender keeps its own deadline and knows best what a missed one means; this is for
+/// one that does not.
+fn cut(timing: &Timing) -> Duration {
+    timing.send_deadline + timing.send_deadline / 4
 }
 
 struct Notifier {
     parts: Parts,
     breaker: Arc<Breaker>,
     renderer: Renderer,
+    ahead: Ahead,
+    connections: Semaphore,
     slots: Semaphore,
+    sending: Sending,
 }
 
 #[async_trait]
@@ -84,11 +109,11 @@ impl Handler for Notifier {
 
     fn prefetch(&self) -> u16 {
         // Several batches at a time, so that one slow recipient does not hold up everybody.
-        u16::try_from(self.batch().max * 4).unwrap_or(u16::MAX)
+        u16::try_from(self.batch().max * BATCHES).unwrap_or(u16::MAX)
     }
 
     fn batch(&self) -> BatchRule {
-        BatchRule { max: self.parts.connections.max(1) * 4, wait: GATHER }
+        BatchRule { max: (self.parts.connections.max(1) * EACH).min(BATCH), wait: GATHER }
     }
 
     async fn ready(&self) {
@@ -104,10 +129,17 @@ impl Handler for Notifier {
         open.dedup();
         while !open.is_empty() {
             match self.breaker.admit().await {
-                Admission::All => self.round(&std::mem::take(&mut open), None, &traces, &mut fates).await,
+                Admission::All => {
+                    let places = self.ahead.take(open.len()).await;
+                    // The channel may have gone down while we waited.
+                    if self.breaker.wait().is_none() {
+                        let next: Vec<_> = open.drain(..places.len()).collect();
+                        self.round(&next, places, None, &traces, &mut fates).await;
+                    }
+                }
                 Admission::Probe(ticket) => {
                     let first: Vec<_> = open.drain(..1).collect();
-                    self.round(&first, Some(ticket), &traces, &mut fates).await;
+                    self.round(&first, Vec::new(), Some(ticket), &traces, &mut fates).await;
                 }
                 Admission::Nothing(wait) => {
                     self.count(Outcome::Deferred, open.len());
@@ -137,16 +169,23 @@ impl Notifier {
     }
 
     /// Claims, sends and records some notifications; a defective one does not spoil the others.
-    async fn round(&self, ids: &[NotificationId], ticket: Option<Ticket>, traces: &Traces, fates: &mut Fates) {
+    async fn round(
+        &self,
+        ids: &[NotificationId],
+        places: Vec<Place<'_>>,
+        ticket: Option<Ticket>,
+        traces: &Traces,
+        fates: &mut Fates,
+    ) {
         // Started before the ledger starts its own: ours never lasts longer.
         let lease = Stopwatch::start();
         match self.parts.notices.claim(&self.parts.writer, ids, self.parts.timing.lease).await {
-            Ok(claimed) => self.send_all(claimed, lease, ticket, traces, fates).await,
+            Ok(claimed) => self.send_all(claimed, places, lease, ticket, traces, fates).await,
             Err(LedgerError::Defect(_)) if ids.len() > 1 => {
                 for &id in ids {
                     let lease = Stopwatch::start();
                     match self.parts.notices.claim(&self.parts.writer, &[id], self.parts.timing.lease).await {
-                        Ok(claimed) => self.send_all(claimed, lease, None, traces, fates).await,
+                        Ok(claimed) => self.send_all(claimed, Vec::new(), lease, None, traces, fates).await,
                         Err(error) => {
                             fates.insert(id, verdict_of(&error));
                         }
@@ -161,6 +200,7 @@ impl Notifier {
     async fn send_all(
         &self,
         claimed: Vec<Claimed>,
+        places: Vec<Place<'_>>,
         lease: Stopwatch,
         ticket: Option<Ticket>,
         traces: &Traces,
@@ -168,15 +208,15 @@ impl Notifier {
     ) {
         self.count(Outcome::Skipped, claimed.iter().filter(|one| matches!(one, Claimed::Nothing(_))).count());
         let (results, mut finished) = mpsc::unbounded_channel();
-        let mut ticket = ticket;
+        let (mut ticket, mut places) = (ticket, places.into_iter());
         let claims = claimed.into_iter().filter_map(|claimed| match claimed {
             Claimed::Send(claim) => Some(claim),
             Claimed::Nothing(_) => None,
         });
         let mut sending: FuturesUnordered<_> =
-            claims.map(|claim| self.traced(claim, lease, ticket.take(), traces)).collect();
-        // A ticket that nobody needed passes the probe on.
-        drop(ticket);
+            claims.map(|claim| self.traced(claim, places.next(), lease, ticket.take(), traces)).collect();
+        // A ticket that nobody needed passes the probe on, and places that nobody needed let others claim.
+        drop((ticket, places));
         let send = async move {
             while let Some(report) = sending.next().await {
                 // The other end lives in the same join and reads to the end.
@@ -187,7 +227,7 @@ impl Notifier {
                 }
             }
         };
-        let recorder = Recorder { parts: &self.parts, lease, traces };
+        let recorder = Recorder { parts: &self.parts, sending: &self.sending, lease, traces };
         let ((), ()) = tokio::join!(send, recorder.run(&mut finished, fates));
     }
 
@@ -195,6 +235,7 @@ impl Notifier {
     async fn traced(
         &self,
         claim: Box<Claim>,
+        place: Option<Place<'_>>,
         lease: Stopwatch,
         ticket: Option<Ticket>,
         traces: &Traces,
@@ -205,6 +246,7 @@ impl Notifier {
         });
         let (attempt, changed_at) = (claim.attempt, claim.content.changed_at);
         let finished = self.attempt(claim, lease, ticket).instrument(span.clone()).await;
+        drop(place);
         let outcome = finished.as_ref().map_or(Outcome::Deferred, |finished| match finished.report.outcome {
             SendOutcome::Accepted => Outcome::Done,
             SendOutcome::Temporary { .. } if attempt < MAX_ATTEMPTS => Outcome::Retried,
@@ -240,8 +282,9 @@ impl Notifier {
             let detail = format!("came on the queue of the {} stage", self.parts.channel.stage());
             return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail, slot);
         }
-        // The semaphore is never closed.
-        slot = self.slots.acquire().await.ok();
+        // The semaphores are never closed.
+        let connection = self.connections.acquire().await.ok();
+        let mut counted = self.sending.one();
         let (message, password) = match self.compose(&claim) {
             Ok(composed) => composed,
             Err(detail) => return report(SendOutcome::Permanent, detail, slot),
@@ -251,10 +294,15 @@ impl Notifier {
         {
             return report(SendOutcome::ChannelDown { retry_in }, "not tried: the channel is down".to_owned(), slot);
         }
+        slot = self.slots.try_acquire().ok();
+        if slot.is_none() {
+            // Until a result is stored nothing is sent here; whoever gathers results must know.
+            drop(counted);
+            slot = self.slots.acquire().await.ok();
+            counted = self.sending.one();
+        }
         fault::point(Window::NoticeClaimed).await;
-        let deadline = self.parts.timing.send_deadline;
-        // A sender keeps its own deadline and knows best what a missed one means; this is for one that does not.
-        let cut = deadline + deadline / 4;
+        let cut = cut(&self.parts.timing);
         // The last look at the clock before the message leaves: after a pause of this process the lease may be over
         // and the notification another worker's.
         let age = if fault::off(Mechanism::LeaseLook) { Duration::ZERO } else { lease.elapsed() };
@@ -266,12 +314,16 @@ impl Notifier {
             let detail = "not tried: too little of the lease was left".to_owned();
             return report(SendOutcome::ChannelDown { retry_in: Duration::ZERO }, detail, slot);
         }
+        let watch = Stopwatch::start();
         let sent = tokio::time::timeout(cut, self.parts.sender.send(&message))
             .await
             .unwrap_or_else(|_| Sent::Unknown("the sender did not answer in time".to_owned()));
+        self.ahead.sent(watch.elapsed());
         drop(message);
         fault::point(Window::NoticeSent).await;
         let (outcome, detail) = self.judge(sent, &claim, password.expose_secret(), ticket);
+        // Not before the breaker knows.
+        drop((connection, counted));
         debug!(notification = %claim.notification, attempt = claim.attempt, ?outcome, "attempted");
         report(outcome, detail, slot)
     }

@@ -12,6 +12,9 @@ use keybell_shared::stage::Stage;
 
 use super::*;
 
+#[path = "pace_tests.rs"]
+mod pace;
+
 const PASSWORD: &str = "Otter-lamp-47";
 
 /// Claims that are there to be claimed, and what the handler did with them.
@@ -20,6 +23,8 @@ struct Fake {
     claims: Mutex<BTreeMap<NotificationId, Claim>>,
     calls: AtomicUsize,
     reports: Mutex<Vec<SendReport>>,
+    /// How many results each call of `record` brought.
+    groups: Mutex<Vec<usize>>,
     deferred: Mutex<Vec<(NotificationId, Duration)>>,
     /// Answers of the next `record` calls; then they succeed.
     refusals: Mutex<VecDeque<LedgerError>>,
@@ -51,6 +56,7 @@ impl NoticeLedger for Fake {
             return Err(error);
         }
         self.reports.lock().expect("lock").extend(reports.iter().cloned());
+        self.groups.lock().expect("lock").push(reports.len());
         Ok(std::mem::take(&mut *self.due.lock().expect("lock")))
     }
 
@@ -124,6 +130,10 @@ impl Sender for Scripted {
             "permanent" => Sent::PermanentRecipient("550 never".into()),
             "unknown" => Sent::Unknown("silence".into()),
             "stuck" => std::future::pending().await,
+            "slow" => {
+                tokio::time::sleep(Duration::from_millis(95)).await;
+                Sent::Accepted("250 at last".into())
+            }
             _ => Sent::Accepted("250 ok".into()),
         }
     }
@@ -146,6 +156,10 @@ fn timing() -> Timing {
 }
 
 fn bench(timing: Timing) -> Bench {
+    bench_with(timing, 4)
+}
+
+fn bench_with(timing: Timing, slots: usize) -> Bench {
     let fake = Arc::new(Fake::default());
     let sender = Arc::new(Scripted::default());
     let (ring, key) = fresh_pair();
@@ -158,6 +172,7 @@ fn bench(timing: Timing) -> Bench {
         sender: sender.clone(),
         timing,
         connections: 2,
+        slots,
         writer: "notifier-test".into(),
     })
     .expect("templates");

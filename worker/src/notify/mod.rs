@@ -7,6 +7,7 @@
 //!
 //! Never logged here: passwords, message texts, provider credentials, addresses.
 
+mod ahead;
 mod breaker;
 mod clean;
 mod email;
@@ -17,6 +18,7 @@ mod handler;
 mod probe;
 mod record;
 mod render;
+mod sending;
 mod setup;
 mod smtp;
 mod template;

@@ -13,13 +13,16 @@ use keybell_shared::trace::TraceParent;
 use keybell_shared::verdict::Verdict;
 use tokio::sync::SemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use super::Parts;
+use super::sending::Sending;
 
-/// How long the first result waits for more. Short, because slots stay taken meanwhile.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long the first result waits for more, as long as something is being sent.
+const GATHER: Duration = Duration::from_millis(25);
+/// The most results of one transaction.
+const GROUP: usize = 64;
 /// The wait before a result that could not be stored is stored again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -44,6 +47,8 @@ pub(super) struct Finished<'a> {
 /// Stores the results of one claim.
 pub(super) struct Recorder<'a> {
     pub(super) parts: &'a Parts,
+    /// What this process is sending, over all batches.
+    pub(super) sending: &'a Sending,
     pub(super) lease: Stopwatch,
     pub(super) traces: &'a Traces,
 }
@@ -51,13 +56,20 @@ pub(super) struct Recorder<'a> {
 impl Recorder<'_> {
     /// Stores results until there are no more.
     pub(super) async fn run(&self, finished: &mut UnboundedReceiver<Finished<'_>>, fates: &mut Fates) {
+        // While one half of the slots is stored, the other half is used.
+        let most = (self.parts.slots / 2).clamp(1, GROUP);
         while let Some(first) = finished.recv().await {
             let mut reports = vec![first.report];
             let mut slots = vec![first.slot];
             let due = Instant::now() + GATHER;
-            while reports.len() < self.parts.connections
-                && let Ok(Some(next)) = timeout_at(due, finished.recv()).await
-            {
+            while reports.len() < most {
+                let next = tokio::select! {
+                    biased;
+                    next = finished.recv() => next,
+                    () = self.sending.nothing() => None,
+                    () = sleep_until(due) => None,
+                };
+                let Some(next) = next else { break };
                 reports.push(next.report);
                 slots.push(next.slot);
             }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use keybell_hashing::HashPool;
 use keybell_shared::codes::Code;
 use keybell_shared::config;
 use keybell_shared::eligibility::Decision;
@@ -22,7 +23,6 @@ use keybell_shared::verdict::Verdict;
 use tracing::{debug, warn};
 
 use super::commit::{commit, verdict_of};
-use super::pool::HashPool;
 use super::prepare::{Prepared, Preparer};
 use super::publish::publish;
 use super::traces::Traces;

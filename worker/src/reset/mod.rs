@@ -1,22 +1,18 @@
 //! Changing passwords: draw, hash, seal, commit, publish.
 //!
 //! One batch of the harness becomes one transaction: its items are read in one query (`handler.rs`), each open one gets a
-//! password, a hash and a seal (`prepare.rs`, on the threads of the [`HashPool`]), the group is committed and its
+//! password, a hash and a seal (`prepare.rs`, on the threads of `keybell_hashing::HashPool`), the group is committed and its
 //! notifications are published (`commit.rs`, `publish.rs`). The commit decides under the accounts' locks; everything before it is only
 //! preparation, and a crash anywhere repeats work, never a reset.
 
 mod commit;
-mod engine;
 mod generate;
 mod handler;
-mod pool;
 mod prepare;
 mod publish;
 #[cfg(test)]
 mod tests;
 mod traces;
 
-pub use engine::HashError;
 pub use generate::{DrawError, draw};
 pub use handler::{Parts, handler};
-pub use pool::{HashPool, threads_for};

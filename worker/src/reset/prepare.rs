@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use keybell_hashing::HashPool;
 use keybell_shared::eligibility::Decision;
 use keybell_shared::fault;
 use keybell_shared::ids::{AttemptId, ItemId, TaskId};
@@ -15,7 +16,6 @@ use secrecy::SecretString;
 use tracing::{error, warn};
 
 use super::generate::draw;
-use super::pool::HashPool;
 
 /// What passwords are made with.
 pub(super) struct Preparer<'a> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_hashing::{HashPool, verify};
 use keybell_shared::codes::Code;
 use keybell_shared::config::{self, Hashing};
 use keybell_shared::eligibility::Decision;
@@ -14,14 +15,13 @@ use keybell_shared::seal::{Binding, OpenKey, Sealed, fresh_pair};
 use keybell_shared::verdict::Verdict;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{HashPool, Parts, handler};
+use super::{Parts, handler};
 use crate::fakes::{FakeLedger, FakeQueue, Item};
 use crate::harness::Handler;
 
 struct Bench {
     ledger: FakeLedger,
     queue: FakeQueue,
-    pool: Arc<HashPool>,
     notifier: OpenKey,
     reset_pub: keybell_shared::seal::SealKey,
     stage: Arc<dyn Handler>,
@@ -46,14 +46,14 @@ fn bench() -> Bench {
     let stage = handler(Parts {
         ledger: Arc::new(ledger.clone()),
         queue: Arc::new(queue.clone()),
-        pool: Arc::clone(&pool),
+        pool,
         open_key: Arc::new(reset_key.into()),
         seal_key: Arc::new(notifier_pub),
         worker: config::Worker::default(),
         seal_ttl: Duration::from_secs(99),
         writer: "worker-test-1".into(),
     });
-    Bench { ledger, queue, pool, notifier, reset_pub, stage, district: DistrictId::fresh(), task: TaskId::fresh() }
+    Bench { ledger, queue, notifier, reset_pub, stage, district: DistrictId::fresh(), task: TaskId::fresh() }
 }
 
 impl Bench {
@@ -113,9 +113,9 @@ impl Bench {
         self.notifier.open(&write.sealed.expect("sealed"), binding).expect("opens for its own account and attempt")
     }
 
-    async fn opens(&self, number: i64, password: SecretString) -> bool {
+    fn opens(&self, number: i64, password: &SecretString) -> bool {
         let phc = self.get(number).written.expect("written").hash;
-        self.pool.verify(password, &phc).await.expect("a hash")
+        verify(password, &phc).expect("a hash")
     }
 }
 
@@ -127,7 +127,7 @@ async fn what_is_told_opens_the_account() {
     for number in 1..=70 {
         let told = bench.told(number);
         assert_eq!(password::check(told.expose_secret(), &["mjones".into()]), Ok(()));
-        assert!(bench.opens(number, told).await);
+        assert!(bench.opens(number, &told));
         let write = bench.get(number).written.expect("written");
         assert_eq!(write.expires_in, Some(Duration::from_hours(168)));
         assert_eq!(write.seal_ttl, Duration::from_hours(168));
@@ -163,7 +163,7 @@ async fn a_shared_password_is_opened_for_its_task_only() {
     bench.add(2, with(Some(seal(bench.task))));
     assert_eq!(bench.handle([1, 2]).await, [Verdict::Done, Verdict::Done]);
     for number in [1, 2] {
-        assert!(bench.opens(number, password.clone()).await);
+        assert!(bench.opens(number, &password));
         assert_eq!(bench.told(number).expose_secret(), password.expose_secret());
     }
     assert_ne!(bench.get(1).written.expect("written").hash, bench.get(2).written.expect("written").hash);

@@ -21,6 +21,12 @@ static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 /// How long a statement waits for a free connection before the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Every statement finds its rows by an index, as on SQLite, which knows nothing else. PostgreSQL prefers to scan a table
+/// while that is small, and keeps to such a plan while the table grows: until its statistics are renewed, a minute later or
+/// more, each statement of a first large task would read the whole table.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;
+    SET enable_mergejoin = off; SET enable_material = off; SET jit = off";
+
 /// How often a transaction is run again after a collision.
 const COLLISIONS: u32 = 5;
 
@@ -59,8 +65,13 @@ impl Db {
         let options = PgConnectOptions::from_str(url.expose_secret())
             .map_err(|error| OpenError::Url(error.to_string()))?
             .application_name("keybell");
-        let pool =
-            PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).connect_lazy_with(options);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(BY_INDEX).execute(connection).await.map(drop) })
+            })
+            .connect_lazy_with(options);
         Ok(Self::Postgres { pool, translations: Translations::default() })
     }
 

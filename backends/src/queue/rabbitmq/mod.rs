@@ -8,6 +8,7 @@
 mod acks;
 mod connect;
 mod consumer;
+mod delete;
 mod errors;
 mod examine;
 mod link;
@@ -28,6 +29,7 @@ use keybell_shared::stage::Stage;
 use lapin::types::ShortString;
 use secrecy::SecretString;
 
+pub use delete::delete;
 pub use examine::examine;
 use link::Link;
 use live::{Live, Load};

@@ -59,6 +59,11 @@ impl Topology {
         self.name("dead")
     }
 
+    /// Every exchange.
+    pub(super) fn exchanges(&self) -> [ShortString; 4] {
+        [self.work(), self.requests(), self.events(), self.dead()]
+    }
+
     /// The queue of a consumer's source.
     pub(super) fn source(&self, source: Source) -> ShortString {
         match source {

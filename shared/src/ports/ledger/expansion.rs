@@ -13,8 +13,8 @@ pub const MAX_DEFECTS: u32 = 20;
 pub enum Chunk {
     /// This many items were written; there may be more.
     More(u64),
-    /// That was the last one; the task is running now, or paused if it was held.
-    Finished,
+    /// The last ones: this many items were written, and the task is running now, or paused if it was held.
+    Finished(u64),
     /// The task is no longer expanding (cancelled, or another scheduler was faster).
     NotExpanding,
 }

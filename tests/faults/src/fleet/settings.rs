@@ -32,8 +32,11 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 const GROUP: usize = 8;
 /// Reset messages that one process has in hand: four groups.
 const PREFETCH: usize = 4 * GROUP;
-/// Messages that one process sends at a time on one channel. Each holds its place until its result is stored.
+/// Messages that one process sends at a time on one channel.
 const CONNECTIONS: usize = 4;
+/// Messages of one channel that one process is sending, or has sent without having stored the result. Few, so that the bound
+/// on repeated messages is sharp.
+const SLOTS: usize = 8;
 
 /// Where the cluster's servers are.
 pub(crate) struct Servers {
@@ -85,6 +88,8 @@ fn common() -> impl Iterator<Item = (String, String)> {
         seconds("KEYBELL_WORKER__DRAIN_SECONDS", DRAIN),
         number("KEYBELL_EMAIL__CONNECTIONS", CONNECTIONS),
         number("KEYBELL_SMS__CONNECTIONS", CONNECTIONS),
+        number("KEYBELL_EMAIL__SLOTS", SLOTS),
+        number("KEYBELL_SMS__SLOTS", SLOTS),
         seconds("KEYBELL_TIMING__SEND_DEADLINE_SECONDS", SEND_DEADLINE),
         seconds("KEYBELL_TIMING__LEASE_SECONDS", LEASE),
         seconds("KEYBELL_TIMING__RETRY_INITIAL_SECONDS", Duration::from_millis(first.unsigned_abs())),
@@ -123,7 +128,7 @@ pub(crate) const fn slots(mode: Mode) -> u64 {
         Mode::Cluster => 1,
         Mode::Embedded => 2,
     };
-    CONNECTIONS as u64 * channels
+    SLOTS as u64 * channels
 }
 
 #[cfg(test)]
@@ -141,6 +146,6 @@ mod tests {
     fn a_fleet_has_so_many_resets_in_hand() {
         assert_eq!(in_flight(&counts(Mode::Cluster)), 66);
         assert_eq!(in_flight(&counts(Mode::Embedded)), 33);
-        assert_eq!((slots(Mode::Cluster), slots(Mode::Embedded)), (4, 8));
+        assert_eq!((slots(Mode::Cluster), slots(Mode::Embedded)), (8, 16));
     }
 }

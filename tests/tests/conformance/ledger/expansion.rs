@@ -27,7 +27,10 @@ async fn chunks_add_up_and_the_last_one_starts_the_task(on: &TestLedger) {
     loop {
         match on.ledger.expand_chunk("s", task, 7).await.expect("a chunk") {
             Chunk::More(n) => written += n,
-            Chunk::Finished => break,
+            Chunk::Finished(n) => {
+                written += n;
+                break;
+            }
             Chunk::NotExpanding => panic!("still expanding"),
         }
     }
@@ -75,7 +78,7 @@ async fn two_expanders_write_every_item_once(on: &TestLedger) {
     let race = |ledger: std::sync::Arc<keybell_backends::ledger::SqlLedger>| async move {
         while !matches!(
             ledger.expand_chunk("s", task, 5).await.expect("a chunk"),
-            Chunk::Finished | Chunk::NotExpanding
+            Chunk::Finished(_) | Chunk::NotExpanding
         ) {}
     };
     tokio::join!(race(on.ledger.clone()), race(other));

@@ -1,13 +1,15 @@
 //! One connection to the mail server, and the dialogue on it, step by step, so that every failure knows its step.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keybell_shared::clock::Stopwatch;
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt};
 use lettre::transport::smtp::response::Response;
 use tokio::net::TcpStream;
 
@@ -63,6 +65,8 @@ impl Drop for Counted {
 /// closes it, so that nobody ever reads the answer to somebody else's message.
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
+    /// Whether the server takes several commands at once (PIPELINING, RFC 2920).
+    pipelining: bool,
     idle: Stopwatch,
     counted: Counted,
 }
@@ -103,7 +107,14 @@ impl Connection {
                 return Err(progress.confused(&answer));
             }
         }
-        Ok(Self { smtp, idle: Stopwatch::start(), counted })
+        // lettre keeps to itself which extensions it was offered, so we ask again. A server that does not like that goes
+        // without.
+        let pipelining = match smtp.command(Ehlo::new(server.hello.clone())).await {
+            Ok(answer) => answer.message().any(|line| line.trim().eq_ignore_ascii_case("PIPELINING")),
+            Err(error) if error.status().is_some_and(|code| u16::from(code) != 421) => false,
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Self { smtp, pipelining, idle: Stopwatch::start(), counted })
     }
 
     /// Sends one message and answers what the server said when it took it: 250 after the dot, nothing else.
@@ -115,8 +126,12 @@ impl Connection {
     ) -> Result<String, Failure> {
         let failed = |error| Failure::of(progress.step(), &error);
         progress.at(Step::Mail);
+        let (from, to) = (Mail::new(Some(mime.from.clone()), Vec::new()), Rcpt::new(mime.to.clone(), Vec::new()));
+        // All that is asked before the message itself may go at once. Each answer means what it means when asked one by
+        // one: nothing is handed over yet, and after a refusal the connection is given up, with whatever was not read.
+        let first = if self.pipelining { format!("{from}{to}{Data}") } else { from.to_string() };
         // A connection that lay idle may be dead without a sign; a fresh one must still fit into the deadline.
-        let answer = tokio::time::timeout(mail, self.smtp.command(Mail::new(Some(mime.from.clone()), Vec::new())))
+        let answer = tokio::time::timeout(mail, self.smtp.command(first))
             .await
             .map_err(|_| Failure { step: Step::Mail, cause: Cause::Late })?
             .map_err(failed)?;
@@ -124,12 +139,12 @@ impl Connection {
             return Err(progress.confused(&answer));
         }
         progress.at(Step::Recipient);
-        let answer = self.smtp.command(Rcpt::new(mime.to.clone(), Vec::new())).await.map_err(failed)?;
+        let answer = self.ask(to).await.map_err(failed)?;
         if !is_2xx(&answer) {
             return Err(progress.confused(&answer));
         }
         progress.at(Step::Data);
-        let answer = self.smtp.command(Data).await.map_err(failed)?;
+        let answer = self.ask(Data).await.map_err(failed)?;
         if !answer.has_code(354) {
             return Err(progress.confused(&answer));
         }
@@ -142,6 +157,11 @@ impl Connection {
         }
         self.idle = Stopwatch::start();
         Ok(format!("250 {}", answer.first_line().unwrap_or_default()))
+    }
+
+    /// The answer to a command, which was sent already if the server takes several at once.
+    async fn ask(&mut self, command: impl Display) -> Result<Response, Error> {
+        if self.pipelining { self.smtp.read_response().await } else { self.smtp.command(command).await }
     }
 
     /// How long it has done nothing.

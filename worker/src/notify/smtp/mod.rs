@@ -6,6 +6,8 @@
 
 mod connection;
 mod failure;
+#[cfg(test)]
+mod pipelining_tests;
 mod pool;
 mod server;
 mod stream;

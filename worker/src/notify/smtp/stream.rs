@@ -4,6 +4,8 @@
 //! [`CAP`] bytes or [`LINES`] lines without anything written in between are an error. And no read goes past a line's end: what a server
 //! (or somebody in between) sends after its answer to STARTTLS would otherwise wait in lettre's buffer and pass for an
 //! answer inside TLS. So it reaches the TLS handshake and breaks it.
+//!
+//! What is written leaves when an answer is read, in one piece: lettre writes a message in two parts.
 
 use std::fmt;
 use std::io;
@@ -14,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// The most bytes that a server may send before we write again. An EHLO answer has a few hundred, a TLS handshake with
 /// a long chain 10 KiB.
@@ -23,6 +26,8 @@ const CAP: usize = 32 * 1024;
 const LINES: usize = 256;
 /// Read at a time.
 const CHUNK: usize = 4096;
+/// So many bytes are written at once, at most.
+const PIECE: usize = 64 * 1024;
 
 /// A TCP stream that hands out at most one line per read, and not too much between two writes.
 pub(super) struct LineStream {
@@ -32,11 +37,32 @@ pub(super) struct LineStream {
     taken: usize,
     /// Bytes and line ends since we last wrote.
     heard: (usize, usize),
+    /// Written, and not sent yet. It may hold a password.
+    unsent: Zeroizing<Vec<u8>>,
+    /// How much of it was sent.
+    sent: usize,
 }
 
 impl LineStream {
     pub(super) fn new(tcp: TcpStream) -> Self {
-        Self { tcp, buffer: Vec::with_capacity(CHUNK), taken: 0, heard: (0, 0) }
+        Self { tcp, buffer: Vec::with_capacity(CHUNK), taken: 0, heard: (0, 0), unsent: Zeroizing::default(), sent: 0 }
+    }
+
+    /// Sends what was written.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.unsent.get(self.sent..)
+            && !rest.is_empty()
+        {
+            match ready!(Pin::new(&mut self.tcp).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                length => self.sent += length,
+            }
+        }
+        if self.sent > 0 {
+            self.unsent.zeroize();
+            self.sent = 0;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -71,6 +97,7 @@ impl AsyncTokioStream for LineStream {
 impl AsyncRead for LineStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.poll_send(cx))?;
         if this.taken >= this.buffer.len() {
             ready!(this.poll_fill(cx))?;
         }
@@ -94,15 +121,23 @@ impl AsyncWrite for LineStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.heard = (0, 0);
-        Pin::new(&mut this.tcp).poll_write(cx, bytes)
+        if this.unsent.len() >= PIECE {
+            ready!(this.poll_send(cx))?;
+        }
+        let length = bytes.len().min(PIECE);
+        this.unsent.extend_from_slice(bytes.get(..length).unwrap_or_default());
+        Poll::Ready(Ok(length))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
+    /// Whoever writes reads an answer next, and that sends it.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(this.poll_send(cx))?;
+        Pin::new(&mut this.tcp).poll_shutdown(cx)
     }
 }
 
