@@ -17,7 +17,15 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("keybell-api", &["keybell-shared", "keybell-scheduler", "keybell-roster"]),
     (
         "keybell",
-        &["keybell-shared", "keybell-scheduler", "keybell-worker", "keybell-roster", "keybell-backends", "keybell-api"],
+        &[
+            "keybell-shared",
+            "keybell-hashing",
+            "keybell-scheduler",
+            "keybell-worker",
+            "keybell-roster",
+            "keybell-backends",
+            "keybell-api",
+        ],
     ),
 ];
 
