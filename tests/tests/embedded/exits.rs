@@ -49,9 +49,17 @@ async fn an_unknown_word_in_the_configuration_is_answered_with_the_known_ones() 
 #[tokio::test]
 async fn what_is_done_on_the_machine_itself_refuses_a_server() {
     let roster: &[&str] = &["roster", "import", "/tmp"];
-    for command in
-        [&["serve"][..], &["worker"], &["migrate"], &["purge"], &["doctor"], &["keys", "create"], &["demo"], &["bench"], roster]
-    {
+    for command in [
+        &["serve"][..],
+        &["worker"],
+        &["migrate"],
+        &["purge"],
+        &["doctor"],
+        &["keys", "create"],
+        &["demo"],
+        &["bench"],
+        roster,
+    ] {
         let program = Program::new(["--server", "https://keybell.example.org"]).args(command.iter().copied());
         let refused = program.env("KEYBELL_API_KEY", "kb_x").run_to(2).await;
         let said = &refused.stderr;

@@ -61,7 +61,11 @@ fn rooms_know_only_what_they_may_know() {
             .collect();
         assert!(knows.is_empty(), "{room} must not know {knows:?}");
     }
-    assert_eq!(rooms.len(), ARROWS.len() + 3, "a new room needs its arrows here (tests, faults and benches know everything)");
+    assert_eq!(
+        rooms.len(),
+        ARROWS.len() + 3,
+        "a new room needs its arrows here (tests, faults and benches know everything)"
+    );
     let shared = normal(rooms["keybell-shared"]);
     let drivers: Vec<&str> = DRIVERS.into_iter().filter(|driver| shared.contains(driver)).collect();
     assert!(drivers.is_empty(), "shared has no driver and no I/O, but knows {drivers:?}");
@@ -118,7 +122,12 @@ fn unsafe_stands_in_one_room() {
     for package in metadata.workspace_packages() {
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest");
         let forbids = manifest.contains("[lints]\nworkspace = true");
-        assert_eq!(forbids, package.name.as_str() != "keybell-hashing", "{} and the lints of the workspace", package.name);
+        assert_eq!(
+            forbids,
+            package.name.as_str() != "keybell-hashing",
+            "{} and the lints of the workspace",
+            package.name
+        );
     }
     let root = metadata.workspace_root.join("hashing/src").into_std_path_buf();
     let mut found = BTreeSet::new();
