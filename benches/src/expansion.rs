@@ -115,7 +115,7 @@ async fn leading(ground: &Ground) -> Result<()> {
 }
 
 /// The table of all rows: a line for each figure, a column for each number of accounts.
-pub(crate) fn table(rows: &Vec<Row>) -> String {
+pub(crate) fn table(rows: &[Row]) -> String {
     let line = |name: &str, cell: &dyn Fn(&Row) -> String| {
         [name.to_owned()].into_iter().chain(rows.iter().map(cell)).collect::<Vec<_>>()
     };

@@ -82,9 +82,11 @@ fn run(cli: &Cli) -> Result<()> {
                 std::fs::write(file, plot::svg(&rows))
                     .with_context(|| format!("{} cannot be written", file.display()))?;
             }
-            output::show(json, &rows, expansion::table)
+            output::show(json, rows.as_slice(), expansion::table)
         }
-        Part::Workers(options) => output::show(json, &runtime.block_on(workers::measure(options))?, workers::table),
+        Part::Workers(options) => {
+            output::show(json, runtime.block_on(workers::measure(options))?.as_slice(), workers::table)
+        }
         Part::Fairness(options) => output::show(json, &runtime.block_on(fairness::measure(options))?, fairness::table),
         Part::Role => runtime.block_on(role::run()),
     }

@@ -58,11 +58,11 @@ pub(crate) fn svg(rows: &[Row]) -> String {
     let (left, top, right, bottom) = FRAME;
     let across = Axis::over(rows.iter().map(|row| f64::from(row.accounts)), (left, right));
     let up = Axis::over(rows.iter().flat_map(|row| LINES.iter().map(|(.., of)| of(row))), (bottom, top));
-    let mut out = format!(
+    let mut out = vec![format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
         SIZE.0, SIZE.1
-    );
+    )];
     text(&mut out, (left, 26.0), "start", "#111111", "What one account costs, by the size of the task");
     for mark in across.marks() {
         let x = across.at(mark);
@@ -74,7 +74,7 @@ pub(crate) fn svg(rows: &[Row]) -> String {
         line(&mut out, (left, y), (right, y), "#dddddd", 1.0);
         text(&mut out, (left - 8.0, y + 4.0), "end", "#333333", &number(mark));
     }
-    text(&mut out, ((left + right) / 2.0, bottom + 42.0), "middle", "#333333", "accounts of the task");
+    text(&mut out, (left.midpoint(right), bottom + 42.0), "middle", "#333333", "accounts of the task");
     let mut labels: Vec<(f64, &str, &str)> = Vec::new();
     for (name, colour, of) in LINES {
         let points: Vec<(f64, f64)> =
@@ -83,15 +83,15 @@ pub(crate) fn svg(rows: &[Row]) -> String {
             line(&mut out, *from, *to, colour, 2.0);
         }
         for (x, y) in &points {
-            out.push_str(&format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>\n"));
+            out.push(format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>\n"));
         }
         labels.extend(points.last().map(|(_, y)| (*y, name, colour)));
     }
     for (y, name, colour) in apart(labels) {
         text(&mut out, (right + 12.0, y + 4.0), "start", colour, name);
     }
-    out.push_str("</svg>\n");
-    out
+    out.push("</svg>\n".to_owned());
+    out.concat()
 }
 
 /// Moves labels down until none covers the one above.
@@ -105,18 +105,16 @@ fn apart(mut labels: Vec<(f64, &'static str, &'static str)>) -> Vec<(f64, &'stat
     labels
 }
 
-fn line(out: &mut String, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
+fn line(out: &mut Vec<String>, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
     let ((x1, y1), (x2, y2)) = (from, to);
-    out.push_str(&format!(
+    out.push(format!(
         "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n"
     ));
 }
 
-fn text(out: &mut String, at: (f64, f64), anchor: &str, colour: &str, words: &str) {
+fn text(out: &mut Vec<String>, at: (f64, f64), anchor: &str, colour: &str, words: &str) {
     let (x, y) = at;
-    out.push_str(&format!(
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{words}</text>\n"
-    ));
+    out.push(format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{words}</text>\n"));
 }
 
 /// A power of ten as people write it.

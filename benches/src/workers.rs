@@ -101,7 +101,7 @@ async fn with(workers: u32, options: &Options) -> Result<Row> {
 }
 
 /// The table of all rows.
-pub(crate) fn table(rows: &Vec<Row>) -> String {
+pub(crate) fn table(rows: &[Row]) -> String {
     let head =
         ["workers", "bound/s", "accounts/s", "PostgreSQL", "RabbitMQ", "Redis", "Keybell", "all, µs CPU/account"];
     let mut lines = vec![head.map(str::to_owned).to_vec()];

@@ -213,7 +213,7 @@ async fn digest(tx: &mut Tx, task: TaskId) -> Sql<String> {
     loop {
         let rows = tx
             .all(
-                "SELECT account_id FROM items WHERE task_id = $1 AND account_id > $2 ORDER BY account_id LIMIT 10000",
+                "SELECT account_id FROM items WHERE task_id = $1 AND account_id > $2 ORDER BY account_id LIMIT 2000",
                 args![task, after],
             )
             .await?;
@@ -221,7 +221,7 @@ async fn digest(tx: &mut Tx, task: TaskId) -> Sql<String> {
             after = row.get("account_id")?;
             hasher.update(after.0.as_bytes());
         }
-        if rows.len() < 10_000 {
+        if rows.len() < 2_000 {
             return Ok(hex(&hasher.finalize()));
         }
     }
