@@ -8,7 +8,7 @@ use serde_json::Value;
 async fn the_cluster_is_measured_beside_the_data_of_others_and_leaves_nothing() {
     let world = World::new().await;
     let report: Value =
-        Program::on(&world.folder(), ["bench", "--mode", "cluster", "--accounts", "300", "--workers", "2"])
+        Program::on(world.folder(), ["bench", "--mode", "cluster", "--accounts", "300", "--workers", "2"])
             .args(["--threads", "1", "--loop-seconds", "0.3"])
             .env("KEYBELL_DATABASE_URL", world.database_url())
             .env("KEYBELL_AMQP_URL", world.broker.url())
