@@ -15,9 +15,10 @@ use crate::check;
 use crate::retries::by_mail;
 use crate::school::{School, number, pupils, serve, text};
 
-const PEOPLE: usize = 300;
+/// More than a stopping process has in hand and finishes.
+const PEOPLE: usize = 900;
 
-/// How many messages a process sends at a time. A crash can repeat so many, and no more.
+/// How many messages may be on their way without their results being stored. A crash can repeat so many, and no more.
 const SLOTS: usize = 4;
 
 /// How long a stopping process may take: what a service manager grants.
@@ -119,7 +120,8 @@ async fn killed_while_mails_leave_nobody_is_told_two_passwords() {
     let server = SmtpServer::start().await;
     let school = School::with(&pupils(PEOPLE)).await;
     let key = school.key("office", "district_admin").await;
-    let serving = || async { serve(by_mail(school.program(["serve"]), &server), &key).await };
+    let program = || by_mail(school.program(["serve"]), &server).env("KEYBELL_EMAIL__SLOTS", SLOTS.to_string());
+    let serving = || async { serve(program(), &key).await };
     let (running, caller) = serving().await;
     let task = begin(&caller).await;
     let crashes = [40, 120];
