@@ -6,9 +6,10 @@
 
 use tracing::debug;
 
-/// How much a hashing thread gives way: the `nice` value, of at most 19. It weighs a tenth of others.
+/// How much a hashing thread gives way: the `nice` value, of at most 19. It weighs a third of others: enough that they do not
+/// wait, and not so little that whatever else a machine is busy with stops the resets.
 #[cfg(target_os = "linux")]
-const NICE: libc::c_int = 10;
+const NICE: libc::c_int = 5;
 
 /// Lets the calling thread give way. A system that does not allow it goes on without.
 #[cfg(target_os = "linux")]

@@ -16,7 +16,7 @@ use crate::retries::by_mail;
 use crate::school::{School, number, pupils, serve, text};
 
 /// More than a stopping process has in hand and finishes.
-const PEOPLE: usize = 900;
+const PEOPLE: usize = 600;
 
 /// How many messages may be on their way without their results being stored. A crash can repeat so many, and no more.
 const SLOTS: usize = 4;

@@ -157,6 +157,9 @@ fn faults_are_never_built_in_by_default() {
         for dependency in &package.dependencies {
             let on = dependency.features.iter().any(|feature| feature.ends_with("faults"));
             assert!(!on, "{name} turns the feature `faults` of {} on", dependency.name);
+            // Hashes that are none: for measurements of everything else.
+            let waits = dependency.features.iter().any(|feature| feature == "simulated");
+            assert!(!waits || name == "keybell-benches", "{name} turns the simulated hashing on");
         }
         let forwards: Vec<&String> =
             package.features.iter().filter(|(_, to)| !to.is_empty()).map(|(it, _)| it).collect();
