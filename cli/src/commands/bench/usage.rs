@@ -45,12 +45,18 @@ impl Usage {
 /// Seconds of processor time of all processes of this machine, by their names; of children that have ended, too.
 pub(super) fn by_name() -> BTreeMap<String, f64> {
     let mut used = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        if let Some(stat) = stat(entry.path().join("stat")) {
+    for process in processes() {
+        if let Some(stat) = stat(format!("/proc/{process}/stat")) {
             *used.entry(stat.name).or_default() += stat.own + stat.children;
         }
     }
     used
+}
+
+/// The numbers of all processes. `self` and `thread-self` are this one once more, and are left out.
+fn processes() -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// A share of the processor that others take while something is measured.
@@ -128,5 +134,7 @@ mod tests {
         assert!(usage.peak_kib > 100, "{usage:?}");
         assert!(!by_name().is_empty());
         assert!(Usage::of(u32::MAX).cpu.abs() < f64::EPSILON);
+        let ourselves = processes().into_iter().filter(|process| *process == std::process::id()).count();
+        assert_eq!(ourselves, 1, "else this process would count as one of the others");
     }
 }
