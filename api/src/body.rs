@@ -22,23 +22,27 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for JsonBytes<LIMIT> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         check_type(request.headers())?;
-        let announced = announced(request.headers())?;
-        if announced.is_some_and(|length| length > LIMIT) {
-            return Err(too_large(LIMIT));
-        }
-        // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(LIMIT)));
-        let mut chunks = request.into_body().into_data_stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk =
-                chunk.map_err(|_| Refusal::malformed("body.broken", "the body ended early or is badly framed"))?;
-            if bytes.len() + chunk.len() > LIMIT {
-                return Err(too_large(LIMIT));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(Self(bytes))
+        gather(request, LIMIT).await.map(Self)
     }
+}
+
+/// The bytes of a body of at most `limit` bytes, whatever its type.
+pub(crate) async fn gather(request: Request, limit: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let announced = announced(request.headers())?;
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(limit)));
+    let mut chunks = request.into_body().into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refusal::malformed("body.broken", "the body ended early or is badly framed"))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// Refuses what does not even begin as a JSON object. A struct could also be read from an array, which nobody means.

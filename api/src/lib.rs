@@ -6,10 +6,12 @@
 //!
 //! Request bodies are never logged, because they hold passwords. TLS is the work of a proxy in front.
 
+mod accounts;
 mod apikeys;
 mod auth;
 mod before;
 mod body;
+mod claim;
 mod docs;
 mod edge;
 mod etag;
@@ -18,11 +20,13 @@ mod health;
 mod hex;
 pub mod keys;
 mod limit;
+mod links;
 mod monitor;
 mod openapi;
 mod page;
 mod parts;
 mod path;
+mod plans;
 mod query;
 mod refusal;
 mod router;

@@ -13,23 +13,35 @@ pub(crate) enum List {
     Tasks(Uuid),
     /// The items of a task.
     Items(Uuid),
+    /// The accounts of a district.
+    Accounts(Uuid),
+    /// The people of a plan.
+    Plan(Uuid),
 }
 
 /// Not a secret, only a check: what a cursor reaches is bounded by the district in every query.
-fn check(list: List, position: i64) -> [u8; 4] {
+fn check(list: List, position: &[u8]) -> [u8; 4] {
     let (kind, owner) = match list {
-        List::Tasks(owner) => (b"tasks", owner),
-        List::Items(owner) => (b"items", owner),
+        List::Tasks(owner) => (&b"tasks"[..], owner),
+        List::Items(owner) => (&b"items"[..], owner),
+        List::Accounts(owner) => (&b"accounts"[..], owner),
+        List::Plan(owner) => (&b"plan"[..], owner),
     };
     let digest: [u8; 32] =
-        Sha256::new().chain_update(kind).chain_update(owner).chain_update(position.to_be_bytes()).finalize().into();
+        Sha256::new().chain_update(kind).chain_update(owner).chain_update(position).finalize().into();
     let [a, b, c, d, ..] = digest;
     [a, b, c, d]
 }
 
 /// The cursor of a position.
 pub(crate) fn write(list: List, position: i64) -> String {
-    hex::write(&position.to_be_bytes()) + &hex::write(&check(list, position))
+    let position = position.to_be_bytes();
+    hex::write(&position) + &hex::write(&check(list, &position))
+}
+
+/// The cursor of a position that is an id.
+pub(crate) fn write_id(list: List, position: Uuid) -> String {
+    hex::write(position.as_bytes()) + &hex::write(&check(list, position.as_bytes()))
 }
 
 /// The position of a cursor of this list.
@@ -37,13 +49,23 @@ pub(crate) fn read(list: List, parameter: &'static str, cursor: &str) -> Result<
     hex::read::<12>(cursor)
         .and_then(|bytes| {
             let (position, sum) = bytes.split_first_chunk::<8>()?;
-            let position = i64::from_be_bytes(*position);
-            (sum == check(list, position)).then_some(position)
+            (sum == check(list, position)).then_some(i64::from_be_bytes(*position))
         })
-        .ok_or_else(|| {
-            Refusal::malformed("query.cursor", "this is no cursor of this list; take `next` of the page before")
-                .at(parameter)
+        .ok_or_else(|| foreign(parameter))
+}
+
+/// The id of a cursor of this list.
+pub(crate) fn read_id(list: List, parameter: &'static str, cursor: &str) -> Result<Uuid, Refusal> {
+    hex::read::<20>(cursor)
+        .and_then(|bytes| {
+            let (position, sum) = bytes.split_first_chunk::<16>()?;
+            (sum == check(list, position)).then_some(Uuid::from_bytes(*position))
         })
+        .ok_or_else(|| foreign(parameter))
+}
+
+fn foreign(parameter: &'static str) -> Refusal {
+    Refusal::malformed("query.cursor", "this is no cursor of this list; take `next` of the page before").at(parameter)
 }
 
 #[cfg(test)]
@@ -59,6 +81,16 @@ mod tests {
             assert!(read(List::Tasks(other), "before", &cursor).is_err());
             assert!(read(List::Items(one), "before", &cursor).is_err());
         }
+        for list in [List::Accounts, List::Plan] {
+            for position in [Uuid::nil(), Uuid::max(), other] {
+                let cursor = write_id(list(one), position);
+                assert_eq!(read_id(list(one), "after", &cursor).expect("its own list"), position);
+                assert!(read_id(list(other), "after", &cursor).is_err());
+                assert!(read(List::Items(one), "after", &cursor).is_err());
+            }
+        }
+        let cursor = write_id(List::Accounts(one), other);
+        assert!(read_id(List::Plan(one), "after", &cursor).is_err());
         for wrong in ["", "7", "-1", "zz", "000000000000000000000000", &"0".repeat(500)] {
             assert!(read(List::Tasks(one), "before", wrong).is_err(), "{wrong}");
         }

@@ -73,6 +73,11 @@ impl Refusal {
         Self::with_status(status, code, detail)
     }
 
+    /// The status of the answer.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The whole answer.
     pub(crate) fn answer(&self, request_id: &str) -> Response {
         let document = Document {

@@ -11,7 +11,7 @@ use crate::openapi::{self, Document};
 use crate::parts::{Api, ApiParts};
 use crate::refusal::Refusal;
 use crate::unasked::{self, Operations};
-use crate::{apikeys, auth, before, docs, edge, fleet, health, tasks, webhooks};
+use crate::{accounts, apikeys, auth, before, claim, docs, edge, fleet, health, links, plans, tasks, webhooks};
 
 /// All routes of version 1, behind the edge.
 pub fn router(parts: ApiParts) -> Router {
@@ -35,8 +35,12 @@ pub fn description() -> Value {
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(before::routes())
+        .merge(plans::routes())
         .merge(tasks::routes())
         .merge(auth::routes())
+        .merge(accounts::routes())
+        .merge(links::routes())
+        .merge(claim::routes())
         .merge(apikeys::routes())
         .merge(webhooks::routes())
         .merge(fleet::routes())

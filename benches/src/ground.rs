@@ -62,12 +62,12 @@ impl Ground {
         // Ids of version 7, in the order in which a roster would bring people.
         self.sql()
             .run(&format!(
-                "INSERT INTO accounts (id, district_id, source_id, username, username_key, given_name, family_name, role,
-                     rank, grade, email, school_id, active, fingerprint)
+                "INSERT INTO accounts (id, district_id, source_id, username, username_key, given_name, family_name, family_key,
+                     role, rank, grade, email, school_id, active, fingerprint)
                  SELECT ('0190' || substr(to_hex(n >> 16 | 65536), 2) || '-' || substr(to_hex(n & 65535 | 65536), 2) || '-7'
                          || substr(md5(n::text || '{id}'), 1, 3) || '-8' || substr(md5(n::text || '{id}'), 4, 3) || '-'
                          || substr(md5(n::text || '{id}'), 7, 12))::uuid,
-                     '{id}', 'p' || n, 'pupil' || n, 'pupil' || n, 'Given' || n, 'Family' || n, 'student', 10,
+                     '{id}', 'p' || n, 'pupil' || n, 'pupil' || n, 'Given' || n, 'Family' || n, 'family' || n, 'student', 10,
                      '05', 'pupil' || n || '@example.org', s.id, TRUE, 'synthetic'
                  FROM generate_series(1, {pupils}) AS n
                  JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS all_of_them

@@ -130,6 +130,8 @@ async fn be(setting: Setting, soft: CancellationToken) -> Result<()> {
                 requests: None,
                 webhooks: None,
                 reset_key: None,
+                passwords: config.passwords.clone(),
+                links: config.links,
                 config: config.scheduler,
                 timing: config.timing,
                 holder: setting.name,

@@ -1,8 +1,12 @@
 //! The command line, as its users see it.
 
+mod account;
 mod apikey;
 mod bench;
+mod narrowed;
+mod plan;
 mod reset;
+mod roster;
 mod task;
 mod webhook;
 mod words;
@@ -15,9 +19,12 @@ use keybell_shared::stage::Stage;
 use crate::outcome;
 use crate::output::colour::When;
 
+pub(crate) use account::{Account, AccountOne, Search};
 pub(crate) use apikey::Apikey;
 pub(crate) use bench::{Bench, BenchMode, BenchProcess, BenchRole};
-pub(crate) use reset::{Confirmed, Reset, Telling};
+pub(crate) use plan::{Apply, OnePlan, Plan, PlanAction};
+pub(crate) use reset::{Asked, Confirmed, Exceptions, Formats, Reset, Telling};
+pub(crate) use roster::{Import, Roster, Said};
 pub(crate) use task::{Chosen, One, Reissue, Report, ReportFormat, Task};
 pub(crate) use webhook::{Webhook, WebhookOne};
 
@@ -78,17 +85,24 @@ pub(crate) enum Command {
     /// Bring rosters in.
     #[command(subcommand)]
     Roster(Roster),
+    /// Try a reset out and write it down: whom it means, who cannot be told, which rules apply, how long it takes.
+    Plan(Box<Plan>),
     /// Reset passwords in bulk: shows how many, asks, then starts.
     Reset(Box<Reset>),
     /// Look at tasks and control them.
     #[command(subcommand)]
     Task(Task),
+    /// Look for accounts, and protect some.
+    #[command(subcommand)]
+    Account(Account),
     /// How many messages wait at each stage, and how many workers take them.
     Fleet,
     /// The precautions: what whoever starts a bulk reset must have read.
     Precautions,
     /// The legend of the codes that every account ends with.
     Codes,
+    /// The formats of generated passwords, with examples and their entropy.
+    Formats(Formats),
     /// Make and revoke API keys.
     #[command(subcommand)]
     Apikey(Apikey),
@@ -152,18 +166,6 @@ pub(crate) struct Worker {
     /// Hashing threads of the reset stage, or connections of the others; overrides the configuration.
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<usize>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Roster {
-    /// Import a OneRoster folder or zip (1.1, 1.2, 1.2.1; bulk mode).
-    Import {
-        /// The folder or zip.
-        path: PathBuf,
-        /// The district's short name; without it, the only district, or one named after the roster's.
-        #[arg(long)]
-        district: Option<String>,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use anyhow::Result;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use keybell_shared::ids::TaskId;
+use keybell_shared::states::TaskState;
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::shapes::{Fleet, Moment};
@@ -50,9 +51,13 @@ pub(crate) async fn follow_noting(
                 Some(moment) => {
                     note(&moment);
                     view.show(&moment);
-                    if moment.state.is_final() {
+                    // Where nobody but this process works, nobody else can approve it while this process runs.
+                    if moment.state.is_final() || (waits(&moment) && desk.is_alone()) {
                         view.end();
                         return Ok(moment);
+                    }
+                    if waits(&moment) && !last.as_ref().is_some_and(waits) {
+                        view.waits(task);
                     }
                     last = Some(moment);
                 }
@@ -66,6 +71,11 @@ pub(crate) async fn follow_noting(
             _ = redraw.tick() => view.draw(),
         }
     }
+}
+
+/// Whether nothing goes on before a second person has approved it.
+fn waits(moment: &Moment) -> bool {
+    moment.state == TaskState::AwaitingApproval
 }
 
 fn ended(last: Option<Moment>) -> Result<Moment> {

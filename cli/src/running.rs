@@ -96,6 +96,8 @@ impl Everything {
                 config: config.webhooks.clone(),
             }),
             reset_key: seal_key(&keys_folder(config), KeyOwner::Reset).ok(),
+            passwords: config.passwords.clone(),
+            links: config.links.clone(),
             config: config.scheduler,
             timing: config.timing,
             holder: process_name("scheduler")?,
@@ -175,9 +177,14 @@ pub(crate) fn api_parts(context: &Context, backends: &Backends, wake: &Wake, sof
     let reset_key = seal_key(&keys_folder(config), KeyOwner::Reset).ok();
     let webhook_key = webhook_key(&keys_folder(config));
     let sender = Arc::clone(&backends.webhooks);
+    let intake = Intake::new(Arc::clone(&ledger), reset_key)
+        .configured(config.passwords.clone())
+        .waking(wake.clone())
+        .linking(config.links.clone())
+        .approving_above(config.scheduler.approval_above);
     ApiParts {
         webhooks: Desk::new(Arc::clone(&ledger), sender, webhook_key, config.webhooks.clone()),
-        intake: Arc::new(Intake::new(Arc::clone(&ledger), reset_key).waking(wake.clone())),
+        intake: Arc::new(intake),
         ledger,
         board: Arc::clone(&backends.board),
         queue: Arc::clone(&backends.queue),

@@ -37,6 +37,9 @@ codes! {
     E11 = "encoding: the text is neither UTF-8 nor Windows-1252, or lost letters before it came here",
     E12 = "malformed row",
     E13 = "file not read: it is announced but not there, or in a mode that is not supported",
+    E14 = "role missing: neither the file nor whoever imports it says what the person is",
+    E15 = "damaged by a spreadsheet: a number, date, formula or error stands where a text was",
+    E16 = "less privileged: the district knows the person with a more privileged role, and the file does not say one",
     W01 = "contact unusable: the person went in without it",
     W02 = "unknown column: it was ignored",
     W03 = "not UTF-8: the text was read as Windows-1252",
@@ -45,6 +48,7 @@ codes! {
     W06 = "membership left out: the school is unknown or not given",
     W07 = "control or invisible characters were removed from the text",
     W08 = "the file has a header and no rows",
+    W09 = "value unusable: the row went in without it",
 }
 
 impl fmt::Display for RowCode {

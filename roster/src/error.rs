@@ -7,8 +7,8 @@ use keybell_shared::error::LedgerError;
 use crate::recognise::Format;
 
 /// What can be read, for people.
-pub(crate) const SUPPORTED: &str = "Keybell imports OneRoster 1.1, 1.2 and 1.2.1 in bulk mode, as a folder or a zip with \
-     manifest.csv, orgs.csv, classes.csv, users.csv (roles.csv in 1.2) and enrollments.csv";
+pub(crate) const SUPPORTED: &str = "Keybell imports OneRoster 1.1, 1.2 and 1.2.1, Clever and Microsoft School Data Sync, as a \
+     folder or a zip; and the user lists of Google Workspace and Moodle and any list with a header, as CSV or XLSX";
 
 /// The roster as a whole is unreadable or not supported, or the ledger failed. Single rows never lead to this.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum RosterError {
         reason: String,
     },
     /// The files are of another system's export.
-    #[error("this is {format}, which is not supported yet; {}. {SUPPORTED}", format.advice())]
+    #[error("this is {format}, which cannot be imported; {}. {SUPPORTED}", format.advice())]
     Unsupported {
         /// What it is.
         format: Format,

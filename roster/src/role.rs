@@ -1,7 +1,7 @@
 //! The roles that OneRoster 1.1 and 1.2 know.
 
 /// OneRoster 1.1 §4.13.5 and 1.2 §RoleEnum, in the spelling that the ledger keeps.
-const WORDS: [&str; 13] = [
+pub(crate) const WORDS: [&str; 13] = [
     "administrator",
     "aide",
     "counselor",
@@ -26,6 +26,27 @@ pub(crate) const UNKNOWN: &str = "unknown";
 /// Finds the standard spelling of a role word, without regard to case.
 pub(crate) fn standard(word: &str) -> Option<&'static str> {
     WORDS.into_iter().find(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// Finds the standard role that an everyday word of a hand-made list means. Only words that can mean nothing else.
+pub(crate) fn everyday(word: &str) -> Option<&'static str> {
+    const EVERYDAY: [(&str, &str); 14] = [
+        ("pupil", "student"),
+        ("pupils", "student"),
+        ("students", "student"),
+        ("learner", "student"),
+        ("teachers", "teacher"),
+        ("faculty", "teacher"),
+        ("instructor", "teacher"),
+        ("counsellor", "counselor"),
+        ("head teacher", "principal"),
+        ("headteacher", "principal"),
+        ("admin", "administrator"),
+        ("guardians", "guardian"),
+        ("mother", "parent"),
+        ("father", "parent"),
+    ];
+    EVERYDAY.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, role)| *role)
 }
 
 /// What the ledger keeps of a word that is no standard role: the word itself where it can be one (`ext:coach`), else

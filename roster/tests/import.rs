@@ -8,7 +8,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use keybell_roster::{Counts, Outcome, Report, RosterError, RowCode, import, peek};
+use keybell_roster::{Counts, Options, Outcome, Report, RosterError, RowCode, import, peek};
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Membership, RosterLedger};
 use proptest::prelude::*;
@@ -376,7 +376,7 @@ async fn a_1_2_roster_may_have_its_roles_among_the_users() {
 
 #[tokio::test]
 async fn files_are_refused_one_by_one() {
-    let manifest = MANIFEST.replace("file.enrollments,bulk", "file.enrollments,delta");
+    let manifest = MANIFEST.replace("file.enrollments,bulk", "file.enrollments,sometimes");
     let manifest = manifest.replace("file.classes,bulk", "file.classes,absent");
     let files = [("manifest.csv", manifest.as_bytes()), ("orgs.csv", b"sourcedId,type\ns1,school\n")];
     let (report, ledger) = imported(&files).await;
@@ -386,12 +386,49 @@ async fn files_are_refused_one_by_one() {
             "orgs.csv:1 name E01 the column is missing",
             "classes.csv E13 it is there, and the manifest says that it is absent: correct the manifest",
             "users.csv:2 orgSourcedIds E03 the district has nothing with this id",
-            "enrollments.csv E13 it is in delta mode (changes only), which is not supported: export it in bulk mode",
+            "enrollments.csv E13 the manifest names a mode for it that is neither bulk, delta nor absent",
         ]
     );
     assert!(report.files.iter().filter(|file| file.outcome == Outcome::Refused).count() == 3);
     assert!(ledger.0.lock().unwrap().people.is_empty());
     assert!(!report.is_clean());
+}
+
+#[tokio::test]
+async fn a_delta_changes_what_it_names_and_nothing_else() {
+    let ledger = Arc::new(Fake::default());
+    let rows =
+        [user("u1", "s1", "student", "ann"), user("u2", "s1", "student", "bob"), user("u3", "s2", "teacher", "cy")];
+    let whole = roster(&[("users.csv", format!("{USERS_HEAD}{}", rows.concat()).as_bytes())]);
+    import_into(&ledger, whole.path()).await.unwrap();
+    let rows = format!(
+        "{USERS_HEAD}u1,tobedeleted,,true,s1,student,ann,,Given,Family,,,,,,,,\n{}",
+        user("u2", "s1", "student", "bobby")
+    );
+    let delta = roster(&[
+        ("manifest.csv", MANIFEST.replace(",bulk", ",delta").as_bytes()),
+        ("orgs.csv", b"sourcedId,status,name,type\ns3,active,East,school\n"),
+        ("classes.csv", b"sourcedId,status,title,schoolSourcedId\nc3,active,Chess,s2\n"),
+        ("users.csv", rows.as_bytes()),
+        ("enrollments.csv", b"sourcedId,status,classSourcedId,userSourcedId,role\ne1,tobedeleted,c1,u1,student\n"),
+    ]);
+    let report = import_into(&ledger, delta.path()).await.unwrap();
+    assert!(report.is_clean(), "{}", report.table());
+    assert_eq!(counts(&report, "users.csv"), Counts { read: 2, updated: 1, inactive: 1, ..Counts::default() });
+    {
+        let held = ledger.0.lock().unwrap();
+        assert_eq!((held.people.len(), held.schools.len(), held.classes.len()), (3, 3, 3));
+        assert!(!held.people["u1"].active && held.people["u3"].active);
+        assert_eq!(held.people["u2"].username, "bobby");
+    }
+
+    // Where roles are a file of their own, changes alone do not tell all roles of a person.
+    let mut files = version_1_2("r1,,u1,primary,student,s1\n");
+    files[0].1 =
+        String::from_utf8(files[0].1.clone()).unwrap().replace("file.roles,bulk", "file.roles,delta").into_bytes();
+    let (report, ledger) = imported(&borrowed(&files)).await;
+    assert!(told(&report)[0].starts_with("roles.csv E13 it is in delta mode"), "{}", report.table());
+    assert!(ledger.0.lock().unwrap().people.is_empty());
 }
 
 #[tokio::test]
@@ -410,7 +447,7 @@ async fn a_zip_is_as_good_as_a_folder() {
     let by_folder = import_into(&Arc::new(Fake::default()), folder.path()).await.unwrap();
     let by_zip = import_into(&Arc::new(Fake::default()), &packed).await.unwrap();
     assert_eq!(by_zip, by_folder);
-    assert_eq!(peek(&packed).unwrap().district_name.as_deref(), Some("Green Valley"));
+    assert_eq!(peek(&packed, &Options::default()).unwrap().district_name.as_deref(), Some("Green Valley"));
     // A damaged entry breaks off that file only, and says so.
     let users = bytes.windows(9).position(|window| window == b"users.csv").unwrap();
     bytes[users + 20] ^= 0xFF;
@@ -441,34 +478,38 @@ async fn whole_rosters_are_refused_by_name() {
     fs::remove_file(folder.path().join("users.csv")).unwrap();
     assert!(refusal(folder).await.starts_with("there is no users.csv"));
     assert!(refusal(TempDir::new().unwrap()).await.starts_with("this is a folder of something else"));
-    let clever = TempDir::new().unwrap();
-    for name in ["schools.csv", "students.csv", "sections.csv"] {
-        fs::write(clever.path().join(name), "School_id,Student_id\n").unwrap();
+    let lists = TempDir::new().unwrap();
+    for name in ["7a.csv", "7b.csv"] {
+        fs::write(lists.path().join(name), "username,given name,family name\n").unwrap();
     }
-    assert!(refusal(clever).await.starts_with("this is a Clever export, which is not supported yet"));
-    let gone = peek(Path::new("/no/such/roster")).unwrap_err();
+    assert!(
+        refusal(lists).await.starts_with("this is several lists, which cannot be imported; import them one by one")
+    );
+    let gone = peek(Path::new("/no/such/roster"), &Options::default()).unwrap_err();
     assert!(matches!(gone, RosterError::Unreadable { .. }));
 }
 
 #[tokio::test]
 async fn progress_is_told_batch_by_batch() {
-    let rows: String = (0..1201).map(|n| user(&format!("u{n}"), "s1", "student", &format!("name{n}"))).collect();
+    let rows: String = (0..4801).map(|n| user(&format!("u{n}"), "s1", "student", &format!("name{n}"))).collect();
     let folder = roster(&[("users.csv", format!("{USERS_HEAD}{rows}").as_bytes())]);
     let told = Mutex::new(Vec::new());
     let ledger: Arc<dyn RosterLedger> = Arc::new(Fake::default());
-    let import = import(folder.path(), DistrictId::fresh(), ledger, |progress| told.lock().unwrap().push(progress));
+    let import = import(folder.path(), Options::default(), DistrictId::fresh(), ledger, |progress| {
+        told.lock().unwrap().push(progress);
+    });
     let report = import.await.unwrap();
     assert_eq!(report.total.rejected, 0);
     let told = told.into_inner().unwrap();
     let of_users: Vec<u64> = told.iter().filter(|it| it.file == "users.csv").map(|it| it.rows).collect();
-    assert_eq!(of_users, [500, 1000, 1201]);
+    assert_eq!(of_users, [2000, 4000, 4801]);
 }
 
 #[test]
 fn an_import_may_move_between_threads() {
     fn is_send<T: Send>(_: T) {}
     let ledger: Arc<dyn RosterLedger> = Arc::new(Fake::default());
-    is_send(import(Path::new("x"), DistrictId::fresh(), ledger, |_| {}));
+    is_send(import(Path::new("x"), Options::default(), DistrictId::fresh(), ledger, |_| {}));
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keybell_roster::import;
+use keybell_roster::{Options, import};
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, Enrolment, Person, RosterLedger, RowFate, School};
 use port::{Plain, Port};
@@ -111,7 +111,7 @@ async fn a_hundred_thousand_people_need_less_than_64_mib() {
     let drain = Arc::new(Port::<Drain>::default());
     let before = peak();
     let ledger: Arc<dyn RosterLedger> = Arc::clone(&drain) as _;
-    let report = import(folder.path(), DistrictId::fresh(), ledger, |_| {}).await.unwrap();
+    let report = import(folder.path(), Options::default(), DistrictId::fresh(), ledger, |_| {}).await.unwrap();
     let growth = peak() - before;
     assert!(report.is_clean(), "{}", report.table());
     assert_eq!(report.total.read, report.total.created);

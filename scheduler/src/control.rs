@@ -1,11 +1,11 @@
-//! Pausing, resuming, cancelling and re-sending tasks: who may, and what the answer means. The ledger does the rest, so that a
+//! Approving, pausing, resuming, cancelling and re-sending tasks: who may, and what the answer means. The ledger does the rest, so that a
 //! cancel is a wall: once it answers, no further password of the task changes.
 
 use std::sync::Arc;
 
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::TaskId;
-use keybell_shared::ports::ledger::{Ledger, Resent, Standing, TaskLedger, TaskView};
+use keybell_shared::ports::ledger::{Approval, Ledger, Resent, Standing, TaskLedger, TaskView};
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::states::{ItemState, TaskState};
 use serde::{Deserialize, Serialize};
@@ -65,9 +65,50 @@ impl Control {
         Self { ledger }
     }
 
+    /// Approves a task's accounts, as somebody else than who asked. `digest` says which accounts were seen. The task runs
+    /// then, or is paused if it was held. To approve the same once more changes nothing.
+    ///
+    /// # Errors
+    /// Forbidden for every role but a district's administrator (`role.may_not_approve`), for whoever asked for the reset
+    /// (`approval.same_person`), and for a key that is younger than the task (`approval.key_too_new`); not found in the
+    /// district; a conflict when the digest is not the one of the accounts (`approval.other_digest`), or the task does not
+    /// wait (`approval.not_awaiting`); the ledger's own problems.
+    pub async fn approve(&self, actor: &Actor, task: TaskId, digest: &str) -> Result<Standing, Problem> {
+        if actor.role != Role::DistrictAdmin {
+            return Err(Problem::new(
+                ProblemKind::Forbidden,
+                "role.may_not_approve",
+                format!("the role `{}` may not approve a reset; an administrator of the district may", actor.role),
+            ));
+        }
+        let forbidden = |code, detail| Err(Problem::new(ProblemKind::Forbidden, code, detail));
+        match found(self.ledger.approve(actor, task, digest).await?)? {
+            Approval::Approved(standing) => {
+                tracing::info!(%task, by = ?actor.name, state = %standing.state, "task approved");
+                Ok(standing)
+            }
+            Approval::NotAwaiting(standing) => {
+                reached(false, standing, "approval.not_awaiting", "it does not wait for an approval")
+            }
+            Approval::SamePerson => forbidden(
+                "approval.same_person",
+                "whoever asked for a reset does not approve it; another administrator must, with a key of their own",
+            ),
+            Approval::KeyTooNew => forbidden(
+                "approval.key_too_new",
+                "this key was made after the reset was asked for; approve with one that is older than the task",
+            ),
+            Approval::OtherDigest => Err(Problem::new(
+                ProblemKind::Conflict,
+                "approval.other_digest",
+                "this is not the digest of the task's accounts; look at the task again, and approve what it shows",
+            )),
+        }
+    }
+
     /// Holds a task: nothing of it is dispatched any more, and passwords that were already changed are still told. A
-    /// task that is still expanding is paused as soon as its accounts are written down. To pause a paused task changes
-    /// nothing.
+    /// task that has not begun is paused when it would: when its accounts are written down, and approved where that is
+    /// needed. To pause a paused task changes nothing.
     ///
     /// # Errors
     /// Forbidden for the role; not found in the district, or not the caller's own; a conflict when the task has
@@ -79,7 +120,7 @@ impl Control {
         reached(expected, standing, "task.ended", "it can no longer be paused")
     }
 
-    /// Lets a paused task run again, or a held one run when its accounts are written down. To resume a running task
+    /// Lets a paused task run again, or a held one run when it would begin. It approves nothing. To resume a running task
     /// changes nothing.
     ///
     /// # Errors
@@ -87,7 +128,7 @@ impl Control {
     pub async fn resume(&self, actor: &Actor, task: TaskId) -> Result<Standing, Problem> {
         self.may(actor, task).await?;
         let standing = found(self.ledger.resume(actor.district, task, &actor.name).await?)?;
-        let expected = matches!(standing.state, TaskState::Running | TaskState::Expanding) && !standing.held;
+        let expected = (standing.state == TaskState::Running || standing.state.is_before_the_start()) && !standing.held;
         reached(expected, standing, "task.ended", "it can no longer be resumed")
     }
 

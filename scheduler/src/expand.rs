@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use keybell_shared::fault::{self, Window};
-use keybell_shared::ports::ledger::{Chunk, DispatchLedger, ExpansionLedger};
+use keybell_shared::ports::ledger::{Chunk, DispatchLedger, Expansion, ExpansionLedger};
 use keybell_shared::trace::{self, TARGET};
 use tracing::Instrument as _;
 use tracing::field::Empty;
@@ -26,8 +26,8 @@ pub(crate) struct Expand<L: ?Sized> {
     pub(crate) ledger: Arc<L>,
     /// The name under which this process counts.
     pub(crate) writer: String,
-    /// Accounts per transaction.
-    pub(crate) chunk: u32,
+    /// Accounts per transaction, and who needs an approval.
+    pub(crate) how: Expansion,
     /// Nudges this loop when a request was accepted in the same process.
     pub(crate) accepted: Wake,
     /// Nudges the dispatcher when a task is ready.
@@ -50,7 +50,7 @@ impl<L: ExpansionLedger + DispatchLedger + ?Sized> Round for Expand<L> {
                 places.get(&task).copied(),
                 || tracing::info_span!(target: TARGET, "expand", %task, trace_id = Empty),
             );
-            match self.ledger.expand_chunk(&self.writer, task, self.chunk).instrument(span).await {
+            match self.ledger.expand_next(&self.writer, task, self.how).instrument(span).await {
                 Ok(Chunk::More(items)) => {
                     tracing::debug!(%task, items, "accounts written down");
                     fault::point(Window::ChunkCommitted).await;

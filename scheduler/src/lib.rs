@@ -5,7 +5,7 @@
 //! 1. [`intake`] checks a request, from whichever door it came (HTTP, AMQP, command line), and has the ledger accept it
 //!    as a task. Whoever repeats a request with the same key gets the same task.
 //! 2. `expand` has the ledger write down the task's accounts as items, chunk by chunk. Ineligible accounts become
-//!    skipped items at once.
+//!    skipped items at once. A large task then waits for a second person, where that is configured.
 //! 3. `dispatch` keeps a bounded `window` of items on the reset queue, about two seconds of the fleet's measured
 //!    throughput, shared out over districts, then tasks.
 //! 4. The workers, in another room, change the passwords and tell the people.
@@ -13,7 +13,7 @@
 //!    events on; `audit` chains the audit rows.
 //! 6. `repair` brings back what a crash left behind, and what has become due: retries are sent because it finds them.
 //!
-//! [`control`] pauses, resumes and cancels.
+//! [`control`] approves, pauses, resumes and cancels. `plans` forgets trial runs that nobody may start any more.
 //!
 //! Every loop is an `every::Round`: one small step that is safe to repeat and safe to leave out, because the ledger
 //! changes a state only by a guarded transition. One process of many runs them, the one that holds the lease
@@ -31,6 +31,7 @@ pub mod intake;
 mod leader;
 mod measure;
 mod outage;
+mod plans;
 mod project;
 mod relay;
 mod repair;
@@ -47,7 +48,7 @@ use std::time::Duration;
 use keybell_shared::config;
 use keybell_shared::ports::board::Board;
 use keybell_shared::ports::events::EventSink;
-use keybell_shared::ports::ledger::Ledger;
+use keybell_shared::ports::ledger::{Expansion, Ledger};
 use keybell_shared::ports::queue::WorkQueue;
 use keybell_shared::ports::requests::RequestQueue;
 use keybell_shared::seal::SealKey;
@@ -79,6 +80,10 @@ pub struct SchedulerParts {
     pub webhooks: Option<webhooks::WebhookParts>,
     /// The reset workers' public key, which shared passwords are sealed to.
     pub reset_key: Option<Arc<SealKey>>,
+    /// What requests leave open about the new passwords.
+    pub passwords: config::Passwords,
+    /// Where one-time links lead; without, requests that need them are refused.
+    pub links: config::Links,
     /// The loops' configuration.
     pub config: config::Scheduler,
     /// Deadlines, leases and retries.
@@ -105,7 +110,10 @@ pub async fn run(parts: SchedulerParts, soft: CancellationToken) {
 /// The AMQP door, if it is open.
 async fn amqp_door(parts: &SchedulerParts, soft: CancellationToken) {
     let Some(requests) = parts.requests.clone() else { return };
-    let intake = Intake::new(Arc::clone(&parts.ledger), parts.reset_key.clone()).waking(parts.wake.clone());
+    let intake = Intake::new(Arc::clone(&parts.ledger), parts.reset_key.clone())
+        .configured(parts.passwords.clone())
+        .linking(parts.links.clone())
+        .waking(parts.wake.clone());
     let ledger: Arc<dyn Ledger> = Arc::clone(&parts.ledger);
     intake::amqp::run(requests, ledger, Arc::new(intake), soft).await;
 }
@@ -118,7 +126,7 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     let expand = expand::Expand {
         ledger: Arc::clone(ledger),
         writer: writer(),
-        chunk: config.chunk,
+        how: Expansion { size: config.chunk, approval_above: config.approval_above },
         accepted: parts.wake.clone(),
         ready: ready.clone(),
     };
@@ -145,6 +153,7 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(every(config.project_every, finish, stop.clone()));
     loops.spawn(every(config.dispatch_every, relay, stop.clone()));
     loops.spawn(every(CHAIN_EVERY, audit, stop.clone()));
+    loops.spawn(every(plans::EVERY, plans::Plans { ledger: Arc::clone(ledger) }, stop.clone()));
     let measure = measure::Measure { ledger: Arc::clone(ledger), queue: Arc::clone(queue) };
     loops.spawn(every(measure::EVERY, measure, stop.clone()));
     if let Some(parts) = &parts.webhooks {

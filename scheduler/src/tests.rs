@@ -41,6 +41,8 @@ fn room(accounts: u64) -> Room {
         requests: None,
         webhooks: None,
         reset_key: None,
+        passwords: config::Passwords::default(),
+        links: config::Links::default(),
         config,
         timing: config::Timing::default(),
         holder: "test".to_owned(),

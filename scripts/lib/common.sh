@@ -17,6 +17,17 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 is_root() { ((EUID == 0)); }
+
+# from_registry COMMAND...: runs an install from a package registry, three times at most. A registry that takes a connection
+# and then says nothing would hold everything up for as long as somebody waits.
+from_registry() {
+  local try
+  for try in 1 2 3; do
+    if timeout 120 "$@"; then return 0; fi
+    warn "try $try of 3 failed: $*"
+  done
+  return 1
+}
 can_install() { is_root && have apt-get && have dpkg; }
 
 # apt_install PACKAGE...: installs without questions and without starting any server.

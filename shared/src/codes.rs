@@ -85,6 +85,8 @@ codes! {
     N04 = "reset, but telling failed after the first attempt and three retries; reset again",
     /// Failed for good.
     N05 = "reset, but the recipient was refused for good; correct the contact and reset again",
+    /// Claimed.
+    N07 = "told, and the person chose a password",
     /// Expired.
     N08 = "reset, but the password expired before anybody could be told; reset again",
     /// Lost on the way too often.

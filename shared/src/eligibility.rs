@@ -2,6 +2,7 @@
 //! at the reset itself.
 
 use crate::codes::Code;
+use crate::request::Confirm;
 use crate::states::{ItemState, TaskState};
 
 /// The roles that are not privileged; everybody who holds any other one counts as staff.
@@ -11,13 +12,19 @@ pub const UNPRIVILEGED: [&str; 4] = ["student", "guardian", "parent", "relative"
 #[must_use]
 pub fn rank(role: &str) -> i32 {
     match role {
-        "student" | "guardian" | "parent" | "relative" => 10,
+        role if UNPRIVILEGED.contains(&role) => 10,
         "aide" | "proctor" | "teacher" => 30,
         "principal" | "counselor" | "siteAdministrator" => 40,
         "administrator" | "districtAdministrator" => 50,
         // An unknown role is staff of the highest rank: safe, and visible in the roster report.
         _ => 60,
     }
+}
+
+/// How privileged somebody with these roles is: as the most privileged of them, so that a teacher who is a parent as well
+/// counts as a teacher. `None` without a role.
+pub fn highest_rank<'a>(roles: impl IntoIterator<Item = &'a str>) -> Option<i32> {
+    roles.into_iter().map(rank).max()
 }
 
 /// What is known of an account and its item when a decision is due.
@@ -38,6 +45,8 @@ pub struct Facts {
     pub managed_elsewhere: bool,
     /// Whether it never registered a password.
     pub quick_login: bool,
+    /// Whether the task sets passwords; one that only asks for a new one reaches accounts without any.
+    pub sets_password: bool,
     /// Whether it is protected.
     pub protected: bool,
     /// Whether it is the requester's own.
@@ -48,6 +57,8 @@ pub struct Facts {
     pub reach: i32,
     /// Whether it lies within the requester's school or classes.
     pub in_scope: bool,
+    /// What the request confirmed separately.
+    pub confirm: Confirm,
 }
 
 /// What happens to an item at its reset.
@@ -71,9 +82,9 @@ pub fn exclusion(facts: &Facts) -> Option<Code> {
     let rules = [
         (facts.managed_elsewhere, Code::S01),
         (!facts.active, Code::S03),
-        (facts.quick_login, Code::S02),
-        (facts.protected, Code::S04),
-        (facts.requester, Code::S05),
+        (facts.quick_login && facts.sets_password, Code::S02),
+        (facts.protected && !facts.confirm.protected, Code::S04),
+        (facts.requester && !facts.confirm.requester, Code::S05),
         (facts.rank > facts.reach, Code::E10),
         (!facts.in_scope, Code::S09),
     ];
@@ -88,7 +99,7 @@ pub fn decide(facts: &Facts) -> Decision {
     }
     match facts.task {
         TaskState::Running => {}
-        TaskState::Paused | TaskState::Expanding => return Decision::Hold,
+        TaskState::Paused | TaskState::Expanding | TaskState::AwaitingApproval => return Decision::Hold,
         TaskState::Cancelling
         | TaskState::Cancelled
         | TaskState::Completed
@@ -114,11 +125,13 @@ mod tests {
             active: true,
             managed_elsewhere: false,
             quick_login: false,
+            sets_password: true,
             protected: false,
             requester: false,
             rank: 10,
             reach: 60,
             in_scope: true,
+            confirm: Confirm::default(),
         }
     }
 
@@ -144,9 +157,44 @@ mod tests {
     }
 
     #[test]
+    fn what_is_confirmed_is_reset_and_nothing_else() {
+        let (requester, protected) = (Facts { requester: true, ..pupil() }, Facts { protected: true, ..pupil() });
+        let (own, kept) =
+            (Confirm { requester: true, protected: false }, Confirm { requester: false, protected: true });
+        assert_eq!(decide(&Facts { confirm: own, ..requester.clone() }), Decision::Reset);
+        assert_eq!(decide(&Facts { confirm: kept, ..requester }), Decision::Skip(Code::S05));
+        assert_eq!(decide(&Facts { confirm: kept, ..protected.clone() }), Decision::Reset);
+        assert_eq!(decide(&Facts { confirm: own, ..protected }), Decision::Skip(Code::S04));
+        // A more privileged account stays out of reach, whatever is confirmed.
+        let both = Confirm { requester: true, protected: true };
+        let above = Facts { rank: 50, reach: 30, protected: true, requester: true, confirm: both, ..pupil() };
+        assert_eq!(decide(&above), Decision::Skip(Code::E10));
+    }
+
+    #[test]
+    fn every_role_but_four_is_privileged_and_the_highest_counts() {
+        for role in UNPRIVILEGED {
+            assert_eq!(rank(role), 10, "{role}");
+        }
+        for role in ["teacher", "aide", "principal", "districtAdministrator", "ext:coach", "unknown", "Student"] {
+            assert!(rank(role) > 10, "{role}");
+        }
+        assert_eq!(highest_rank(["guardian", "teacher", "student"]), Some(rank("teacher")));
+        assert_eq!(highest_rank([]), None);
+    }
+
+    #[test]
+    fn who_never_registered_a_password_is_asked_for_one_but_given_none() {
+        let quick = Facts { quick_login: true, ..pupil() };
+        assert_eq!(decide(&quick), Decision::Skip(Code::S02));
+        assert_eq!(decide(&Facts { sets_password: false, ..quick }), Decision::Reset);
+    }
+
+    #[test]
     fn a_newer_task_wins_and_a_pause_holds() {
         assert_eq!(decide(&Facts { last_reset_seq: 6, ..pupil() }), Decision::Supersede);
         assert_eq!(decide(&Facts { task: TaskState::Paused, ..pupil() }), Decision::Hold);
+        assert_eq!(decide(&Facts { task: TaskState::AwaitingApproval, ..pupil() }), Decision::Hold);
         assert_eq!(decide(&Facts { item: ItemState::Reset, ..pupil() }), Decision::Closed);
         assert_eq!(decide(&Facts { task: TaskState::Cancelling, ..pupil() }), Decision::Closed);
     }

@@ -107,6 +107,10 @@ uuid_id!(
     TaskId
 );
 uuid_id!(
+    /// A stored trial run of a request.
+    PlanId
+);
+uuid_id!(
     /// One try of one worker at one item; it tells, after a lost COMMIT answer, whose write it was.
     AttemptId
 );

@@ -99,6 +99,42 @@ pub const fn is_told(rule: NotifyRule, generated: bool) -> bool {
     }
 }
 
+/// Which addresses a request's rules look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and an argument of a statement")]
+pub struct Ways {
+    /// Whether e-mail addresses count.
+    pub email: bool,
+    /// Whether phone numbers count.
+    pub sms: bool,
+    /// Whether the account's own ones count.
+    pub own: bool,
+    /// Whether those of the guardians count.
+    pub guardians: bool,
+}
+
+/// The ways of a request's rules.
+#[must_use]
+pub fn ways(channel: ChannelRule, recipient: Recipient) -> Ways {
+    Ways {
+        email: channel != ChannelRule::Sms,
+        sms: channel != ChannelRule::Email,
+        own: recipient != Recipient::Guardians,
+        // A cascade ends at the guardians even when only the account was asked for; that is what it is for.
+        guardians: recipient != Recipient::Account || channel == ChannelRule::Cascade,
+    }
+}
+
+/// The channels that a rule may come to use.
+#[must_use]
+pub const fn channels(rule: ChannelRule) -> &'static [Channel] {
+    match rule {
+        ChannelRule::Email => &[Channel::Email],
+        ChannelRule::Sms => &[Channel::Sms],
+        ChannelRule::Both | ChannelRule::Cascade => &[Channel::Email, Channel::Sms],
+    }
+}
+
 /// Every address that the request's rules allow, in the order in which a cascade tries them.
 #[must_use]
 pub fn candidates(channel: ChannelRule, recipient: Recipient, contacts: &Contacts) -> Vec<Target> {
@@ -112,19 +148,14 @@ pub fn candidates(channel: ChannelRule, recipient: Recipient, contacts: &Contact
             }
         }
     };
-    let channels: &[Channel] = match channel {
-        ChannelRule::Email => &[Channel::Email],
-        ChannelRule::Sms => &[Channel::Sms],
-        ChannelRule::Both | ChannelRule::Cascade => &[Channel::Email, Channel::Sms],
-    };
-    // A cascade ends at the guardians even when only the account was asked for; that is what it is for.
-    let guardians_too = recipient != Recipient::Account || channel == ChannelRule::Cascade;
-    if recipient != Recipient::Guardians {
+    let ways = ways(channel, recipient);
+    let channels = channels(channel);
+    if ways.own {
         for &each in channels {
             add(&mut own(each));
         }
     }
-    if guardians_too {
+    if ways.guardians {
         for &each in channels {
             add(&mut guardians(each));
         }

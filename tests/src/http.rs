@@ -133,12 +133,28 @@ impl Caller {
         answer(self.request(Method::POST, path).json(body)).await
     }
 
+    /// POST without a body.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn act(&self, path: &str) -> Answer {
+        answer(self.request(Method::POST, path)).await
+    }
+
     /// Asks for a reset under an idempotency key.
     ///
     /// # Panics
     /// When there is no answer.
     pub async fn start(&self, key: &str, request: &Value) -> Answer {
-        answer(self.request(Method::POST, "/v1/tasks").header("idempotency-key", key).json(request)).await
+        self.post_keyed("/v1/tasks", key, request).await
+    }
+
+    /// POST with a JSON body under an idempotency key.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn post_keyed(&self, path: &str, key: &str, body: &Value) -> Answer {
+        answer(self.request(Method::POST, path).header("idempotency-key", key).json(body)).await
     }
 
     /// Asks whether this is the password: status and verdict (`ok`, `must_change`, or the problem's code). A busy

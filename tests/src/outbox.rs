@@ -41,17 +41,54 @@ impl Message {
     }
 }
 
-/// All messages in a folder, the oldest first; none when the folder is not there yet.
+/// A message that brings a one-time link instead of a password.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The address or number that it goes to.
+    pub to: String,
+    /// The link.
+    pub url: String,
+    /// The whole text.
+    pub text: String,
+    /// When the file was written.
+    pub written: SystemTime,
+}
+
+impl Link {
+    /// The token at the link's end.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.url.rsplit(['/', '#', '=']).next().unwrap_or_default()
+    }
+}
+
+/// All messages with one-time links in a folder, the oldest first.
+///
+/// # Panics
+/// When a file cannot be read.
+#[must_use]
+pub fn links(folder: &Path) -> Vec<Link> {
+    let mut links: Vec<Link> = paths(folder).iter().filter_map(|path| link(path)).collect();
+    links.sort_by_key(|link| link.written);
+    links
+}
+
+fn link(path: &Path) -> Option<Link> {
+    let (head, text) = parts(path).unwrap_or_else(|what| panic!("{}: {what}", path.display()));
+    let url = password_in(&text).filter(|secret| secret.starts_with("http"))?.to_owned();
+    let written = std::fs::metadata(path).and_then(|data| data.modified()).ok()?;
+    Some(Link { to: decode::header(&head, "To").map(|to| bare(&to))?, url, text, written })
+}
+
+/// All messages with passwords in a folder, the oldest first; none when the folder is not there yet.
 ///
 /// # Panics
 /// When a file is no message, or a message tells no password.
 #[must_use]
 pub fn read(folder: &Path) -> Vec<Message> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut messages: Vec<Message> = entries
-        .map(|entry| entry.unwrap_or_else(|error| panic!("{}: {error}", folder.display())).path())
-        // A file is written under a hidden name and renamed when it is whole.
-        .filter(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')))
+    let mut messages: Vec<Message> = paths(folder)
+        .into_iter()
+        .filter(|path| link(path).is_none())
         .map(|path| parse(&path).unwrap_or_else(|what| panic!("{}: {what}", path.display())))
         .collect();
     messages.sort_by_key(|message| message.written);
@@ -72,10 +109,26 @@ pub fn newest<K: Eq + Hash>(messages: &[Message], who: impl Fn(&Message) -> Opti
     newest
 }
 
-fn parse(path: &Path) -> Result<Message, &'static str> {
+/// The files that are whole.
+fn paths(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .map(|entry| entry.unwrap_or_else(|error| panic!("{}: {error}", folder.display())).path())
+        // A file is written under a hidden name and renamed when it is whole.
+        .filter(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')))
+        .collect()
+}
+
+/// Head and text of a message.
+fn parts(path: &Path) -> Result<(String, String), &'static str> {
     let raw = std::fs::read_to_string(path).map_err(|_| "cannot be read as text")?.replace("\r\n", "\n");
     let (head, body) = raw.split_once("\n\n").ok_or("has no empty line after its head")?;
-    let text = decode::body(head, body);
+    Ok((head.to_owned(), decode::body(head, body)))
+}
+
+fn parse(path: &Path) -> Result<Message, &'static str> {
+    let (head, text) = parts(path)?;
+    let head = head.as_str();
     let stem = path.file_stem().and_then(|stem| stem.to_str()).ok_or("has no name")?;
     let message_id = decode::header(head, "Message-ID").map_or_else(|| stem.to_owned(), |id| bare(&id));
     if message_id != stem {

@@ -146,7 +146,7 @@ fn notify_handler(parts: &WorkerParts, channel: Channel) -> Result<Arc<dyn Handl
     let stage = channel.stage();
     let missing = || StartError::MissingKey { stage, file: "notifier.key" };
     let open_key = parts.notifier_key.clone().ok_or_else(missing)?;
-    let Config { timing, email, sms, folder, .. } = &parts.config;
+    let Config { timing, email, sms, folder, links, .. } = &parts.config;
     let outbox = folder.join("outbox");
     let (sender, connections, slots) = match channel {
         Channel::Email => (notify::email_sender(email, &outbox, timing.send_deadline)?, email.connections, email.slots),
@@ -159,6 +159,7 @@ fn notify_handler(parts: &WorkerParts, channel: Channel) -> Result<Arc<dyn Handl
         queue: Arc::clone(&parts.queue),
         open_key,
         sender,
+        links: links.clone(),
         timing: *timing,
         connections,
         slots,

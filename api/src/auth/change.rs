@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use keybell_shared::ids::AccountId;
-use keybell_shared::password::{self, normalise};
+use keybell_shared::password::{self, Names, PolicyName, normalise};
 use keybell_shared::problem::{Problem, ProblemKind};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,8 @@ pub(crate) struct ChangeAnswer {
 
 /// Change a password.
 ///
-/// For an upstream sign-in page: the person chooses a new password. The present one is checked as at a sign-in. Other
-/// sessions of the person end. Roles: `application`, `district_admin`.
+/// For an upstream sign-in page: the person chooses a new password. The present one is checked as at a sign-in, and the
+/// new one against the policy of the account's last reset. Other sessions of the person end. Roles: `application`, `district_admin`.
 #[utoipa::path(
     post,
     path = "/v1/auth/change",
@@ -76,7 +76,7 @@ pub(crate) async fn change(
     check::permitted(&actor)?;
     let ChangeQuestion { username, password, new_password } = body::read_sign_in(&bytes)?;
     let account = check::check(&api, actor.district, &username, &password).await?;
-    acceptable(&new_password, &password, &account.forbidden)?;
+    acceptable(account.policy, &new_password, &password, &account.forbidden)?;
     let hash = api.lane.hash(&new_password).await?;
     if !api.ledger.change_password(WRITER, account.account, account.credential_version, &hash).await? {
         let detail = "the password was changed by somebody else in between; sign in with that one";
@@ -89,10 +89,11 @@ pub(crate) async fn change(
     }))
 }
 
-/// Refuses a new password that is the old one or against the policy.
-fn acceptable(new: &SecretString, old: &SecretString, forbidden: &[String]) -> Result<(), Problem> {
+/// Refuses a new password that is the old one, or against the policy that the account's last reset was made under.
+fn acceptable(policy: PolicyName, new: &SecretString, old: &SecretString, forbidden: &[String]) -> Result<(), Problem> {
     let (new, old) = (new.expose_secret(), old.expose_secret());
-    password::check(new, forbidden).map_err(|rule| Problem::invalid(rule.code(), "new_password", rule.to_string()))?;
+    password::check(policy, new, &Names::new(forbidden))
+        .map_err(|rule| Problem::invalid(rule.code(), "new_password", rule.to_string()))?;
     if normalise(new) == normalise(old) {
         return Err(Problem::invalid("password.unchanged", "new_password", "the new password is the old one"));
     }

@@ -27,7 +27,7 @@ const CROWDED: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_millis(100);
 
 /// Refuses callers who are no sign-in page.
-pub(super) fn permitted(actor: &Actor) -> Result<(), Refusal> {
+pub(crate) fn permitted(actor: &Actor) -> Result<(), Refusal> {
     if actor.role.may_check_sign_in() {
         return Ok(());
     }

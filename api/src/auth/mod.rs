@@ -11,8 +11,9 @@ use utoipa_axum::routes;
 
 use crate::parts::Api;
 
-pub(crate) use caller::Caller;
-pub(crate) use lane::Lane;
+pub(crate) use caller::{Caller, SignInPage};
+pub(crate) use check::permitted;
+pub(crate) use lane::{Lane, Stored};
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Api> {

@@ -1,5 +1,6 @@
-//! What to know before a bulk reset: the precautions, the legend of codes, and a trial run.
+//! What to know before a bulk reset: the precautions, the legend of codes, the formats of passwords, and a trial run.
 
+mod formats;
 mod legend;
 mod precautions;
 mod preview;
@@ -16,5 +17,6 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(precautions::precautions))
         .routes(routes!(legend::legend))
+        .routes(routes!(formats::formats))
         .routes(routes!(preview::preview))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use keybell_scheduler::intake::json;
 use keybell_shared::codes::Code;
 use keybell_shared::ports::ledger::Preview;
-use keybell_shared::request::ResetRequest;
+use keybell_shared::request::{Mode, ResetRequest};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,11 +17,15 @@ use crate::refusal::Refusal;
 /// Whom a request means right now.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Plan {
-    /// How many accounts would be reset.
+    /// How many accounts would be reset, or asked to choose a password.
     #[schema(minimum = 0)]
     eligible: u64,
     /// How many would be left as they are, by the reason.
     skipped: Vec<Left>,
+    /// How their passwords would change.
+    mode: Mode,
+    /// What would happen to each of them, in plain words.
+    effect: &'static str,
 }
 
 /// Accounts that are left as they are for one reason.
@@ -41,10 +45,10 @@ impl From<(Code, u64)> for Left {
     }
 }
 
-impl From<Preview> for Plan {
-    fn from(preview: Preview) -> Self {
+impl Plan {
+    fn of(request: &ResetRequest, preview: Preview) -> Self {
         let skipped = preview.skipped.into_iter().filter(|(_, accounts)| *accounts > 0).map(Left::from).collect();
-        Self { eligible: preview.eligible, skipped }
+        Self { eligible: preview.eligible, skipped, mode: request.mode, effect: request.effect() }
     }
 }
 
@@ -71,16 +75,18 @@ impl From<Preview> for Plan {
     responses(
         (status = 200, description = "Whom it means", body = Plan, example = json!({
             "eligible": 412,
-            "skipped": [{ "code": "S03", "meaning": "skipped: the account is not active", "accounts": 7 }]
+            "skipped": [{ "code": "S03", "meaning": "skipped: the account is not active", "accounts": 7 }],
+            "mode": "force", "effect": "a new password is set at once, and sessions end"
         })),
-        (status = 403, description = "role.may_not_reset role.needs_person district.unknown"),
+        (status = 403, description = "confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "version.unsupported selection.empty selection.unexpected_accounts selection.unexpected_where selection.blank_entry \
             selection.bad_entry selection.empty_filter selection.nobody selection.unknown_accounts \
-            selection.unknown_names notify.nobody_would_know password.blank password.too_short password.too_long \
+            selection.unknown_names notify.nobody_would_know notify.link_is_sent links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long \
             password.control_character password.no_capital password.no_lower_case password.no_digit password.common \
             password.personal password.expiry_without_temporary password.expiry_out_of_range \
-            password.shared_unacknowledged password.shared_must_be_temporary password.shared_expiry_too_long"),
+            password.shared_unacknowledged password.shared_must_be_temporary password.shared_expiry_too_long \
+            password.grades_without_temporary password.too_many_grades"),
         (status = 503, description = "keys.reset_missing"),
     ),
 )]
@@ -90,6 +96,7 @@ pub(super) async fn preview(
     JsonBytes(bytes): JsonBytes<{ json::MAX_BYTES }>,
 ) -> Result<Json<Plan>, Refusal> {
     body::must_be_object(&bytes)?;
-    let preview = api.intake.preview(&actor, &json::parse(&bytes)?).await?;
-    Ok(Json(preview.into()))
+    let request = json::parse(&bytes)?;
+    let preview = api.intake.preview(&actor, &request).await?;
+    Ok(Json(Plan::of(&request, preview)))
 }

@@ -1,7 +1,7 @@
 //! Text in HTML.
 
 /// The text with everything escaped that HTML could take for its own, inside and outside of attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

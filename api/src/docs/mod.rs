@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use crate::parts::Api;
 
+pub(crate) use html::escape;
 pub(crate) use page::page;
 
 /// Nothing from anywhere, and no script; only the style that stands in the page itself.

@@ -14,7 +14,7 @@ use crate::openapi::catalogue;
 const STYLE: &str = include_str!("style.css");
 
 /// Methods in the order in which they are shown.
-const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// One operation.
 struct Operation<'a> {
@@ -110,6 +110,15 @@ fn article(document: &Value, operation: &Operation) -> String {
     out + "</article>"
 }
 
+/// The type of a parameter; of one that is written as JSON, what it holds.
+fn parameter_kind(parameter: &Value) -> String {
+    let written = &parameter["content"]["application/json"]["schema"];
+    if written.is_null() {
+        return schema::kind(&parameter["schema"]);
+    }
+    format!("{} as <code>application/json</code>", schema::kind(written))
+}
+
 fn parameters(operation: &Value) -> String {
     let Some(parameters) = operation["parameters"].as_array().filter(|all| !all.is_empty()) else {
         return String::new();
@@ -122,7 +131,7 @@ fn parameters(operation: &Value) -> String {
                 "<tr><th scope=\"row\"><code>{}</code>{must}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
                 escape(parameter["name"].as_str().unwrap_or_default()),
                 escape(parameter["in"].as_str().unwrap_or_default()),
-                schema::kind(&parameter["schema"]),
+                parameter_kind(parameter),
                 markdown::render(parameter["description"].as_str().unwrap_or_default()),
             )
         })

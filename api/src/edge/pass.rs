@@ -67,7 +67,11 @@ fn trace_of(headers: &HeaderMap) -> Option<TraceParent> {
 fn finish(mut response: Response, id: &str) -> Response {
     let refusal = response.extensions_mut().remove::<Refusal>();
     let bare = response.status().is_client_error() || response.status().is_server_error();
-    let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    // What a page for people says is left as it is.
+    let ours = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/json" || kind == "text/html; charset=utf-8");
     if let Some(refusal) = refusal.or_else(|| (bare && !ours).then(|| Refusal::of_status(response.status()))) {
         let allow = response.headers_mut().remove(header::ALLOW);
         response = refusal.answer(id);

@@ -17,6 +17,9 @@ use crate::tasks::TaskEvent;
 /// The codes of one operation, by status.
 type Codes = BTreeMap<u16, Vec<String>>;
 
+/// URI too long: the HTTP library says so by itself, before anything of ours is asked, and without a body.
+const BARE: &str = "414";
+
 /// What operations refer to, by name.
 #[derive(Default)]
 struct Shared {
@@ -80,7 +83,7 @@ fn finish(path: &str, operation: &mut Value, shared: &mut Shared) {
     parameters(operation);
     let Some(Value::Object(responses)) = operation.get_mut("responses") else { return };
     let mut all = common.clone();
-    for (status, response) in responses.iter_mut() {
+    for (status, response) in responses.iter_mut().filter(|(status, _)| *status != BARE) {
         for header in response["headers"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
             never_null(&mut header["schema"]);
         }
@@ -123,7 +126,19 @@ fn parameters(operation: &mut Value) {
         {
             schema.remove("format");
         }
+        if parameter["name"] == "where" {
+            as_json(parameter, &reference("schemas", "Where"));
+        }
     }
+}
+
+/// A parameter whose text is a JSON document, of which the generator knows nothing.
+fn as_json(parameter: &mut Value, schema: &Value) {
+    let Some(parameter) = parameter.as_object_mut() else { return };
+    parameter.remove("schema");
+    let example = parameter.remove("example").unwrap_or_default();
+    let example: Value = example.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    parameter.insert("content".to_owned(), json!({ "application/json": { "schema": schema, "example": example } }));
 }
 
 /// Files and streams, of which the generator knows nothing.

@@ -19,13 +19,17 @@ pub(crate) use complete::complete;
 pub(crate) use serve::{Document, routes};
 
 /// The groups of operations, in the order of the page.
-pub(crate) const TAGS: [(&str, &str); 8] = [
-    ("Before", "What to know before a bulk reset: the precautions, the legend of codes, and a trial run."),
+pub(crate) const TAGS: [(&str, &str); 9] = [
+    (
+        "Before",
+        "What to know before a bulk reset: the precautions, the legend of codes, the formats of passwords, and a trial run.",
+    ),
     ("Tasks", "Bulk resets: start, look at, list and follow them."),
     ("Control", "Pause, resume, cancel, tell again, take up again."),
     ("Reports", "Outcomes as files for people. Never with a password; formulas are neutralised."),
     ("Sign-in", "Checking and changing passwords, for upstream sign-in pages."),
     ("Webhooks", "Signed messages to upstream applications, at least once and in order per account."),
+    ("Accounts", "The accounts of the own district: whom a filter means, and which are protected."),
     ("Keys", "API keys of the own district, for district administrators."),
     ("Service", "The service itself: its health, its load and its description."),
 ];

@@ -22,20 +22,21 @@ use crate::refusal::Refusal;
 pub(crate) struct Controlled {
     task: TaskId,
     state: TaskState,
-    /// Whether an expanding task will be paused as soon as its accounts are written down.
+    /// Whether a task that has not begun will be paused when it would.
     held: bool,
 }
 
 impl Controlled {
-    fn new(task: TaskId, Standing { state, held }: Standing) -> Self {
+    pub(super) fn new(task: TaskId, Standing { state, held }: Standing) -> Self {
         Self { task, state, held }
     }
 }
 
 /// Pause a task.
 ///
-/// Nothing of it is dispatched any more; passwords that were already changed are still told. A task that is still
-/// expanding is held: it is paused as soon as its accounts are written down. Pausing a paused task changes nothing.
+/// Nothing of it is dispatched any more; passwords that were already changed are still told. A task that has
+/// not begun is held: it is paused when its accounts are written down, and approved where that is needed. Pausing a paused
+/// task changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/tasks/{id}/pause",
@@ -61,7 +62,8 @@ pub(super) async fn pause(
 
 /// Resume a task.
 ///
-/// Lets a paused task run again. Resuming a running task changes nothing.
+/// Lets a paused task run again. Resuming a running task changes nothing, and resuming one that awaits an approval does not
+/// approve it.
 #[utoipa::path(
     post,
     path = "/v1/tasks/{id}/resume",

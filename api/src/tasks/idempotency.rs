@@ -6,7 +6,7 @@ use keybell_scheduler::intake::MAX_KEY;
 use crate::refusal::Refusal;
 
 /// The one key of a request. Checked before the body is read, with the same rule as at every other door.
-pub(super) fn key(headers: &HeaderMap) -> Result<&str, Refusal> {
+pub(crate) fn key(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut keys = headers.get_all("idempotency-key").iter();
     let only = match (keys.next(), keys.next()) {
         (Some(only), None) if !only.as_bytes().trim_ascii().is_empty() => only,

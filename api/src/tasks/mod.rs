@@ -1,5 +1,6 @@
 //! Tasks: starting, listing, looking at, following and controlling them, and their reports.
 
+mod approve;
 mod codes;
 mod control;
 mod events;
@@ -20,6 +21,8 @@ use utoipa_axum::routes;
 
 use crate::parts::Api;
 
+pub(crate) use idempotency::key as idempotency_key;
+pub(crate) use start::{Accepted, accepted, refusal};
 pub(crate) use view::TaskEvent;
 
 /// The routes.
@@ -30,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(items::items))
         .routes(routes!(codes::codes))
         .routes(routes!(events::events))
+        .routes(routes!(approve::approve))
         .routes(routes!(control::pause))
         .routes(routes!(control::resume))
         .routes(routes!(control::cancel))

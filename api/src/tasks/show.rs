@@ -32,9 +32,11 @@ use crate::refusal::Refusal;
             headers(("ETag" = String, description = "Changes whenever the task does")),
             example = json!({
             "id": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", "state": "running", "held": false, "parent": null,
+            "plan": null, "approved_by": null,
             "accepted_at": "2026-11-02T08:00:00Z", "finished_at": null, "requester": "sis", "reason": "start_of_year",
+            "temporary": true, "expires_in_hours": 168,
             "request": { "version": 1, "selection": { "scope": "all" }, "mode": "force",
-                "password": { "source": "generated", "format": "by-grade" }, "policy": "standard", "notify": "auto",
+                "password": { "source": "generated", "format": "by-grade", "language": "en" }, "policy": "standard", "notify": "auto",
                 "channel": "email", "recipient": "account", "reason": "start_of_year", "acknowledgement": "2026-11" },
             "progress": { "total": 412,
                 "reset": { "pending": 12, "reset": 393, "skipped": 7, "cancelled": 0, "superseded": 0, "failed": 0 },

@@ -81,16 +81,16 @@ pub(crate) struct Accepted {
                 "events_url": "/v1/tasks/019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11/events"
             })),
         (status = 400, description = "idempotency.missing idempotency.malformed idempotency.repeated"),
-        (status = 403, description = "role.may_not_reset role.needs_person district.unknown"),
+        (status = 403, description = "confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "idempotency.mismatch version.unsupported acknowledgement.missing \
             acknowledgement.outdated selection.empty selection.unexpected_accounts selection.unexpected_where \
             selection.blank_entry selection.bad_entry selection.empty_filter selection.nobody \
-            selection.unknown_accounts selection.unknown_names notify.nobody_would_know password.blank \
-            password.too_short password.too_long password.control_character password.no_capital \
+            selection.unknown_accounts selection.unknown_names notify.nobody_would_know notify.link_is_sent links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long password.control_character password.no_capital \
             password.no_lower_case password.no_digit password.common password.personal \
             password.expiry_without_temporary password.expiry_out_of_range password.shared_unacknowledged \
-            password.shared_must_be_temporary password.shared_expiry_too_long"),
+            password.shared_must_be_temporary password.shared_expiry_too_long \
+            password.grades_without_temporary password.too_many_grades"),
         (status = 503, description = "keys.reset_missing keys.reset_unusable"),
     ),
 )]
@@ -112,7 +112,7 @@ pub(super) async fn start(
 }
 
 /// The answer to an accepted request.
-pub(super) fn accepted(submitted: Submitted, parent: Option<TaskId>) -> Response {
+pub(crate) fn accepted(submitted: Submitted, parent: Option<TaskId>) -> Response {
     let state_url = format!("/v1/tasks/{}", submitted.task);
     let location = HeaderValue::from_str(&state_url);
     let accepted = Accepted {
@@ -134,7 +134,7 @@ pub(super) fn accepted(submitted: Submitted, parent: Option<TaskId>) -> Response
 }
 
 /// The IETF draft wants 422 for a key that was used for another request, whatever kind other doors see in it.
-pub(super) fn refusal(problem: Problem) -> Refusal {
+pub(crate) fn refusal(problem: Problem) -> Refusal {
     let kind = if problem.code == "idempotency.mismatch" { ProblemKind::Invalid } else { problem.kind };
     Problem { kind, ..problem }.into()
 }

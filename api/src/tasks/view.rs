@@ -3,7 +3,7 @@
 
 use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
-use keybell_shared::ids::{AccountId, ItemId, TaskId};
+use keybell_shared::ids::{AccountId, ItemId, PlanId, TaskId};
 use keybell_shared::ports::ledger::{ItemView, TaskView};
 use keybell_shared::progress::{Counts, Snapshot};
 use keybell_shared::request::{Reason, ResetRequest};
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 pub(crate) struct Task {
     id: TaskId,
     state: TaskState,
-    /// Whether an expanding task will be paused as soon as its accounts are written down.
+    /// Whether a task that has not begun will be paused when it would.
     held: bool,
     /// The task whose items this one takes up again, if it is a re-issue.
     #[schema(required = true)]
@@ -30,12 +30,23 @@ pub(crate) struct Task {
     /// Who asked: the name of a key or producer.
     requester: String,
     reason: Reason,
+    /// Whether the new passwords must be changed at the first sign-in; not in the grades that the request calls permanent.
+    temporary: bool,
+    /// After how many hours, counted from each reset, a temporary password expires; `null` when they are permanent.
+    #[schema(required = true, minimum = 1)]
+    expires_in_hours: Option<u32>,
     /// As it was asked, without any password.
     request: ResetRequest,
     progress: Progress,
     /// SHA-256 over the frozen set of accounts, once it is known.
     #[schema(required = true, pattern = "^[0-9a-f]{64}$")]
     digest: Option<String>,
+    /// The plan that it was started from.
+    #[schema(required = true)]
+    plan: Option<PlanId>,
+    /// Who approved its accounts, where that was needed.
+    #[schema(required = true)]
+    approved_by: Option<String>,
 }
 
 impl From<TaskView> for Task {
@@ -49,9 +60,13 @@ impl From<TaskView> for Task {
             finished_at: view.progress.finished_at.map(Millis::rfc3339),
             requester: view.requester,
             reason: view.request.reason,
+            temporary: view.request.is_temporary(),
+            expires_in_hours: view.request.expiry_hours(),
             request: view.request,
             progress: Progress::from(view.progress.counts),
             digest: view.digest,
+            plan: view.plan,
+            approved_by: view.approved_by,
         }
     }
 }

@@ -6,6 +6,7 @@ use keybell_shared::actor::Role;
 use keybell_shared::clock::Millis;
 use keybell_shared::config::Hashing;
 use keybell_shared::ids::AccountId;
+use keybell_shared::password::PolicyName;
 use keybell_shared::ports::ledger::SignIn;
 use secrecy::SecretString;
 use serde_json::json;
@@ -30,6 +31,7 @@ async fn account(world: &World, username: &str, change: impl FnOnce(&mut SignIn)
         sessions_valid_after: Some(Millis(1_800_000_000_000)),
         throttled_for: None,
         forbidden: vec![username.to_owned(), "Larkspur".to_owned()],
+        policy: PolicyName::Standard,
     };
     change(&mut account);
     let id = account.account;
@@ -175,4 +177,40 @@ async fn bad_bodies_are_refused_without_repeating_them() {
     }
     let large = world.post(&world.key, "/v1/auth/verify", vec![b' '; 16 * 1024 + 1]).await;
     assert_eq!(large.short(), (413, "body.too_large"));
+}
+
+#[tokio::test]
+async fn a_chosen_password_obeys_the_policy_of_the_last_reset() {
+    let world = World::new();
+    for (policy, new, expected) in [
+        (PolicyName::Standard, "otter lamp river", (422, "password.no_capital")),
+        (PolicyName::Nist15, "otter lamp", (422, "password.too_short")),
+        (PolicyName::Nist15, "invierno 20262027", (422, "password.common")),
+        (PolicyName::Nist8, "        ", (422, "password.blank")),
+    ] {
+        account(&world, "mjones", |account| account.policy = policy).await;
+        assert_eq!(change(&world, "mjones", RIGHT, new).await.short(), expected, "{policy}");
+    }
+    for (policy, new) in [(PolicyName::Nist8, "otter lamp"), (PolicyName::Nist15, " otter lamp riv")] {
+        account(&world, "mjones", |account| account.policy = policy).await;
+        assert_eq!(change(&world, "mjones", RIGHT, new).await.status, 200, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_password_opens_the_account() {
+    let world = World::new();
+    let long = "\u{1f9a6}".repeat(64);
+    for (set, typed) in [
+        ("Caf\u{e9}-river-47", "Cafe\u{301}-river-47".to_owned()),
+        ("\u{ff2f}tter-lamp-\u{ff14}\u{ff17}", "Otter-lamp-47".to_owned()),
+        (&format!("Aa1{long}"), format!("\u{ff21}a1{long}")),
+    ] {
+        let hash = Lane::new(Hashing::default()).hash(&SecretString::from(set)).await.expect("a hash");
+        account(&world, "mjones", |account| account.hash = Some(hash)).await;
+        assert_eq!(verify(&world, "mjones", &typed).await.status, 200, "{set}");
+        for cut in [typed.trim_end_matches(['7', '\u{1f9a6}']), &format!("{typed} ")] {
+            assert_eq!(verify(&world, "mjones", cut).await.short(), (401, "sign_in.refused"), "{cut}");
+        }
+    }
 }

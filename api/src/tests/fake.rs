@@ -15,7 +15,7 @@ use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::*;
 use keybell_shared::ports::webhooks::{WebhookAnswer, WebhookCall, WebhookSender};
 use keybell_shared::progress::{Counts, Snapshot};
-use keybell_shared::request::Selection;
+use keybell_shared::request::{Confirm, Mode, Selection};
 use keybell_shared::states::TaskState;
 
 /// What the fake remembers.
@@ -36,6 +36,9 @@ pub(super) struct Memory {
     pub(super) accepted: HashMap<(String, String), (String, TaskId)>,
     /// By district and lower-case username.
     pub(super) accounts: HashMap<(DistrictId, String), SignIn>,
+    /// By the token's hash.
+    pub(super) links: HashMap<String, LinkHolder>,
+    pub(super) chosen_by_link: Vec<(AccountId, String)>,
     pub(super) failures: Vec<AccountId>,
     pub(super) successes: Vec<AccountId>,
 }
@@ -50,7 +53,7 @@ impl FakeLedger {
         self.0.lock().expect("not poisoned")
     }
 
-    fn ask(&self) -> LedgerResult<MutexGuard<'_, Memory>> {
+    pub(super) fn ask(&self) -> LedgerResult<MutexGuard<'_, Memory>> {
         let mut memory = self.memory();
         if memory.down {
             memory.refused += 1;
@@ -83,11 +86,15 @@ impl IntakeLedger for FakeLedger {
         self.ask().map(|_| Vec::new())
     }
 
-    async fn preview(&self, _: &Actor, _: &Selection, _: &[AccountId]) -> LedgerResult<Preview> {
+    async fn place_names(&self, _: DistrictId) -> LedgerResult<Vec<String>> {
+        self.ask().map(|_| vec!["larkspur".to_owned(), "Larkspur Valley".to_owned()])
+    }
+
+    async fn preview(&self, _: &Actor, _: &Selection, _: Confirm, _: &[AccountId], _: Mode) -> LedgerResult<Preview> {
         self.ask().map(|_| Preview { eligible: 3, skipped: Vec::new() })
     }
 
-    async fn preview_reissue(&self, _: &Actor, _: &Reissue) -> LedgerResult<Preview> {
+    async fn preview_reissue(&self, _: &Actor, _: &Reissue, _: Confirm, _: Mode) -> LedgerResult<Preview> {
         unimplemented!("no test asks this yet")
     }
 
@@ -131,6 +138,8 @@ impl IntakeLedger for FakeLedger {
             digest: None,
             parent: None,
             held: false,
+            plan: None,
+            approved_by: None,
         });
         Ok(Acceptance::Accepted(task.id))
     }
@@ -275,6 +284,22 @@ impl AccountLedger for FakeLedger {
         found.credential_version += 1;
         found.must_change = false;
         Ok(true)
+    }
+}
+
+#[async_trait]
+impl LinkLedger for FakeLedger {
+    async fn link(&self, hash: &str) -> LedgerResult<Option<LinkHolder>> {
+        Ok(self.ask()?.links.get(hash).cloned())
+    }
+
+    async fn redeem(&self, _: &str, account: AccountId, hash: &str, chosen: &str) -> LedgerResult<Option<i64>> {
+        let mut memory = self.ask()?;
+        let found = memory.links.remove(hash).filter(|holder| holder.account == account);
+        Ok(found.map(|holder| {
+            memory.chosen_by_link.push((holder.account, chosen.to_owned()));
+            2
+        }))
     }
 }
 

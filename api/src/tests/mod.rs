@@ -3,6 +3,7 @@
 mod auth;
 mod bad_input;
 mod board;
+mod claim;
 mod described;
 mod events;
 mod fake;

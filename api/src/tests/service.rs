@@ -74,7 +74,9 @@ async fn precautions_legend_fleet_and_a_trial_run() {
     assert_eq!(legend["codes"].as_array().map(Vec::len), Some(Code::ALL.len()));
     assert_eq!(legend["codes"][0], json!({ "code": "E10", "meaning": Code::E10.meaning() }));
     let plan = world.post(&world.key, "/v1/tasks/preview", FINE).await;
-    assert_eq!((plan.status.as_u16(), &plan.body), (200, &json!({ "eligible": 3, "skipped": [] })));
+    let effect = "a new password is set at once, and sessions end";
+    let expected = json!({ "eligible": 3, "skipped": [], "mode": "force", "effect": effect });
+    assert_eq!((plan.status.as_u16(), &plan.body), (200, &expected));
     assert!(world.ledger.memory().tasks.is_empty(), "nothing was started");
 
     assert_eq!(world.get(&world.key, "/v1/fleet").await.short(), (403, "role.forbidden"));

@@ -44,6 +44,8 @@ async fn a_task_is_accepted_once_and_shown_as_promised() {
             "finished_at": null,
             "requester": "sis",
             "reason": "lost",
+            "temporary": true,
+            "expires_in_hours": 168,
             "request": shown.body["request"],
             "progress": {
                 "total": 3,
@@ -53,6 +55,8 @@ async fn a_task_is_accepted_once_and_shown_as_promised() {
                 },
             },
             "digest": null,
+            "plan": null,
+            "approved_by": null,
         })
     );
     assert_eq!(shown.body["request"]["selection"]["scope"], "selected");
@@ -157,5 +161,42 @@ async fn pause_resume_and_cancel_answer_the_state() {
     world.ledger.memory().tasks[0].progress.state = TaskState::Completed;
     for (action, code) in [("pause", "task.ended"), ("resume", "task.ended"), ("cancel", "task.ended")] {
         assert_eq!(turn(action).await.short(), (409, code), "B21 {action}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_shows_whether_its_passwords_are_temporary() {
+    for (more, temporary, hours) in [
+        ("", json!(true), json!(168)),
+        (r#","expires_in_hours":24"#, json!(true), json!(24)),
+        (r#","temporary":false"#, json!(false), json!(null)),
+        (r#","permanent_grades":["KG"]"#, json!(true), json!(168)),
+    ] {
+        let world = World::new();
+        let body = format!(r#"{{"selection":{{"scope":"all"}},"reason":"lost","acknowledgement":"2026-11"{more}}}"#);
+        let started = world.post(&world.key, "/v1/tasks", body).await;
+        assert_eq!(started.status, 202, "{more}");
+        let task = started.body["task"].as_str().expect("an id").to_owned();
+        let shown = world.get(&world.key, &format!("/v1/tasks/{task}")).await.body;
+        assert_eq!((&shown["temporary"], &shown["expires_in_hours"]), (&temporary, &hours), "{more}");
+        assert_eq!(shown["request"]["permanent_grades"].is_array(), more.contains("grades"));
+    }
+}
+
+#[tokio::test]
+async fn the_formats_are_shown_with_their_entropy() {
+    let world = World::new();
+    let all = world.get(&world.key, "/v1/formats").await;
+    assert_eq!((all.status.as_u16(), all.body["formats"].as_array().map(Vec::len)), (200, Some(36)));
+    let some = world.get(&world.key, "/v1/formats?policy=nist15&language=es").await.body;
+    let rows = some["formats"].as_array().expect("a list");
+    assert_eq!(rows.len(), 6);
+    assert!(
+        rows.iter()
+            .all(|row| row["policy"] == "nist15" && row["language"] == "es" && row["bits"].as_f64() >= Some(27.0))
+    );
+    for wrong in ["policy=strong", "language=tlh", "polcy=standard"] {
+        let answer = world.get(&world.key, &format!("/v1/formats?{wrong}")).await;
+        assert_eq!(answer.short(), (400, "query.invalid"), "{wrong}");
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use keybell_shared::actor::Actor;
 use keybell_shared::codes::Code;
-use keybell_shared::ids::{DistrictId, ItemId, NotificationId, TaskId, WebhookId, WebhookMessageId};
+use keybell_shared::ids::{AccountId, DistrictId, ItemId, NotificationId, PlanId, TaskId, WebhookId, WebhookMessageId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::events::Event;
 use keybell_shared::ports::ledger::*;
@@ -19,7 +20,7 @@ impl ExpansionLedger for FakeLedger {
     async fn expanding(&self, _: u32) -> LedgerResult<Vec<TaskId>> {
         unimplemented!("{WHY}")
     }
-    async fn expand_chunk(&self, _: &str, _: TaskId, _: u32) -> LedgerResult<Chunk> {
+    async fn expand_next(&self, _: &str, _: TaskId, _: Expansion) -> LedgerResult<Chunk> {
         unimplemented!("{WHY}")
     }
     async fn expansion_failed(&self, _: TaskId) -> LedgerResult<bool> {
@@ -182,5 +183,45 @@ impl RosterLedger for FakeLedger {
     }
     async fn put_enrolments(&self, _: DistrictId, _: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
         unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl DirectoryLedger for FakeLedger {
+    async fn search(&self, _: &Actor, _: &AccountFilter, _: Option<AccountId>, _: u32) -> LedgerResult<AccountPage> {
+        unimplemented!("{WHY}")
+    }
+    async fn mark(&self, _: &Actor, _: AccountId, _: Marks) -> LedgerResult<Option<AccountView>> {
+        unimplemented!("{WHY}")
+    }
+}
+
+/// Plans and approvals are tried over real ledgers (`tests/tests/embedded/plans.rs`).
+#[async_trait]
+impl PlanLedger for FakeLedger {
+    async fn make_plan(&self, _: NewPlan) -> LedgerResult<Option<PlanView>> {
+        unimplemented!("no test asks this yet")
+    }
+    async fn plan(&self, _: DistrictId, _: PlanId) -> LedgerResult<Option<PlanView>> {
+        self.ask().map(|_| None)
+    }
+    async fn plan_items(&self, _: DistrictId, _: PlanId, _: PlanFilter, _: u32) -> LedgerResult<Vec<PlanItem>> {
+        unimplemented!("no test asks this yet")
+    }
+    async fn apply_plan(&self, _: NewTask, _: PlanId) -> LedgerResult<Applied> {
+        unimplemented!("no test asks this yet")
+    }
+    async fn measured(&self, _: bool) -> LedgerResult<Option<Measured>> {
+        unimplemented!("no test asks this yet")
+    }
+    async fn sweep_plans(&self, _: u32) -> LedgerResult<u64> {
+        unimplemented!("{WHY}")
+    }
+}
+
+#[async_trait]
+impl ApprovalLedger for FakeLedger {
+    async fn approve(&self, _: &Actor, _: TaskId, _: &str) -> LedgerResult<Option<Approval>> {
+        self.ask().map(|_| None)
     }
 }

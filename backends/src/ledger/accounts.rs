@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, PasswordChanged};
+use keybell_shared::fold::username_key;
 use keybell_shared::ids::{AccountId, DistrictId, ItemId};
 use keybell_shared::ports::ledger::{AccountLedger, LedgerResult, SignIn};
 
@@ -21,12 +22,12 @@ impl AccountLedger for SqlLedger {
         let row = self
             .db
             .read_first(
-                "SELECT a.id, a.username, a.password_hash, a.credential_version, a.must_change, a.expires_at,
+                "SELECT a.id, a.username, a.password_hash, a.password_policy, a.credential_version, a.must_change, a.expires_at,
                      a.sessions_valid_after, a.throttled_until, (a.active AND a.managed_by IS NULL) AS usable,
                      {now} AS now, s.name AS school_name, d.name AS district_name
                  FROM accounts a JOIN districts d ON d.id = a.district_id LEFT JOIN schools s ON s.id = a.school_id
                  WHERE a.district_id = $1 AND a.username_key = $2",
-                args![district, username.to_lowercase()],
+                args![district, username_key(username)],
             )
             .await?;
         Ok(row.map(|row| read(&row)).transpose()?)
@@ -93,32 +94,47 @@ impl SqlLedger {
             let stored: Option<String> = row.get("password_hash")?;
             return Ok(current == version + 1 && stored.as_deref() == Some(hash));
         }
-        tx.run(
-            "UPDATE accounts SET password_hash = $2, credential_version = credential_version + 1, must_change = FALSE,
-                 changed_at = {now}, expires_at = NULL, sessions_valid_after = {now}, wrong_sign_ins = 0,
-                 throttled_until = 0
-             WHERE id = $1",
-            args![account, hash],
-        )
-        .await?;
         let mut deltas = Deltas::default();
-        let items = supersede(&mut tx, account, current + 1).await?;
-        settle(&mut tx, &mut deltas, &items).await?;
         let district = row.get("district_id")?;
-        let fact = Fact::PasswordChanged(PasswordChanged { account, credential_version: current + 1 });
-        journal::events(&mut tx, &[NewEvent { district, fact }]).await?;
-        let audit = NewAudit {
-            district,
-            actor: writer.to_owned(),
-            action: "account.password_changed",
-            subject: format!("account {account}"),
-            detail: format!("version {}", current + 1),
-        };
-        journal::audits(&mut tx, &[audit]).await?;
+        store_chosen(&mut tx, writer, &mut deltas, district, account, current + 1, hash).await?;
         deltas.store(&mut tx, writer).await?;
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// Stores a password that its owner chose, under the account's lock, with everything that follows: sessions end, links
+/// and messages about older ones are obsolete.
+pub(super) async fn store_chosen(
+    tx: &mut Tx,
+    writer: &str,
+    deltas: &mut Deltas,
+    district: DistrictId,
+    account: AccountId,
+    version: i64,
+    hash: &str,
+) -> Sql<()> {
+    tx.run(
+        "UPDATE accounts SET password_hash = $2, credential_version = $3, must_change = FALSE, quick_login = FALSE,
+             changed_at = {now}, expires_at = NULL, sessions_valid_after = {now}, wrong_sign_ins = 0,
+             throttled_until = 0
+         WHERE id = $1",
+        args![account, hash, version],
+    )
+    .await?;
+    tx.run("DELETE FROM links WHERE account_id = $1", args![account]).await?;
+    let items = supersede(tx, account, version).await?;
+    settle(tx, deltas, &items).await?;
+    let fact = Fact::PasswordChanged(PasswordChanged { account, credential_version: version });
+    journal::events(tx, &[NewEvent { district, fact }]).await?;
+    let audit = NewAudit {
+        district,
+        actor: writer.to_owned(),
+        action: "account.password_changed",
+        subject: format!("account {account}"),
+        detail: format!("version {version}"),
+    };
+    journal::audits(tx, &[audit]).await
 }
 
 /// Nobody needs to hear of a password that is no more: waiting notifications of older versions end. What is being sent
@@ -152,5 +168,6 @@ fn read(row: &Row) -> Sql<SignIn> {
         sessions_valid_after: row.get("sessions_valid_after")?,
         throttled_for: u64::try_from(wait).ok().filter(|wait| *wait > 0).map(Duration::from_millis),
         forbidden: forbidden(row)?,
+        policy: row.word("password_policy")?,
     })
 }

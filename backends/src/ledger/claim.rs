@@ -9,12 +9,14 @@ use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::{AccountId, ItemId, NotificationId};
 use keybell_shared::notice::Channel;
 use keybell_shared::ports::ledger::{Claim, Claimed, Content};
+use keybell_shared::request::{Delivery, Mode};
 use keybell_shared::seal::{Sealed, unhex};
 use keybell_shared::states::NotificationState;
 use serde_json::{Value as Json, json};
 
 use super::SqlLedger;
 use super::counters::Deltas;
+use super::links::{sent, store_validity};
 use super::notices::lock_accounts;
 use super::settle::settle;
 use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg, millis};
@@ -41,7 +43,8 @@ impl SqlLedger {
         // What this claim itself makes busy; what was before it stands in the rows.
         let mut busy = HashMap::new();
         let mut claimed = Vec::with_capacity(notifications.len());
-        let (mut claims, mut ends, mut waits, mut settling) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut claims, mut ends, mut waits) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut links, mut settling) = (Vec::new(), Vec::new());
         for row in &rows {
             let id: NotificationId = row.get("id")?;
             match fate(row, &busy, lease)? {
@@ -49,6 +52,9 @@ impl SqlLedger {
                     let until = Millis(row.get::<Millis>("now")?.0 + millis(lease));
                     busy.insert((claim.account, claim.channel), until);
                     claims.push(json!({"id": id, "number": claim.attempt, "fence": claim.fence, "until": until}));
+                    if claim.content.delivery == Delivery::Link {
+                        links.push(sent(row, &claim)?);
+                    }
                     claimed.push(Claimed::Send(claim));
                 }
                 Fate::End(state, code) => {
@@ -64,6 +70,7 @@ impl SqlLedger {
             }
         }
         store_claims(&mut tx, &claims).await?;
+        store_validity(&mut tx, &links).await?;
         store_waits(&mut tx, &waits).await?;
         store_ends(&mut tx, &ends).await?;
         let mut deltas = Deltas::default();
@@ -84,7 +91,10 @@ async fn read(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<Vec<Row>> {
               WHERE o.account_id = n.account_id AND o.channel = n.channel AND o.state = 'sending') AS busy_until,
              a.credential_version AS current_version, a.given_name, a.family_name, a.username,
              a.changed_at AS password_changed_at, a.expires_at AS password_expires_at, a.must_change,
-             d.name AS district_name, s.name AS school_name, p.attempt_id, p.key_id, p.sealed
+             d.slug, d.name AS district_name, s.name AS school_name, p.attempt_id, p.key_id, p.sealed, p.kind,
+             CASE WHEN p.kind = 'link' THEN NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id = n.account_id
+                 AND l.item_id = n.item_id AND l.channel = n.channel) ELSE FALSE END AS unlinked,
+             CASE WHEN p.kind = 'link' THEN (SELECT t.mode FROM tasks t WHERE t.id = n.task_id) END AS mode
          FROM notifications n JOIN accounts a ON a.id = n.account_id JOIN districts d ON d.id = n.district_id
              LEFT JOIN schools s ON s.id = a.school_id LEFT JOIN sealed_passwords p ON p.item_id = n.item_id
          WHERE n.id {in $1 bigint} ORDER BY n.id {lock n}",
@@ -98,11 +108,14 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
     if row.word::<NotificationState>("state")? != NotificationState::Waiting {
         return Ok(Fate::Nothing);
     }
-    let obsolete = row.get::<i64>("credential_version")? != row.get::<i64>("current_version")?;
+    let is_link = row.get::<Option<String>>("kind")?.as_deref() == Some("link");
+    let obsolete =
+        row.get::<i64>("credential_version")? != row.get::<i64>("current_version")? || row.get("unlinked")?;
     if obsolete && !fault::off(Mechanism::VersionCheck) {
         return Ok(Fate::End(NotificationState::Superseded, Code::S06));
     }
-    let expires_at: Option<Millis> = row.get("password_expires_at")?;
+    // A link leads on, also when the password that it replaces has expired.
+    let expires_at = if is_link { None } else { row.get::<Option<Millis>>("password_expires_at")? };
     if expires_at.is_some_and(|at| at.0 <= now.0 + millis(lease) / 2) {
         // An expired password is never sent; nor one that would expire on the way.
         return Ok(Fate::End(NotificationState::Expired, Code::N08));
@@ -134,6 +147,7 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
         address: row.get("address")?,
         guardian: row.get("guardian")?,
         message_id: row.get("message_id")?,
+        slug: row.get("slug")?,
         sealed,
         content: Content {
             district: row.get("district_name")?,
@@ -142,9 +156,11 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
             family_name: row.get("family_name")?,
             username: row.get("username")?,
             issue: row.get("credential_version")?,
-            changed_at: row.get("password_changed_at")?,
+            changed_at: if is_link { None } else { row.get("password_changed_at")? },
             expires_at,
             temporary: row.get("must_change")?,
+            delivery: if is_link { Delivery::Link } else { Delivery::Password },
+            keeps: row.maybe_word::<Mode>("mode")?.is_some_and(|mode| !mode.sets_password()),
         },
     })))
 }

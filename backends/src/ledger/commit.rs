@@ -10,6 +10,7 @@ use keybell_shared::ports::ledger::{ResetOutcome, ResetWrite};
 use super::SqlLedger;
 use super::counters::Deltas;
 use super::decided::{Decided, decide_group};
+use super::links::store_links;
 use super::sql::{Failure, Sql, Tx, args};
 use super::stored::{store_accounts, store_items, store_journal, store_notifications, store_seals};
 
@@ -21,6 +22,7 @@ impl SqlLedger {
         store_items(&mut tx, &group).await?;
         store_accounts(&mut tx, &group).await?;
         store_seals(&mut tx, &group).await?;
+        store_links(&mut tx, &group).await?;
         let mut messages = store_notifications(&mut tx, &group).await?;
         store_journal(&mut tx, writer, &group).await?;
         let mut deltas = Deltas::default();

@@ -17,8 +17,8 @@ use super::sql::{Failure, Row, Sql, Tx, args};
 const BATCH: u32 = 2_000;
 
 impl SqlLedger {
-    /// Pauses a running task or lets a paused one run. An expanding one is held, or no longer held, for when its accounts
-    /// are written down. Whatever stands so already, or has ended, stays as it is.
+    /// Pauses a running task or lets a paused one run. One that has not begun is held, or no longer held, for when it
+    /// would: nothing is approved by that. Whatever stands so already, or has ended, stays as it is.
     pub(super) async fn set_paused(
         &self,
         district: DistrictId,
@@ -36,8 +36,8 @@ impl SqlLedger {
                 let after = if before.state == from {
                     enter(&mut tx, district, task, to, by).await?;
                     Standing { state: to, held: false }
-                } else if before.state == TaskState::Expanding && before.held != paused {
-                    hold(&mut tx, district, task, paused, by).await?;
+                } else if before.state.is_before_the_start() && before.held != paused {
+                    hold(&mut tx, district, task, before.state, paused, by).await?;
                     Standing { held: paused, ..before }
                 } else {
                     return Ok(Some(before));
@@ -77,21 +77,30 @@ impl SqlLedger {
         Ok(Some(closed.map_or(TaskState::Cancelling, |closed| closed.state)))
     }
 
-    /// Ends every open item of a task as cancelled, batch by batch.
+    /// Ends every open item of a task as cancelled, batch by batch, each state by its own part of an index. A note that an
+    /// item was queued, or a worker that puts one back, may still be under way: what changes its state between the two
+    /// is found by the last look.
     pub(super) async fn close_open_items(&self, task: TaskId) -> Sql<()> {
-        while self.db.retrying(|| self.cancel_batch(task)).await? > 0 {}
-        Ok(())
+        loop {
+            for state in [ItemState::Pending, ItemState::Queued] {
+                while self.db.retrying(|| self.cancel_batch(task, state)).await? > 0 {}
+            }
+            let left = "SELECT 1 AS one FROM items WHERE task_id = $1 AND state IN ('pending', 'queued') LIMIT 1";
+            if self.db.read_first(left, args![task]).await?.is_none() {
+                return Ok(());
+            }
+        }
     }
 
-    async fn cancel_batch(&self, task: TaskId) -> Sql<usize> {
+    async fn cancel_batch(&self, task: TaskId, state: ItemState) -> Sql<usize> {
         let mut tx = self.db.begin().await?;
         let rows = tx
             .all(
                 "UPDATE items SET state = 'cancelled', code = 'S08', changed_at = {now} WHERE id IN (
-                     SELECT id FROM items WHERE task_id = $1 AND state IN ('pending', 'queued')
+                     SELECT id FROM items WHERE task_id = $1 AND state = $3
                      ORDER BY id LIMIT $2 {lock}) AND state IN ('pending', 'queued')
                  RETURNING id",
-                args![task, BATCH],
+                args![task, BATCH, state.as_str()],
             )
             .await?;
         let mut deltas = Deltas::default();
@@ -143,6 +152,7 @@ impl SqlLedger {
             TaskState::Running | TaskState::Paused if truth.failed + truth.undelivered == 0 => TaskState::Completed,
             TaskState::Running | TaskState::Paused => TaskState::CompletedWithErrors,
             TaskState::Expanding
+            | TaskState::AwaitingApproval
             | TaskState::Completed
             | TaskState::CompletedWithErrors
             | TaskState::Cancelled
@@ -159,10 +169,10 @@ pub(super) async fn locked(tx: &mut Tx, district: DistrictId, task: TaskId) -> S
     tx.first("SELECT * FROM tasks WHERE district_id = $1 AND id = $2 {lock}", args![district, task]).await
 }
 
-/// Where the task of this row stands. Only an expanding task is held: a cancel leaves the note where it is.
+/// Where the task of this row stands. Only a task that has not begun is held: a cancel leaves the note where it is.
 pub(super) fn standing(row: &Row) -> Sql<Standing> {
     let state: TaskState = row.word("state")?;
-    Ok(Standing { state, held: state == TaskState::Expanding && row.get("held")? })
+    Ok(Standing { state, held: state.is_before_the_start() && row.get("held")? })
 }
 
 /// Writes the new state, its event and its audit row, and a new version of the task's progress.
@@ -171,6 +181,7 @@ pub(super) async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state
     let (fact, finished) = match state {
         // Accepting and re-sending write their own events: nothing else leads back to the beginning.
         TaskState::Expanding => return Err(Failure::row("a task expands once")),
+        TaskState::AwaitingApproval => return Err(Failure::row("a task awaits its approval when it is expanded")),
         TaskState::Running => (Fact::TaskResumed(changed), false),
         TaskState::Paused => (Fact::TaskPaused(changed), false),
         TaskState::Cancelling => (Fact::TaskCancelling(changed), false),
@@ -190,11 +201,11 @@ pub(super) async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state
     note(tx, district, task, action, state.to_string(), by).await
 }
 
-/// Notes whether an expanding task will be paused. Its state is the same as before, so nobody outside hears of it.
-async fn hold(tx: &mut Tx, district: DistrictId, task: TaskId, held: bool, by: &str) -> Sql<()> {
+/// Notes whether a task will be paused when it would begin. Its state is the same as before, so nobody outside hears of it.
+async fn hold(tx: &mut Tx, district: DistrictId, task: TaskId, state: TaskState, held: bool, by: &str) -> Sql<()> {
     tx.run("UPDATE tasks SET held = $2 WHERE id = $1", args![task, held]).await?;
     let action = if held { "task.held" } else { "task.released" };
-    note(tx, district, task, action, TaskState::Expanding.to_string(), by).await
+    note(tx, district, task, action, state.to_string(), by).await
 }
 
 /// An audit row about a task, and a new version of its progress.

@@ -1,12 +1,14 @@
 //! A group of resets under its accounts' locks, each item decided once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use keybell_shared::codes::Code;
 use keybell_shared::eligibility::{Decision, Facts, decide};
 use keybell_shared::ids::{AccountId, DistrictId, ItemId, TaskId};
 use keybell_shared::notice::{self, Plan};
 use keybell_shared::ports::ledger::ResetWrite;
+use keybell_shared::request::ResetRequest;
 use keybell_shared::states::ItemState;
 
 use super::contacts::contacts;
@@ -21,8 +23,13 @@ pub(super) struct Decided<'a> {
     pub(super) district: DistrictId,
     pub(super) facts: Facts,
     pub(super) version: i64,
+    pub(super) request: Arc<ResetRequest>,
     pub(super) decision: Decision,
     pub(super) plan: Plan,
+    /// Whether people are asked to choose a password at the next sign-in.
+    pub(super) asks: bool,
+    /// Whether people are told by a one-time link.
+    pub(super) sends_link: bool,
 }
 
 impl Decided<'_> {
@@ -40,6 +47,11 @@ impl Decided<'_> {
 
     pub(super) fn is_reset(&self) -> bool {
         self.decision == Decision::Reset
+    }
+
+    /// Whether this item changes its account's password.
+    pub(super) fn sets_password(&self) -> bool {
+        self.is_reset() && self.facts.sets_password
     }
 }
 
@@ -63,11 +75,13 @@ pub(super) async fn decide_group<'a>(tx: &mut Tx, writes: &'a [ResetWrite]) -> S
         let Some(write) = by_item.get(&row.get("item")?).copied() else { continue };
         let Some(TaskRequest { request, .. }) = requests.get(&task) else { continue };
         let facts = facts(row)?;
-        let told = notice::is_told(request.notify, request.password.is_generated());
+        let (told, sends_link) = (request.is_told(), request.sends_link());
         let reachable = contacts.get(&account).cloned().unwrap_or_default();
         let plan = notice::plan(told, request.channel, request.recipient, &reachable);
         let mut decision = decide(&facts);
-        let incomplete = write.hash.is_empty() || (told && write.sealed.is_none());
+        let incomplete = (facts.sets_password && write.hash.is_empty())
+            || (told && write.sealed.is_none())
+            || (sends_link && write.links.is_empty());
         if decision == Decision::Reset && (incomplete || write.account != account) {
             // The worker saw another decision and brought no password: the next dispatch brings one.
             decision = Decision::Hold;
@@ -76,10 +90,13 @@ pub(super) async fn decide_group<'a>(tx: &mut Tx, writes: &'a [ResetWrite]) -> S
             write,
             task,
             district: row.get("district_id")?,
-            version: row.get::<i64>("credential_version")? + 1,
+            version: row.get::<i64>("credential_version")? + i64::from(facts.sets_password),
+            request: Arc::clone(request),
             facts,
             decision,
             plan,
+            asks: request.mode.asks(),
+            sends_link,
         });
     }
     Ok(group)

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use keybell_shared::actor::Role;
-use keybell_shared::events::{Fact, TaskChanged, TaskStarted};
+use keybell_shared::events::{Fact, TaskAwaiting, TaskChanged, TaskStarted};
 use keybell_shared::ids::{AccountId, DistrictId, TaskId};
-use keybell_shared::ports::ledger::{Chunk, ExpansionLedger, LedgerResult, MAX_DEFECTS};
+use keybell_shared::ports::ledger::{Chunk, Expansion, ExpansionLedger, LedgerResult, MAX_DEFECTS};
 use keybell_shared::request::ResetRequest;
 use keybell_shared::seal::hex;
 use keybell_shared::states::{ItemState, TaskState};
@@ -19,6 +19,27 @@ use super::periodic;
 use super::selection::{exclusion, filter_args, selected};
 use super::sql::{Failure, Row, Sql, Tx, args};
 
+/// Writes accounts down as items of task `$15`: those of a query that answers `id` and `code`.
+macro_rules! written {
+    ($($query:expr),+ $(,)?) => {
+        concat!(
+            // Counted inside PostgreSQL: the rows themselves are of no use here. SQLite runs in this process.
+            "{pg WITH written AS (}
+             INSERT INTO items (district_id, task_id, account_id, state, code, changed_at)
+             SELECT $1, $15, x.id, CASE WHEN x.code IS NULL THEN 'pending' ELSE 'skipped' END, x.code, {now}
+             FROM (",
+            $($query,)+
+            ") AS x
+             WHERE TRUE
+             ORDER BY x.id
+             ON CONFLICT (task_id, account_id) DO NOTHING
+             RETURNING state{lite , 1 AS items}
+             {pg ) SELECT state, count(*) AS items FROM written GROUP BY state}"
+        )
+    };
+}
+mod planned;
+
 #[async_trait]
 impl ExpansionLedger for SqlLedger {
     async fn expanding(&self, limit: u32) -> LedgerResult<Vec<TaskId>> {
@@ -26,8 +47,8 @@ impl ExpansionLedger for SqlLedger {
         Ok(rows.iter().map(|row| row.get("id")).collect::<Sql<_>>()?)
     }
 
-    async fn expand_chunk(&self, writer: &str, task: TaskId, size: u32) -> LedgerResult<Chunk> {
-        Ok(self.db.retrying(|| self.expand_once(writer, task, size)).await?)
+    async fn expand_next(&self, writer: &str, task: TaskId, how: Expansion) -> LedgerResult<Chunk> {
+        Ok(self.db.retrying(|| self.expand_once(writer, task, how)).await?)
     }
 
     async fn expansion_failed(&self, task: TaskId) -> LedgerResult<bool> {
@@ -45,10 +66,12 @@ struct Expanding {
     request: ResetRequest,
     after: Option<AccountId>,
     held: bool,
+    /// The plan whose accounts these are: its number.
+    plan: Option<i64>,
 }
 
 impl Expanding {
-    fn read(row: &Row) -> Sql<Self> {
+    fn read(row: &Row, plan: Option<i64>) -> Sql<Self> {
         let request: String = row.get("request")?;
         Ok(Self {
             task: row.get("id")?,
@@ -59,41 +82,32 @@ impl Expanding {
             request: serde_json::from_str(&request).map_err(|error| Failure::row(error.to_string()))?,
             after: row.get("expand_after")?,
             held: row.get("held")?,
+            plan,
         })
     }
 }
 
 impl SqlLedger {
-    async fn expand_once(&self, writer: &str, task: TaskId, size: u32) -> Sql<Chunk> {
+    async fn expand_once(&self, writer: &str, task: TaskId, how: Expansion) -> Sql<Chunk> {
         let mut tx = self.db.begin().await?;
         // The task's lock: a cancel wins or waits.
         let row = tx.first("SELECT * FROM tasks WHERE id = $1 {lock}", args![task]).await?;
         let Some(row) = row.filter(|row| matches!(row.word("state"), Ok(TaskState::Expanding))) else {
             return Ok(Chunk::NotExpanding);
         };
-        let expanding = Expanding::read(&row)?;
+        let plan = planned::number(&mut tx, &row).await?;
+        let expanding = Expanding::read(&row, plan)?;
         let after = expanding.after.unwrap_or(AccountId(Uuid::nil()));
-        // The chunk is a range of the district's accounts, so that a narrow selection in a large district does not
-        // turn into one long scan under the task's lock.
-        let page = tx
-            .first(
-                "SELECT id, place FROM (
-                     SELECT id, row_number() OVER (ORDER BY id) AS place FROM accounts
-                     WHERE district_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS page
-                 ORDER BY id DESC LIMIT 1",
-                args![expanding.district, after, size],
-            )
-            .await?;
-        let (items, more) = match page {
+        let (items, more) = match page(&mut tx, &expanding, after, how.size).await? {
             Some(page) => {
                 let items = insert_items(&mut tx, writer, &expanding, after, page.get("id")?).await?;
-                (items, page.get::<i64>("place")? >= i64::from(size))
+                (items, page.get::<i64>("place")? >= i64::from(how.size))
             }
             None => (0, false),
         };
         // At once, so that a small task does not wait for another turn among large ones.
         if !more {
-            finish(&mut tx, writer, &expanding).await?;
+            finish(&mut tx, writer, &expanding, how.approval_above).await?;
         }
         tx.commit().await?;
         Ok(if more { Chunk::More(items) } else { Chunk::Finished(items) })
@@ -132,6 +146,22 @@ impl SqlLedger {
     }
 }
 
+/// The last account of the next chunk, and how many there are up to it. The chunk is a range of the district's accounts,
+/// so that a narrow selection in a large district does not turn into one long scan under the task's lock.
+async fn page(tx: &mut Tx, expanding: &Expanding, after: AccountId, size: u32) -> Sql<Option<Row>> {
+    if let Some(plan) = expanding.plan {
+        return planned::page(tx, plan, after, size).await;
+    }
+    tx.first(
+        "SELECT id, place FROM (
+             SELECT id, row_number() OVER (ORDER BY id) AS place FROM accounts
+             WHERE district_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS page
+         ORDER BY id DESC LIMIT 1",
+        args![expanding.district, after, size],
+    )
+    .await
+}
+
 /// Writes down the accounts after `after` up to `upper`, and answers how many they are.
 async fn insert_items(
     tx: &mut Tx,
@@ -140,30 +170,25 @@ async fn insert_items(
     after: AccountId,
     upper: AccountId,
 ) -> Sql<u64> {
-    let mut arguments = filter_args(expanding.district, &expanding.request.selection, expanding.role, expanding.person);
-    arguments.extend(args![expanding.role.reach(), expanding.task, after, upper]);
-    let rows = tx
-        .all(
-            concat!(
-                // Counted inside PostgreSQL: the rows themselves are of no use here. SQLite runs in this process.
-                "{pg WITH written AS (}
-                 INSERT INTO items (district_id, task_id, account_id, state, code, changed_at)
-                 SELECT $1, $10, x.id, CASE WHEN x.code IS NULL THEN 'pending' ELSE 'skipped' END, x.code, {now}
-                 FROM (SELECT a.id AS id, ",
-                exclusion!("$9"),
+    let ResetRequest { selection, confirm, mode, .. } = &expanding.request;
+    let mut arguments = filter_args(expanding.district, selection, expanding.role, expanding.person, *confirm);
+    arguments.extend(args![expanding.role.reach(), expanding.task, after, upper, mode.sets_password()]);
+    let rows = if let Some(plan) = expanding.plan {
+        arguments.extend(args![plan]);
+        tx.all(planned::WRITE, arguments).await?
+    } else {
+        tx.all(
+            written!(
+                "SELECT a.id AS id, ",
+                exclusion!("$14", "$18"),
                 " AS code FROM accounts a
-                       WHERE a.id > $11 AND a.id <= $12 AND ",
-                selected!("EXISTS (SELECT 1 FROM task_accounts n WHERE n.task_id = $10 AND n.account_id = a.id)"),
-                ") AS x
-                 WHERE TRUE
-                 ORDER BY x.id
-                 ON CONFLICT (task_id, account_id) DO NOTHING
-                 RETURNING state{lite , 1 AS items}
-                 {pg ) SELECT state, count(*) AS items FROM written GROUP BY state}"
+                       WHERE a.id > $16 AND a.id <= $17 AND ",
+                selected!("EXISTS (SELECT 1 FROM task_accounts n WHERE n.task_id = $15 AND n.account_id = a.id)")
             ),
             arguments,
         )
-        .await?;
+        .await?
+    };
     let mut deltas = Deltas::default();
     let counts = deltas.of(expanding.task);
     let mut written = 0;
@@ -177,18 +202,24 @@ async fn insert_items(
     Ok(u64::try_from(written).unwrap_or_default())
 }
 
-/// The set is frozen: its digest is stored and the task runs, or is paused if it was held.
-async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding) -> Sql<()> {
+/// The set is frozen: its digest is stored, and the task runs, or is paused if it was held; or it waits for a second person.
+async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding, approval_above: Option<u32>) -> Sql<()> {
     let (task, district) = (expanding.task, expanding.district);
     let digest = digest(tx, task).await?;
-    let (state, fact) = if expanding.held {
+    let awaiting = awaiting(tx, task, approval_above).await?;
+    let (state, fact) = if let Some(accounts) = awaiting {
+        let waits = TaskAwaiting { task, digest: digest.clone(), accounts };
+        (TaskState::AwaitingApproval, Fact::TaskAwaitingApproval(waits))
+    } else if expanding.held {
         (TaskState::Paused, Fact::TaskPaused(TaskChanged { task, state: TaskState::Paused }))
     } else {
         (TaskState::Running, Fact::TaskStarted(TaskStarted { task, digest: digest.clone() }))
     };
+    // Whoever waits for an approval stays held: then the approval pauses it.
+    let held = expanding.held && state == TaskState::AwaitingApproval;
     tx.run(
-        "UPDATE tasks SET state = $2, digest = $3, held = FALSE, defects = 0 WHERE id = $1",
-        args![task, state.as_str(), digest.as_str()],
+        "UPDATE tasks SET state = $2, digest = $3, held = $4, defects = 0 WHERE id = $1",
+        args![task, state.as_str(), digest.as_str(), held],
     )
     .await?;
     let action = fact.kind();
@@ -204,6 +235,14 @@ async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding) -> Sql<()> {
     let mut deltas = Deltas::default();
     deltas.of(task);
     deltas.store(tx, writer).await
+}
+
+/// How many passwords the task would change, if that is more than may change without an approval.
+async fn awaiting(tx: &mut Tx, task: TaskId, above: Option<u32>) -> Sql<Option<u64>> {
+    let Some(above) = above else { return Ok(None) };
+    let row = tx.first("SELECT count(*) AS n FROM items WHERE task_id = $1 AND state = 'pending'", args![task]).await?;
+    let accounts = row.map(|row| row.get::<i64>("n")).transpose()?.unwrap_or_default();
+    Ok(u64::try_from(accounts).ok().filter(|accounts| *accounts > u64::from(above)))
 }
 
 /// SHA-256 over the ids of all accounts of the task, in order.

@@ -4,6 +4,7 @@ use keybell_shared::actor::Role;
 use keybell_shared::eligibility::Facts;
 use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::AccountId;
+use keybell_shared::request::{Confirm, Mode};
 use keybell_shared::states::{ItemState, TaskState};
 
 use super::sql::{Row, Sql};
@@ -14,6 +15,7 @@ macro_rules! facts_of_items {
         concat!(
             "SELECT i.id AS item, i.state AS item_state, i.task_id, i.district_id, i.account_id,
                  t.state AS task_state, t.seq, t.requester_role, t.requester_account,
+                 t.confirm_requester, t.confirm_protected, t.mode,
                  a.active, a.quick_login, a.protected, a.rank, a.last_reset_seq, a.credential_version,
                  (a.managed_by IS NOT NULL) AS managed,
                  ",
@@ -39,11 +41,13 @@ pub(super) fn facts(row: &Row) -> Sql<Facts> {
         active: row.get("active")?,
         managed_elsewhere: row.get("managed")?,
         quick_login: row.get("quick_login")?,
+        sets_password: row.word::<Mode>("mode")?.sets_password(),
         protected: row.get("protected")?,
         requester: person == Some(account),
         rank: row.get("rank")?,
         reach: role.reach(),
         in_scope: row.get("in_scope")?,
+        confirm: Confirm { requester: row.get("confirm_requester")?, protected: row.get("confirm_protected")? },
     })
 }
 
@@ -53,6 +57,7 @@ fn unguarded(task: TaskState) -> TaskState {
         TaskState::Paused => fault::off(Mechanism::Pause),
         TaskState::Cancelling | TaskState::Cancelled => fault::off(Mechanism::Cancel),
         TaskState::Expanding
+        | TaskState::AwaitingApproval
         | TaskState::Running
         | TaskState::Completed
         | TaskState::CompletedWithErrors

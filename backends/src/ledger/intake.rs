@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use keybell_shared::actor::Actor;
 use keybell_shared::events::{Fact, TaskAccepted};
 use keybell_shared::fault::{self, Mechanism};
-use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::fold::username_key;
+use keybell_shared::ids::{AccountId, DistrictId, PlanId, TaskId};
 use keybell_shared::ports::ledger::{
     Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Reissue, Resolved, UnknownNames,
 };
-use keybell_shared::request::Selection;
+use keybell_shared::request::{Confirm, Mode, ResetRequest, Selection};
 use keybell_shared::seal::hex;
 use serde_json::json;
 
@@ -18,7 +19,7 @@ use super::journal::{self, NewAudit, NewEvent};
 use super::producers;
 use super::reissue::take_up;
 use super::selection::{exclusion, filter_args, selected};
-use super::sql::{Failure, Row, Sql, args, json as json_arg};
+use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
 
 /// What was accepted under a key.
 const KNOWN: &str =
@@ -39,15 +40,16 @@ impl IntakeLedger for SqlLedger {
         let mut resolved = Resolved::default();
         let mut seen = std::collections::HashSet::new();
         for page in names.chunks(2_000) {
-            let wanted: Vec<_> = page.iter().map(|name| json!({"name": name, "key": name.to_lowercase()})).collect();
+            let wanted: Vec<_> =
+                page.iter().map(|name| json!({"name": name, "key": username_key(name), "id": as_id(name)})).collect();
             let rows = self
                 .db
                 .read(
                     "SELECT r.name AS name, COALESCE(u.id, s.id, i.id) AS id
-                     FROM {rows $2: name text, key text} AS r
+                     FROM {rows $2: name text, key text, id uuid} AS r
                      LEFT JOIN accounts u ON u.district_id = $1 AND u.username_key = r.key
                      LEFT JOIN accounts s ON s.district_id = $1 AND s.source_id = r.name
-                     LEFT JOIN accounts i ON i.district_id = $1 AND {pg i.id::text}{lite i.id} = r.key",
+                     LEFT JOIN accounts i ON i.district_id = $1 AND i.id = r.id",
                     args![district, json_arg(&wanted)],
                 )
                 .await?;
@@ -64,6 +66,7 @@ impl IntakeLedger for SqlLedger {
 
     async fn unknown_names(&self, district: DistrictId, selection: &Selection) -> LedgerResult<UnknownNames> {
         let narrowed = &selection.narrowed;
+        let years: Vec<String> = narrowed.graduation_years.iter().map(ToString::to_string).collect();
         let mut unknown = UnknownNames::new();
         for (field, names, statement) in [
             (
@@ -87,9 +90,23 @@ impl IntakeLedger for SqlLedger {
             (
                 "user_types",
                 &narrowed.user_types,
+                "SELECT r.name AS name FROM {rows $2: name text} AS r
+                 WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.district_id = $1 AND a.role = r.name)
+                     AND NOT EXISTS (SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
+                         WHERE m.role = r.name AND a.district_id = $1)",
+            ),
+            (
+                "graduation_years",
+                &years,
                 "SELECT r.name AS name FROM {rows $2: name text} AS r WHERE NOT EXISTS (
-                     SELECT 1 FROM accounts a WHERE a.district_id = $1 AND (a.role = r.name OR EXISTS (
-                         SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.role = r.name)))",
+                     SELECT 1 FROM accounts a
+                     WHERE a.district_id = $1 AND a.graduation_year = CAST(r.name AS INTEGER))",
+            ),
+            (
+                "groups",
+                &narrowed.groups,
+                "SELECT r.name AS name FROM {rows $2: name text} AS r WHERE NOT EXISTS (
+                     SELECT 1 FROM account_groups g WHERE g.district_id = $1 AND g.name = r.name)",
             ),
         ] {
             if names.is_empty() {
@@ -103,18 +120,39 @@ impl IntakeLedger for SqlLedger {
         Ok(unknown)
     }
 
-    async fn preview(&self, actor: &Actor, selection: &Selection, named: &[AccountId]) -> LedgerResult<Preview> {
-        let mut arguments = filter_args(actor.district, selection, actor.role, actor.person);
-        arguments.extend(args![json_arg(named), actor.role.reach()]);
+    async fn place_names(&self, district: DistrictId) -> LedgerResult<Vec<String>> {
+        let rows = self
+            .db
+            .read(
+                "SELECT 0 AS place, slug AS name FROM districts WHERE id = $1
+                 UNION ALL SELECT 1, name FROM districts WHERE id = $1
+                 UNION ALL SELECT 2, name FROM schools WHERE district_id = $1 AND active
+                 ORDER BY 1, 2",
+                args![district],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get("name")).collect::<Sql<_>>()?)
+    }
+
+    async fn preview(
+        &self,
+        actor: &Actor,
+        selection: &Selection,
+        confirm: Confirm,
+        named: &[AccountId],
+        mode: Mode,
+    ) -> LedgerResult<Preview> {
+        let mut arguments = filter_args(actor.district, selection, actor.role, actor.person, confirm);
+        arguments.extend(args![json_arg(named), actor.role.reach(), mode.sets_password()]);
         let rows = self
             .db
             .read(
                 concat!(
                     "SELECT ",
-                    exclusion!("$10"),
+                    exclusion!("$15", "$16"),
                     " AS code, count(*) AS n FROM accounts a
                      WHERE ",
-                    selected!("a.id {in $9 uuid}"),
+                    selected!("a.id {in $14 uuid}"),
                     " GROUP BY 1 ORDER BY 1"
                 ),
                 arguments,
@@ -123,8 +161,14 @@ impl IntakeLedger for SqlLedger {
         Ok(counted(&rows)?)
     }
 
-    async fn preview_reissue(&self, actor: &Actor, reissue: &Reissue) -> LedgerResult<Preview> {
-        Ok(self.count_reissue(actor, reissue).await?)
+    async fn preview_reissue(
+        &self,
+        actor: &Actor,
+        reissue: &Reissue,
+        confirm: Confirm,
+        mode: Mode,
+    ) -> LedgerResult<Preview> {
+        Ok(self.count_reissue(actor, reissue, confirm, mode).await?)
     }
 
     async fn known(&self, district: DistrictId, idempotency: &Idempotency) -> LedgerResult<Option<Acceptance>> {
@@ -142,6 +186,30 @@ impl IntakeLedger for SqlLedger {
     }
 }
 
+/// The id that a name may be: read here, because comparing it as text would look at every account.
+fn as_id(name: &str) -> Option<AccountId> {
+    let lower = name.to_ascii_lowercase();
+    lower.parse::<AccountId>().ok().filter(|id| id.to_string() == lower)
+}
+
+/// What the audit says of an accepted request.
+fn accepted_detail(request: &ResetRequest, parent: Option<TaskId>, plan: Option<PlanId>) -> String {
+    let again = parent.map(|parent| format!(", again for task {parent}")).unwrap_or_default();
+    let planned = plan.map(|plan| format!(", as plan {plan}")).unwrap_or_default();
+    let ResetRequest { reason, selection, confirm, .. } = request;
+    format!("reason {reason:?}, scope {}{again}{planned}{}", selection.scope.as_str(), confirmed(*confirm))
+}
+
+/// What was confirmed separately, for the audit.
+const fn confirmed(confirm: Confirm) -> &'static str {
+    match (confirm.requester, confirm.protected) {
+        (false, false) => "",
+        (true, false) => ", the requester's own account confirmed",
+        (false, true) => ", protected accounts confirmed",
+        (true, true) => ", the requester's own and protected accounts confirmed",
+    }
+}
+
 /// Reads rows of `code` and `n`: how many accounts would meet which exclusion, NULL for none.
 pub(super) fn counted(rows: &[Row]) -> Sql<Preview> {
     let mut preview = Preview::default();
@@ -155,82 +223,112 @@ pub(super) fn counted(rows: &[Row]) -> Sql<Preview> {
     Ok(preview)
 }
 
+/// What is known under a request's key.
+pub(super) enum Key {
+    /// It was used: the answer.
+    Used(Acceptance),
+    /// It is new; the task will be found under this.
+    Fresh(String),
+}
+
+/// Looks the key of a task up.
+pub(super) async fn known(tx: &mut Tx, task: &NewTask) -> Sql<Key> {
+    let key = &task.idempotency;
+    match tx.first(KNOWN, args![task.actor.district, &key.producer, &key.key]).await? {
+        Some(row) if !fault::off(Mechanism::Idempotency) => Ok(Key::Used(answer(&row, key)?)),
+        Some(_) => Ok(Key::Fresh(task.id.to_string())),
+        None => Ok(Key::Fresh(key.key.clone())),
+    }
+}
+
 impl SqlLedger {
     async fn accept_once(&self, task: &NewTask) -> Sql<Acceptance> {
-        let district = task.actor.district;
-        let key = &task.idempotency;
-        let mut unique = key.key.clone();
         let mut tx = self.db.begin().await?;
-        if let Some(row) = tx.first(KNOWN, args![district, &key.producer, &key.key]).await? {
-            if !fault::off(Mechanism::Idempotency) {
-                return answer(&row, key);
-            }
-            unique = task.id.to_string();
-        }
+        let key = match known(&mut tx, task).await? {
+            Key::Used(acceptance) => return Ok(acceptance),
+            Key::Fresh(key) => key,
+        };
         if let Some(allowed) = producers::over_quota(&mut tx, task).await? {
             return Ok(Acceptance::OverQuota(allowed));
         }
-        tx.run(
-            "INSERT INTO idempotency (district_id, producer, key, fingerprint, task_id, created_at)
-             VALUES ($1, $2, $3, $4, $5, {now})",
-            args![district, &key.producer, &unique, &key.fingerprint, task.id],
-        )
-        .await?;
-        let mut request = task.request.clone();
-        // The named accounts have rows of their own; fifty thousand names would be read again with every item.
-        request.selection.accounts.clear();
-        let request = serde_json::to_string(&request).map_err(|error| Failure::row(error.to_string()))?;
-        let (key_id, sealed) = match &task.shared {
-            Some(sealed) => (Some(sealed.key_id.clone()), Some(hex(&sealed.bytes))),
-            None => (None, None),
-        };
-        tx.run(
-            "INSERT INTO tasks (id, district_id, state, requester, requester_role, requester_account, request, \
-                 shared_key_id, shared_sealed, created_at)
-             VALUES ($1, $2, 'expanding', $3, $4, $5, $6, $7, $8, {now})",
-            args![
-                task.id,
-                district,
-                &task.actor.name,
-                task.actor.role.as_str(),
-                task.actor.person,
-                request,
-                key_id,
-                sealed
-            ],
-        )
-        .await?;
-        super::trace::note(&mut tx, task.id).await?;
-        if let Some(reissue) = &task.reissue {
-            take_up(&mut tx, district, task.id, reissue).await?;
-        }
-        for page in task.named.chunks(5_000) {
-            tx.run(
-                "INSERT INTO task_accounts (task_id, account_id)
-                 SELECT $1, a.id FROM accounts a WHERE a.district_id = $2 AND a.id {in $3 uuid}",
-                args![task.id, district, json_arg(page)],
-            )
-            .await?;
-        }
-        let parent = task.reissue.as_ref().map(|reissue| reissue.parent);
-        let again = parent.map(|parent| format!(", again for task {parent}")).unwrap_or_default();
-        let scope = task.request.selection.scope.as_str();
-        let accepted = TaskAccepted { task: task.id, producer: key.producer.clone(), key: key.key.clone(), parent };
-        let accepted = NewEvent { district, fact: Fact::TaskAccepted(accepted) };
-        let events: Vec<NewEvent> = [accepted].into_iter().chain(producers::acceptance(task)).collect();
-        journal::events(&mut tx, &events).await?;
-        let audit = NewAudit {
-            district,
-            actor: task.actor.name.clone(),
-            action: "task.accepted",
-            subject: format!("task {}", task.id),
-            detail: format!("reason {:?}, scope {scope}{again}", task.request.reason),
-        };
-        journal::audits(&mut tx, &[audit]).await?;
-        let mut deltas = Deltas::default();
-        deltas.of(task.id);
-        deltas.store(&mut tx, "intake").await?;
+        let acceptance = insert_task(&mut tx, task, &key, None).await?;
         tx.commit().await?;
-        Ok(Acceptance::Accepted(task.id))
+        Ok(acceptance)
     }
+}
+
+/// Writes a task down: under this key, and from this plan if it comes from one.
+pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan: Option<PlanId>) -> Sql<Acceptance> {
+    let district = task.actor.district;
+    let key = &task.idempotency;
+    tx.run(
+        "INSERT INTO idempotency (district_id, producer, key, fingerprint, task_id, created_at)
+         VALUES ($1, $2, $3, $4, $5, {now})",
+        args![district, &key.producer, unique, &key.fingerprint, task.id],
+    )
+    .await?;
+    let mut request = task.request.clone();
+    // The named accounts have rows of their own; fifty thousand names would be read again with every item.
+    request.selection.accounts.clear();
+    let request = serde_json::to_string(&request).map_err(|error| Failure::row(error.to_string()))?;
+    let (key_id, sealed) = match &task.shared {
+        Some(sealed) => (Some(sealed.key_id.clone()), Some(hex(&sealed.bytes))),
+        None => (None, None),
+    };
+    tx.run(
+        "INSERT INTO tasks (id, district_id, state, requester, requester_role, requester_account, request, \
+             shared_key_id, shared_sealed, confirm_requester, confirm_protected, mode, plan_id, created_at)
+         VALUES ($1, $2, 'expanding', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, {now})",
+        args![
+            task.id,
+            district,
+            &task.actor.name,
+            task.actor.role.as_str(),
+            task.actor.person,
+            request,
+            key_id,
+            sealed,
+            task.request.confirm.requester,
+            task.request.confirm.protected,
+            task.request.mode.as_str(),
+            plan
+        ],
+    )
+    .await?;
+    super::trace::note(tx, task.id).await?;
+    if let Some(reissue) = &task.reissue {
+        take_up(tx, district, task.id, reissue).await?;
+    }
+    for page in task.named.chunks(5_000) {
+        tx.run(
+            "INSERT INTO task_accounts (task_id, account_id)
+             SELECT $1, a.id FROM accounts a WHERE a.district_id = $2 AND a.id {in $3 uuid}",
+            args![task.id, district, json_arg(page)],
+        )
+        .await?;
+    }
+    journal_acceptance(tx, task, plan).await?;
+    let mut deltas = Deltas::default();
+    deltas.of(task.id);
+    deltas.store(tx, "intake").await?;
+    Ok(Acceptance::Accepted(task.id))
+}
+
+/// The events and the audit row of an accepted task.
+async fn journal_acceptance(tx: &mut Tx, task: &NewTask, plan: Option<PlanId>) -> Sql<()> {
+    let district = task.actor.district;
+    let key = &task.idempotency;
+    let parent = task.reissue.as_ref().map(|reissue| reissue.parent);
+    let accepted = TaskAccepted { task: task.id, producer: key.producer.clone(), key: key.key.clone(), parent };
+    let accepted = NewEvent { district, fact: Fact::TaskAccepted(accepted) };
+    let events: Vec<NewEvent> = [accepted].into_iter().chain(producers::acceptance(task)).collect();
+    journal::events(tx, &events).await?;
+    let audit = NewAudit {
+        district,
+        actor: task.actor.name.clone(),
+        action: "task.accepted",
+        subject: format!("task {}", task.id),
+        detail: accepted_detail(&task.request, parent, plan),
+    };
+    journal::audits(tx, &[audit]).await
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use keybell_shared::actor::{Actor, PRODUCER_PREFIX};
 use keybell_shared::clock::Millis;
+use keybell_shared::fold::username_key;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId};
 use keybell_shared::ports::ledger::{District, KeyFate, KeyLedger, KeyView, LedgerResult, NewKey};
 use keybell_shared::seal::{hex, unhex};
@@ -142,7 +143,7 @@ async fn person(tx: &mut Tx, district: DistrictId, username: &str) -> Sql<Option
     let row = tx
         .first(
             "SELECT id FROM accounts WHERE district_id = $1 AND username_key = $2",
-            args![district, username.to_lowercase()],
+            args![district, username_key(username)],
         )
         .await?;
     row.map(|row| row.get("id")).transpose()

@@ -1,6 +1,7 @@
 //! The ledger over PostgreSQL or SQLite: one file per use case, each written once for both databases.
 
 mod accounts;
+mod approval;
 mod chosen;
 mod claim;
 mod commit;
@@ -8,19 +9,25 @@ mod contacts;
 mod control;
 mod counters;
 mod decided;
+mod directory;
 mod dispatch;
 mod examine;
 mod expansion;
 mod facts;
+
 mod intake;
 mod journal;
 mod keys;
 mod leader;
+mod links;
+mod name_keys;
 mod new_notices;
 mod notices;
 mod outbox;
 mod own_database;
+mod paging;
 mod periodic;
+mod plan;
 mod producers;
 mod record;
 mod reissue;
@@ -70,12 +77,15 @@ impl SqlLedger {
         Ok(Self { db: Db::sqlite(path).await? })
     }
 
-    /// Brings the schema up to this build's.
+    /// Brings the schema up to this build's, and fills in what rows of older builds lack.
     ///
     /// # Errors
     /// When the database cannot be reached or refuses a migration.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        self.db.migrate().await
+        self.db.migrate().await?;
+        self.fill_name_keys()
+            .await
+            .map_err(|failure| OpenError::Database(keybell_shared::error::LedgerError::from(failure).to_string()))
     }
 
     /// How the connections to the database are used right now; asked when the metrics are read.

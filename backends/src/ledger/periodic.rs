@@ -54,6 +54,10 @@ pub(super) const LOST_ITEMS: &str =
 pub(super) const EXPIRED_SEALS: &str =
     "SELECT item_id FROM sealed_passwords WHERE expires_at <= {now} ORDER BY expires_at, item_id LIMIT $1";
 
+/// Links that can neither be sent nor used any more.
+pub(super) const OLD_LINKS: &str = "DELETE FROM links WHERE token_hash {pg = ANY (ARRAY}{lite IN }(
+     SELECT token_hash FROM links WHERE kept_until <= {now} ORDER BY kept_until LIMIT $1){pg )}";
+
 /// Tasks that can be closed, and cancels that were interrupted.
 pub(super) const CLOSABLE: &str = "SELECT t.id, t.state FROM tasks t
      WHERE t.state IN ('running', 'paused', 'cancelling')
@@ -135,6 +139,24 @@ pub(super) const UNCHAINED: &str = "SELECT * FROM audit WHERE chain IS NULL ORDE
 pub(super) const OPEN_TASKS: &str =
     tasks_with_sums!("WHERE t.state IN ('expanding', 'running', 'paused', 'cancelling') GROUP BY t.seq ORDER BY t.seq");
 
+/// Snapshots of tasks that wait for an approval.
+pub(super) const AWAITING_TASKS: &str =
+    tasks_with_sums!("WHERE t.state = 'awaiting_approval' GROUP BY t.seq ORDER BY t.seq");
+
+/// The newest ended tasks: how many passwords each changed, and the state in which most of its items ended.
+pub(super) const ENDED_TASKS: &str = "SELECT t.id, t.request, t.finished_at,
+         CAST(COALESCE(SUM(c.notified + c.silent + c.undelivered), 0) AS BIGINT) AS changed,
+         CASE WHEN COALESCE(SUM(c.silent), 0) > COALESCE(SUM(c.notified), 0) THEN 'silent' ELSE 'notified' END AS usual
+     FROM (SELECT seq, id, request, finished_at FROM tasks WHERE finished_at IS NOT NULL
+         ORDER BY finished_at DESC LIMIT $1) AS t
+     LEFT JOIN counters c ON c.task_id = t.id
+     GROUP BY t.seq, t.id, t.request, t.finished_at ORDER BY t.finished_at DESC";
+
+/// The plan that expired first, unless its task is still being written down.
+pub(super) const EXPIRED_PLANS: &str = "SELECT p.seq FROM plans p WHERE p.expires_at <= {now}
+     AND (p.task_id IS NULL OR NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id = p.task_id AND t.state = 'expanding'))
+     ORDER BY p.expires_at, p.seq LIMIT 1 {lock p}";
+
 /// Snapshots of tasks that ended within the last minute.
 pub(super) const JUST_FINISHED: &str =
     tasks_with_sums!("WHERE t.finished_at IS NOT NULL AND t.finished_at > {now} - 60000 GROUP BY t.seq ORDER BY t.seq");
@@ -173,6 +195,7 @@ impl SqlLedger {
             ("lost notifications", LOST_NOTIFICATIONS, args!["email", 100_u32, grace]),
             ("lost items", LOST_ITEMS, args![grace, 100_u32]),
             ("expired seals", EXPIRED_SEALS, page(args![])),
+            ("old links", OLD_LINKS, page(args![])),
             ("closable", CLOSABLE, page(args![])),
             ("unsent", UNSENT, page(args![])),
             ("not handed out", NOT_HANDED_OUT, page(args![])),
@@ -189,7 +212,9 @@ impl SqlLedger {
             ("oldest delivery", OLDEST_DELIVERY, args![]),
             ("delivery count", DELIVERY_COUNT, args![]),
             ("open tasks", OPEN_TASKS, args![]),
+            ("awaiting tasks", AWAITING_TASKS, args![]),
             ("just finished", JUST_FINISHED, args![]),
+            ("expired plans", EXPIRED_PLANS, args![]),
             ("old tasks", OLD_TASKS, args![grace, 20_u32]),
             ("old events", OLD_EVENTS, args![grace, 100_u32]),
             ("old idempotency keys", OLD_KEYS, args![grace, 100_u32]),

@@ -3,7 +3,7 @@
 use keybell_shared::actor::Actor;
 use keybell_shared::ids::{DistrictId, TaskId};
 use keybell_shared::ports::ledger::{Preview, Reissue};
-use keybell_shared::request::{Scope, Selection, Where};
+use keybell_shared::request::{Confirm, Mode, Scope, Selection, Where};
 
 use super::SqlLedger;
 use super::chosen::{chosen_args, taken_up};
@@ -13,20 +13,27 @@ use super::sql::{Failure, Sql, Tx, args};
 
 impl SqlLedger {
     /// Counts whom a re-issue means, with the words of [`super::selection`]: as the expansion will see them.
-    pub(super) async fn count_reissue(&self, actor: &Actor, reissue: &Reissue) -> Sql<Preview> {
+    pub(super) async fn count_reissue(
+        &self,
+        actor: &Actor,
+        reissue: &Reissue,
+        confirm: Confirm,
+        mode: Mode,
+    ) -> Sql<Preview> {
         let named = Selection { scope: Scope::Selected, accounts: Vec::new(), narrowed: Where::default() };
-        let mut arguments = filter_args(actor.district, &named, actor.role, actor.person);
+        let mut arguments = filter_args(actor.district, &named, actor.role, actor.person, confirm);
         arguments.extend(args![actor.role.reach(), reissue.parent]);
         arguments.extend(chosen_args(&reissue.chosen));
+        arguments.extend(args![mode.sets_password()]);
         let rows = self
             .db
             .read(
                 concat!(
                     "SELECT ",
-                    exclusion!("$9"),
+                    exclusion!("$14", "$18"),
                     " AS code, count(*) AS n FROM items p JOIN accounts a ON a.id = p.account_id
                      WHERE ",
-                    taken_up!("$10", "$11", "$12"),
+                    taken_up!("$15", "$16", "$17"),
                     " AND ",
                     selected!("TRUE"),
                     " GROUP BY 1 ORDER BY 1"

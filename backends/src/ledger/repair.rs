@@ -114,6 +114,7 @@ impl RepairLedger for SqlLedger {
     }
 
     async fn sweep_seals(&self, writer: &str, limit: u32) -> LedgerResult<u64> {
+        self.db.retrying(|| self.db.run(periodic::OLD_LINKS, args![limit])).await?;
         let rows = self.db.read(periodic::EXPIRED_SEALS, args![limit]).await?;
         let items: Vec<ItemId> = rows.iter().map(|row| row.get("item_id")).collect::<Sql<_>>()?;
         if items.is_empty() {

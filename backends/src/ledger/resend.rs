@@ -144,7 +144,9 @@ async fn read(tx: &mut Tx, page: &[(ItemId, AccountId)]) -> Sql<Vec<Untold>> {
     let rows = tx
         .all(
             "SELECT i.id, i.account_id, i.credential_version, {now} AS now, a.credential_version AS current_version,
-                 a.expires_at AS password_expires_at, p.expires_at AS seal_expires_at,
+                 a.expires_at AS password_expires_at, p.expires_at AS seal_expires_at, p.kind,
+                 (p.kind = 'link' AND NOT EXISTS (SELECT 1 FROM links l
+                     WHERE l.account_id = i.account_id AND l.item_id = i.id)) AS unlinked,
                  (SELECT count(*) FROM notifications n WHERE n.item_id = i.id) AS messages,
                  (SELECT COALESCE(MAX(n.round), 0) FROM notifications n WHERE n.item_id = i.id) AS round
              FROM items i JOIN accounts a ON a.id = i.account_id LEFT JOIN sealed_passwords p ON p.item_id = i.id
@@ -160,9 +162,11 @@ fn untold(row: &Row) -> Sql<Untold> {
     let version: Option<i64> = row.get("credential_version")?;
     let ended = |at: Option<Millis>| at.is_some_and(|at| at <= now);
     let seal: Option<Millis> = row.get("seal_expires_at")?;
-    let obstacle = if version != Some(row.get("current_version")?) {
+    // A link leads on, whatever became of the password; unless a newer task has sent another one.
+    let link = row.get::<Option<String>>("kind")?.as_deref() == Some("link");
+    let obstacle = if version != Some(row.get("current_version")?) || (link && row.get("unlinked")?) {
         Some(Code::S06)
-    } else if seal.is_none() || ended(seal) || ended(row.get("password_expires_at")?) {
+    } else if seal.is_none() || ended(seal) || (!link && ended(row.get("password_expires_at")?)) {
         Some(Code::N08)
     } else {
         None
@@ -224,7 +228,7 @@ async fn reopen(tx: &mut Tx, task: TaskId, state: TaskState) -> Sql<TaskState> {
         TaskState::CompletedWithErrors => TaskState::Running,
         TaskState::Cancelled => TaskState::Cancelling,
         TaskState::Running | TaskState::Paused | TaskState::Cancelling => return Ok(state),
-        TaskState::Expanding | TaskState::Completed | TaskState::Failed => {
+        TaskState::Expanding | TaskState::AwaitingApproval | TaskState::Completed | TaskState::Failed => {
             return Err(Failure::row(format!("a task that is {state} has undelivered items")));
         }
     };

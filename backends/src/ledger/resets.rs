@@ -8,6 +8,7 @@ use keybell_shared::eligibility::{Decision, decide};
 use keybell_shared::ids::{ItemId, NotificationId, TaskId};
 use keybell_shared::message::{Message, Work};
 use keybell_shared::notice::Channel;
+use keybell_shared::password::name_parts;
 use keybell_shared::ports::ledger::{LedgerResult, ResetJob, ResetLedger, ResetOutcome, ResetWrite};
 
 use super::SqlLedger;
@@ -141,15 +142,9 @@ pub(super) fn notification_message(row: &Row) -> Sql<Message> {
     Ok(Message { district: row.get("district_id")?, task: row.get("task_id")?, work, dispatch: 1, trace: None })
 }
 
-/// What the password must not contain: the username, and the words of the school's and district's names.
+/// What the password must not contain: the username, and the names of school and district.
 pub(super) fn forbidden(row: &Row) -> Sql<Vec<String>> {
-    let mut names: Vec<String> = vec![row.get("username")?];
-    for column in ["school_name", "district_name"] {
-        if let Some(name) = row.get::<Option<String>>(column)? {
-            names.extend(name.split_whitespace().map(str::to_owned));
-        }
-    }
-    // Words such as "of" or "High" would forbid too much.
-    names.retain(|name| name.chars().count() > 4);
-    Ok(names)
+    let username: String = row.get("username")?;
+    let (school, district): (Option<String>, Option<String>) = (row.get("school_name")?, row.get("district_name")?);
+    Ok(name_parts(Some(&username), school.into_iter().chain(district)))
 }

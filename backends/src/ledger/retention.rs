@@ -103,7 +103,7 @@ impl SqlLedger {
 async fn purge_items(tx: &mut Tx, tasks: &[TaskId], limit: u32) -> Sql<u64> {
     let rows = tx
         .all(
-            "SELECT id, task_id, state FROM items WHERE task_id {in $1 uuid} ORDER BY task_id, id LIMIT $2",
+            "SELECT id, task_id, state FROM items WHERE task_id {in $1 uuid} ORDER BY task_id, account_id LIMIT $2",
             args![json_arg(tasks), limit],
         )
         .await?;

@@ -1,12 +1,14 @@
 //! Whom a selection means, in SQL: one text for the preview and the expansion.
 //!
-//! Arguments `$1` to `$8` are the same in every statement that uses these parts; see [`filter_args`].
+//! Arguments `$1` to `$13` are the same in every statement that uses these parts; see [`filter_args`].
 
 use keybell_shared::actor::Role;
+use keybell_shared::fold::{after_prefix, fold};
 use keybell_shared::ids::{AccountId, DistrictId};
-use keybell_shared::request::Selection;
+use keybell_shared::request::{Confirm, Selection};
+use serde_json::{Value as Json, json};
 
-use super::sql::{Value, args, json};
+use super::sql::{Value, args, json as json_arg};
 
 /// Whether account `a` lies within the schools or classes of a requester of a role (SQL text) and account (SQL text).
 macro_rules! in_scope {
@@ -52,6 +54,12 @@ macro_rules! selected {
              AND ($5 = '[]' OR a.grade {in $5 text})
              AND ($6 = '[]' OR a.role {in $6 text} OR EXISTS (
                  SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.role {in $6 text}))
+             AND ($9 = '[]' OR a.graduation_year {in $9 integer})
+             AND ($10 = '[]' OR EXISTS (
+                 SELECT 1 FROM account_groups g WHERE g.account_id = a.id AND g.name {in $10 text}))
+             AND ($11 = '[]' OR EXISTS (
+                 SELECT 1 FROM {rows $11: low text, high text} AS r
+                 WHERE a.family_key >= r.low AND a.family_key < r.high))
              AND ($2 = 'selected' OR ",
             $crate::ledger::selection::in_scope!("$7", "$8"),
             ")"
@@ -61,15 +69,18 @@ macro_rules! selected {
 pub(super) use selected;
 
 /// Why account `a` is left untouched, or NULL: `shared::eligibility::exclusion` in SQL, so that a million accounts need
-/// not leave the database. A conformance test compares both. The argument is the requester's reach.
+/// not leave the database. A conformance test compares both. The arguments are the requester's reach, and whether the task
+/// sets passwords.
 macro_rules! exclusion {
-    ($reach:literal) => {
+    ($reach:literal, $sets:literal) => {
         concat!(
             "(CASE WHEN a.managed_by IS NOT NULL THEN 'S01'
                 WHEN NOT a.active THEN 'S03'
-                WHEN a.quick_login THEN 'S02'
-                WHEN a.protected THEN 'S04'
-                WHEN a.id = $8 THEN 'S05'
+                WHEN a.quick_login AND ",
+            $sets,
+            " THEN 'S02'
+                WHEN a.protected AND NOT $13 THEN 'S04'
+                WHEN a.id = $8 AND NOT $12 THEN 'S05'
                 WHEN a.rank > ",
             $reach,
             " THEN 'E10'
@@ -82,22 +93,38 @@ macro_rules! exclusion {
 }
 pub(super) use exclusion;
 
-/// The arguments `$1` to `$8`.
+/// The arguments `$1` to `$13`.
 pub(super) fn filter_args(
     district: DistrictId,
     selection: &Selection,
     role: Role,
     person: Option<AccountId>,
+    confirm: Confirm,
 ) -> Vec<Value> {
     let narrowed = &selection.narrowed;
     args![
         district,
         selection.scope.as_str(),
-        json(&narrowed.schools),
-        json(&narrowed.classes),
-        json(&narrowed.grades),
-        json(&narrowed.user_types),
+        json_arg(&narrowed.schools),
+        json_arg(&narrowed.classes),
+        json_arg(&narrowed.grades),
+        json_arg(&narrowed.user_types),
         role.as_str(),
         person,
+        json_arg(&narrowed.graduation_years),
+        json_arg(&narrowed.groups),
+        json_arg(&ranges(&narrowed.family_name_prefix)),
+        confirm.requester,
+        confirm.protected,
     ]
+}
+
+/// The ranges of folded names that begin with these prefixes. A prefix of which nothing is left would mean everybody; no
+/// door lets one in, and here it means nobody.
+pub(super) fn ranges(prefixes: &[String]) -> Vec<Json> {
+    let folded = prefixes.iter().map(|prefix| fold(prefix)).map(|low| {
+        let high = if low.is_empty() { String::new() } else { after_prefix(&low) };
+        json!({"low": low, "high": high})
+    });
+    folded.collect()
 }

@@ -13,7 +13,7 @@ use super::sql::{Sql, Tx, args, json as json_arg};
 
 /// Settles those of the items that were reset and have no open notification any more.
 ///
-/// Somebody was told: `notified`. Nobody, but a newer reset made this one obsolete: `silent`, its person hears of the
+/// Somebody was told, or a link that was sent was used: `notified`. Nobody, but a newer reset made this one obsolete: `silent`, its person hears of the
 /// newer one. Nobody: `undelivered`, with the code of the newest round of messages: what failed before a re-send says
 /// nothing about it. Sealed passwords of told and obsolete
 /// items are deleted; those of undelivered ones live on until their own expiry, so that they can be sent again.
@@ -25,6 +25,7 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
     let rows = tx
         .all(
             "SELECT i.id AS id, i.task_id AS task_id,
+                 MAX(CASE WHEN i.code = 'N07' THEN 1 ELSE 0 END) AS claimed,
                  MAX(CASE WHEN n.state = 'accepted' THEN 1 ELSE 0 END) AS told,
                  MAX(CASE WHEN n.state IN ('waiting', 'sending') THEN 1 ELSE 0 END) AS open,
                  MAX(CASE WHEN n.state = 'superseded' THEN 1 ELSE 0 END) AS obsolete,
@@ -41,7 +42,10 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
         if row.get::<i32>("open")? == 1 {
             continue;
         }
-        let (state, code) = if row.get::<i32>("told")? == 1 || fault::off(Mechanism::Undelivered) {
+        let (state, code) = if row.get::<i32>("claimed")? == 1 {
+            // Whatever the server says of the message: its link was used.
+            (ItemState::Notified, Code::N07)
+        } else if row.get::<i32>("told")? == 1 || fault::off(Mechanism::Undelivered) {
             (ItemState::Notified, Code::N00)
         } else if row.get::<i32>("obsolete")? == 1 {
             (ItemState::Silent, Code::S06)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use keybell_shared::eligibility::Decision;
-use keybell_shared::events::{CredentialReset, Fact};
+use keybell_shared::events::{ChangeRequested, CredentialReset, Fact};
 use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::Message;
@@ -69,27 +69,48 @@ pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
 pub(super) async fn store_accounts(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
     let rows: Vec<Json> = group
         .iter()
-        .filter(|decided| decided.is_reset())
+        .filter(|decided| decided.sets_password())
         .map(|decided| {
             let ttl = decided.write.expires_in.map(millis);
             json!({
                 "account": decided.write.account,
                 "hash": decided.write.hash,
                 "seq": decided.facts.task_seq,
-                "temporary": ttl.is_some(),
+                "temporary": ttl.is_some() || decided.asks,
                 "ttl": ttl,
+                "policy": decided.request.policy,
             })
         })
+        .collect();
+    store_asked(tx, group).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE accounts SET password_hash = r.hash, password_policy = r.policy, credential_version = accounts.credential_version + 1,
+             last_reset_seq = r.seq, must_change = r.temporary, changed_at = {now}, expires_at = {now} + r.ttl,
+             sessions_valid_after = {now}, wrong_sign_ins = 0, throttled_until = 0
+         FROM {rows $1: account uuid, hash text, seq bigint, temporary boolean, ttl bigint, policy text} AS r
+         WHERE accounts.id = r.account",
+        args![json_arg(&rows)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Accounts whose people are only asked: password, version and sessions stay.
+async fn store_asked(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
+    let rows: Vec<Json> = group
+        .iter()
+        .filter(|decided| decided.is_reset() && !decided.sets_password())
+        .map(|decided| json!({"account": decided.write.account, "seq": decided.facts.task_seq}))
         .collect();
     if rows.is_empty() {
         return Ok(());
     }
     tx.run(
-        "UPDATE accounts SET password_hash = r.hash, credential_version = accounts.credential_version + 1,
-             last_reset_seq = r.seq, must_change = r.temporary, changed_at = {now}, expires_at = {now} + r.ttl,
-             sessions_valid_after = {now}, wrong_sign_ins = 0, throttled_until = 0
-         FROM {rows $1: account uuid, hash text, seq bigint, temporary boolean, ttl bigint} AS r
-         WHERE accounts.id = r.account",
+        "UPDATE accounts SET last_reset_seq = r.seq, must_change = TRUE
+         FROM {rows $1: account uuid, seq bigint} AS r WHERE accounts.id = r.account",
         args![json_arg(&rows)],
     )
     .await?;
@@ -109,6 +130,7 @@ pub(super) async fn store_seals(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
                 "key_id": sealed.key_id,
                 "sealed": hex(&sealed.bytes),
                 "ttl": millis(decided.write.seal_ttl),
+                "kind": if decided.sends_link { "link" } else { "password" },
             }))
         })
         .collect();
@@ -116,9 +138,9 @@ pub(super) async fn store_seals(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
         return Ok(());
     }
     tx.run(
-        "INSERT INTO sealed_passwords (item_id, account_id, attempt_id, key_id, sealed, expires_at)
-         SELECT r.item, r.account, r.attempt, r.key_id, r.sealed, {now} + r.ttl
-         FROM {rows $1: item bigint, account uuid, attempt uuid, key_id text, sealed text, ttl bigint} AS r",
+        "INSERT INTO sealed_passwords (item_id, account_id, attempt_id, key_id, sealed, expires_at, kind)
+         SELECT r.item, r.account, r.attempt, r.key_id, r.sealed, {now} + r.ttl, r.kind
+         FROM {rows $1: item bigint, account uuid, attempt uuid, key_id text, sealed text, ttl bigint, kind text} AS r",
         args![json_arg(&rows)],
     )
     .await?;
@@ -152,26 +174,35 @@ pub(super) async fn store_notifications(tx: &mut Tx, group: &[Decided<'_>]) -> S
 
 pub(super) async fn store_journal(tx: &mut Tx, writer: &str, group: &[Decided<'_>]) -> Sql<()> {
     let resets = || group.iter().filter(|decided| decided.is_reset());
-    let new_events: Vec<NewEvent> = resets()
-        .map(|decided| NewEvent {
-            district: decided.district,
-            fact: Fact::CredentialReset(CredentialReset {
-                account: decided.write.account,
-                task: decided.task,
-                item: decided.write.item,
-                credential_version: decided.version,
-            }),
-        })
-        .collect();
+    let new_events: Vec<NewEvent> =
+        resets().map(|decided| NewEvent { district: decided.district, fact: fact(decided) }).collect();
     journal::events(tx, &new_events).await?;
     let new_audits: Vec<NewAudit> = resets()
         .map(|decided| NewAudit {
             district: decided.district,
             actor: writer.to_owned(),
-            action: "account.reset",
+            action: if decided.sets_password() { "account.reset" } else { "account.change_requested" },
             subject: format!("account {}", decided.write.account),
-            detail: format!("task {}, item {}, version {}", decided.task, decided.write.item, decided.version),
+            detail: format!(
+                "task {}, item {}, version {}{}",
+                decided.task,
+                decided.write.item,
+                decided.version,
+                if decided.request.clear_security_questions { ", security questions to be cleared" } else { "" }
+            ),
         })
         .collect();
     journal::audits(tx, &new_audits).await
+}
+
+/// What the outside hears of one reset, or of one request to choose a password.
+fn fact(decided: &Decided<'_>) -> Fact {
+    let (account, task, item) = (decided.write.account, decided.task, decided.write.item);
+    let credential_version = decided.version;
+    if decided.sets_password() {
+        let clear_security_questions = decided.request.clear_security_questions;
+        Fact::CredentialReset(CredentialReset { account, task, item, credential_version, clear_security_questions })
+    } else {
+        Fact::ChangeRequested(ChangeRequested { account, task, item, credential_version })
+    }
 }

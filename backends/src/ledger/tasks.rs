@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
 use keybell_shared::fault::{self, Mechanism};
-use keybell_shared::ids::{DistrictId, TaskId};
+use keybell_shared::ids::{AccountId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{
     Chosen, Closed, CodeCount, ItemFilter, ItemView, LedgerResult, ReportRow, Resent, Standing, TaskLedger, TaskView,
 };
@@ -14,8 +14,10 @@ use keybell_shared::states::TaskState;
 use super::SqlLedger;
 use super::control::standing;
 use super::counters::{counts, tasks_with_sums};
+use super::paging::after_item;
 use super::periodic;
 use super::sql::{Failure, Row, Sql, args};
+use uuid::Uuid;
 
 #[async_trait]
 impl TaskLedger for SqlLedger {
@@ -70,11 +72,14 @@ impl TaskLedger for SqlLedger {
             None => {
                 self.db
                     .read(
-                        "SELECT i.id, i.account_id, i.state, i.code, i.changed_at, a.username
-                         FROM items i JOIN accounts a ON a.id = i.account_id
-                         WHERE i.task_id = $1 AND i.district_id = $2 AND i.id > $3
-                         ORDER BY i.id LIMIT $4",
-                        args![task, district, after, limit],
+                        concat!(
+                            "SELECT i.id, i.account_id, i.state, i.code, i.changed_at, a.username
+                             FROM items i JOIN accounts a ON a.id = i.account_id
+                             WHERE i.task_id = $1 AND i.district_id = $2 AND ",
+                            after_item!("$3", "$5"),
+                            " ORDER BY i.account_id LIMIT $4"
+                        ),
+                        args![task, district, after, limit, AccountId(Uuid::nil())],
                     )
                     .await?
             }
@@ -102,6 +107,7 @@ impl TaskLedger for SqlLedger {
 
     async fn snapshots(&self) -> LedgerResult<Vec<Snapshot>> {
         let mut rows = self.db.read(periodic::OPEN_TASKS, args![]).await?;
+        rows.extend(self.db.read(periodic::AWAITING_TASKS, args![]).await?);
         rows.extend(self.db.read(periodic::JUST_FINISHED, args![]).await?);
         Ok(rows.iter().map(snapshot).collect::<Sql<_>>()?)
     }
@@ -171,6 +177,8 @@ fn view(row: &Row) -> Sql<TaskView> {
         digest: row.get("digest")?,
         parent: row.get("parent_id")?,
         held: standing(row)?.held,
+        plan: row.get("plan_id")?,
+        approved_by: row.get("approved_by")?,
     })
 }
 

@@ -3,44 +3,23 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keybell_shared::password::Format;
+use keybell_shared::ids::PlanId;
+use keybell_shared::password::{Format, Language, PolicyName};
 
+use super::narrowed::Narrowed;
 use super::words;
 
-/// Flags, or a request file.
+/// Flags, or a request file; or a plan.
 #[derive(Debug, Args)]
 pub(crate) struct Reset {
-    /// The district's short name; not needed when there is only one.
-    #[arg(long)]
-    pub(crate) district: Option<String>,
-    /// A request as JSON, as the API takes it; instead of the flags below.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["scope", "account", "accounts_file", "school", "class", "grade",
-        "user_type", "format", "shared_password_file", "acknowledge_shared", "permanent", "expires_in_hours", "notify",
-        "channel", "recipient", "reason", "acknowledge"])]
-    pub(crate) request: Option<PathBuf>,
-    /// Whose passwords.
-    #[arg(long, value_parser = ["all", "all_except", "without_role", "selected"], help_heading = "Whose passwords")]
-    pub(crate) scope: Option<String>,
-    /// An account (username, account id or roster id) for selected and all_except; may be repeated.
-    #[arg(long, help_heading = "Whose passwords")]
-    pub(crate) account: Vec<String>,
-    /// A file with one account per line.
-    #[arg(long, value_name = "FILE", help_heading = "Whose passwords")]
-    pub(crate) accounts_file: Option<PathBuf>,
-    /// Only these schools (roster id or name); may be repeated.
-    #[arg(long, help_heading = "Whose passwords")]
-    pub(crate) school: Vec<String>,
-    /// Only these classes (roster id or title); may be repeated.
-    #[arg(long, help_heading = "Whose passwords")]
-    pub(crate) class: Vec<String>,
-    /// Only these grades; may be repeated.
-    #[arg(long, help_heading = "Whose passwords")]
-    pub(crate) grade: Vec<String>,
-    /// Only these roster roles; may be repeated.
-    #[arg(long, help_heading = "Whose passwords")]
-    pub(crate) user_type: Vec<String>,
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) asked: Asked,
+    /// Start this plan instead, as `keybell plan apply` does.
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["request", "scope", "account", "accounts_file", "school", "class",
+        "grade", "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode",
+        "delivery", "format", "language", "policy", "permanent", "permanent_grade", "expires_in_hours", "clear_security_questions", "notify",
+        "channel", "recipient", "reason"])]
+    pub(crate) plan: Option<PlanId>,
     /// A key of your own; the same key and request never start twice.
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
@@ -51,24 +30,86 @@ pub(crate) struct Reset {
     pub(crate) detach: bool,
 }
 
+/// What is asked for, by flags or by a request file.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// The district's short name; not needed when there is only one.
+    #[arg(long)]
+    pub(crate) district: Option<String>,
+    /// A request as JSON, as the API takes it; instead of the flags below.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scope", "account", "accounts_file", "school", "class", "grade",
+        "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode", "delivery", "format",
+        "language", "policy", "shared_password_file", "acknowledge_shared", "permanent", "permanent_grade", "expires_in_hours",
+        "clear_security_questions", "notify", "channel", "recipient", "reason"])]
+    pub(crate) request: Option<PathBuf>,
+    /// Whose passwords.
+    #[arg(long, value_parser = ["all", "all_except", "without_role", "selected"], help_heading = "Whose passwords")]
+    pub(crate) scope: Option<String>,
+    /// An account (username, account id or roster id) for selected and all_except; may be repeated.
+    #[arg(long, help_heading = "Whose passwords")]
+    pub(crate) account: Vec<String>,
+    /// A file with one account per line.
+    #[arg(long, value_name = "FILE", help_heading = "Whose passwords")]
+    pub(crate) accounts_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) narrowed: Narrowed,
+    #[command(flatten)]
+    pub(crate) exceptions: Exceptions,
+    /// How passwords change; force: a new one is set at once; request: the present one stays, and people are sent a link to
+    /// choose a new one; force_then_request: both. force without a word.
+    #[arg(long, value_parser = ["force", "request", "force_then_request"], help_heading = "The new passwords")]
+    pub(crate) mode: Option<String>,
+    /// What is sent; link: a one-time link to choose a password. password without a word; the modes that ask always send a
+    /// link.
+    #[arg(long, value_parser = ["password", "link"], help_heading = "Telling people")]
+    pub(crate) delivery: Option<String>,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// Accounts that are otherwise never reset.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Whose passwords")]
+pub(crate) struct Exceptions {
+    /// Confirm that your own account is reset as well.
+    #[arg(long)]
+    pub(crate) confirm_requester: bool,
+    /// Confirm that protected accounts (break-glass, service) are reset as well.
+    #[arg(long)]
+    pub(crate) confirm_protected: bool,
+}
+
 /// The new passwords, and who is told.
 #[derive(Debug, Args)]
 pub(crate) struct Telling {
     /// The shape of generated passwords; by-grade without a word.
     #[arg(long, value_parser = words::format(), help_heading = "The new passwords")]
     pub(crate) format: Option<Format>,
-    /// One password for all, read from a file; never from a flag, which others can see.
-    #[arg(long, value_name = "FILE", conflicts_with = "format", help_heading = "The new passwords")]
+    /// The language of their words; as configured without a word.
+    #[arg(long, value_parser = words::language(), help_heading = "The new passwords")]
+    pub(crate) language: Option<Language>,
+    /// Which rules the passwords obey; standard without a word (`keybell formats` shows what that means).
+    #[arg(long, value_parser = words::policy(), help_heading = "The new passwords")]
+    pub(crate) policy: Option<PolicyName>,
+    /// One password for all, read from a file; never from a flag, which others can see. When its first line is blank, each
+    /// account gets a generated one.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "language"], help_heading = "The new passwords")]
     pub(crate) shared_password_file: Option<PathBuf>,
-    /// Confirm a shared password for more than 25 accounts.
+    /// Confirm a shared password for more accounts than the limit (25).
     #[arg(long, requires = "shared_password_file", help_heading = "The new passwords")]
     pub(crate) acknowledge_shared: bool,
     /// The new passwords need not be changed at the first sign-in and do not expire.
     #[arg(long, help_heading = "The new passwords")]
     pub(crate) permanent: bool,
+    /// In this grade they are permanent all the same; may be repeated.
+    #[arg(long, value_name = "GRADE", conflicts_with = "permanent", help_heading = "The new passwords")]
+    pub(crate) permanent_grade: Vec<String>,
     /// After how many hours a temporary password expires; 168 without a word.
     #[arg(long, value_name = "HOURS", help_heading = "The new passwords")]
     pub(crate) expires_in_hours: Option<u32>,
+    /// Have applications clear the accounts' security questions, too.
+    #[arg(long, help_heading = "The new passwords")]
+    pub(crate) clear_security_questions: bool,
     /// Whether people are told; auto: generated passwords are sent, a shared one is not.
     #[arg(long, value_parser = ["auto", "always", "never"], help_heading = "Telling people")]
     pub(crate) notify: Option<String>,
@@ -92,4 +133,15 @@ pub(crate) struct Confirmed {
     /// The version of the precautions that you have read (`keybell precautions` shows them).
     #[arg(long, value_name = "VERSION")]
     pub(crate) acknowledge: Option<String>,
+}
+
+/// `keybell formats`.
+#[derive(Debug, Args)]
+pub(crate) struct Formats {
+    /// Under this policy.
+    #[arg(long, value_parser = words::policy(), default_value = "standard")]
+    pub(crate) policy: PolicyName,
+    /// With words of this language.
+    #[arg(long, value_parser = words::language(), default_value = "en")]
+    pub(crate) language: Language,
 }

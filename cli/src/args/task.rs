@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use keybell_shared::ids::TaskId;
 use keybell_shared::states::ItemState;
 
-use super::{Confirmed, District, Telling, words};
+use super::{Confirmed, District, Exceptions, Telling, words};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
@@ -49,6 +49,14 @@ pub(crate) enum Task {
     },
     /// Watch a task until it ends.
     Watch(One),
+    /// Approve a task that somebody else asked for, and that waits for it. `task cancel` rejects it.
+    Approve {
+        #[command(flatten)]
+        one: One,
+        /// The digest of the accounts that you looked at (`task show`); without it they are shown, and you are asked.
+        #[arg(long, value_name = "DIGEST")]
+        digest: Option<String>,
+    },
     /// Stop dispatching; people whose password was changed are still told.
     Pause(One),
     /// Go on with a paused task.
@@ -101,6 +109,8 @@ pub(crate) struct Reissue {
     pub(crate) one: One,
     #[command(flatten)]
     pub(crate) chosen: Chosen,
+    #[command(flatten)]
+    pub(crate) exceptions: Exceptions,
     #[command(flatten)]
     pub(crate) telling: Telling,
     /// A key of your own; the same key and request never start twice.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keybell_shared::actor::Role;
-use keybell_shared::password::Format;
+use keybell_shared::password::{Format, Language, PolicyName};
 use keybell_shared::stage::Stage;
 use keybell_shared::states::ItemState;
 
@@ -30,6 +30,16 @@ pub(super) fn role() -> impl TypedValueParser<Value = Role> {
 /// A shape of generated passwords.
 pub(super) fn format() -> impl TypedValueParser<Value = Format> {
     one_of(Format::ALL.iter().map(|format| format.as_str()).collect())
+}
+
+/// A policy.
+pub(super) fn policy() -> impl TypedValueParser<Value = PolicyName> {
+    one_of(PolicyName::ALL.iter().map(|policy| policy.as_str()).collect())
+}
+
+/// A language of words.
+pub(super) fn language() -> impl TypedValueParser<Value = Language> {
+    one_of(Language::ALL.iter().map(|language| language.as_str()).collect())
 }
 
 /// A stage.

@@ -114,7 +114,7 @@ pub(crate) async fn run(
     let stop = Stop::on_signals()?;
     let mut runs = Vec::with_capacity(modes.len());
     for mode in modes {
-        runs.push(one(&plan, *mode, &stop).await?);
+        runs.push(Box::pin(one(&plan, *mode, &stop)).await?);
     }
     let report = Report::of(&plan, runs)?;
     show::report(&report, output)?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use keybell_roster::Options;
 use keybell_scheduler::Wake;
 use keybell_scheduler::intake::{Intake, json};
 use keybell_shared::clock::Stopwatch;
@@ -106,7 +107,7 @@ async fn only_the_demo(backends: &Backends) -> Result<()> {
 async fn sample(backends: &Backends, folder: &Path, output: Output) -> Result<District> {
     let files = district::write(folder)?;
     let district = backends.ledger.ensure_district(DISTRICT, "Larkspur Valley School District").await?;
-    let report = super::roster::bring_in(backends, &district, &files).await?;
+    let report = super::roster::bring_in(backends, &district, &files, Options::default()).await?;
     if output == Output::Text {
         complain(&format!(
             "{}: {} rows of a OneRoster roster read ({} new, {} known, {} inactive)",
@@ -118,7 +119,7 @@ async fn sample(backends: &Backends, folder: &Path, output: Output) -> Result<Di
 
 async fn start(context: &Context, backends: &Backends, district: &District) -> Result<TaskId> {
     let key = seal_key(&keys_folder(&context.config), KeyOwner::Reset)?;
-    let intake = Intake::new(Arc::clone(&backends.ledger) as _, Some(key));
+    let intake = Intake::new(Arc::clone(&backends.ledger) as _, Some(key)).configured(context.config.passwords.clone());
     let request = json::parse(request().to_string().as_bytes())?;
     let actor = console(district);
     let preview = intake.preview(&actor, &request).await?;

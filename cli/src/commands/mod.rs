@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod account;
 mod apikey;
 mod asyncapi;
 mod bench;
@@ -8,9 +9,12 @@ mod confirm;
 mod demo;
 mod doctor;
 mod fleet;
+mod formats;
 mod keys;
 mod legend;
 mod migrate;
+mod pages;
+mod plan;
 mod print;
 mod producer;
 mod purge;
@@ -80,11 +84,14 @@ async fn dispatch(context: Context, command: Command) -> Result<Exit> {
         Command::Scheduler => serve::scheduler(context).await,
         Command::Worker(arguments) => serve::worker(context, arguments).await,
         Command::Roster(arguments) => roster::run(context, arguments).await,
-        Command::Reset(arguments) => reset::run(context, *arguments).await,
+        Command::Plan(arguments) => Box::pin(plan::run(context, *arguments)).await,
+        Command::Reset(arguments) => Box::pin(reset::run(context, *arguments)).await,
         Command::Task(arguments) => Box::pin(task::run(context, arguments)).await,
+        Command::Account(arguments) => account::run(context, arguments).await,
         Command::Fleet => fleet::run(context).await,
         Command::Precautions => legend::precautions(context).await,
         Command::Codes => legend::codes(context).await,
+        Command::Formats(asked) => formats::run(context, asked).await,
         Command::Apikey(arguments) => apikey::run(context, arguments).await,
         Command::Webhook(arguments) => webhook::run(context, arguments).await,
         Command::Producer(arguments) => producer::run(context, arguments).await,
@@ -105,13 +112,16 @@ async fn dispatch(context: Context, command: Command) -> Result<Exit> {
 /// Refuses a server for what only the machine itself can do.
 fn refuse_server(server: Option<&Server>, key_file: bool, command: &Command) -> Result<()> {
     let name = match command {
-        Command::Reset(_)
+        Command::Plan(_)
+        | Command::Reset(_)
         | Command::Task(_)
+        | Command::Account(_)
         | Command::Apikey(_)
         | Command::Webhook(_)
         | Command::Fleet
         | Command::Precautions
-        | Command::Codes => None,
+        | Command::Codes
+        | Command::Formats(_) => None,
         Command::Bench(_) => Some("bench"),
         Command::BenchProcess(_) => Some("bench-process"),
         Command::Demo(_) => Some("demo"),

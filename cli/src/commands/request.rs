@@ -7,11 +7,11 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::args::{Reset, Telling};
+use crate::args::{Asked, Exceptions, Telling};
 use crate::outcome::Exit;
 
 /// The body of `POST /v1/tasks`.
-pub(super) fn body(arguments: &Reset, acknowledgement: &str) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn body(arguments: &Asked, acknowledgement: &str) -> Result<Zeroizing<Vec<u8>>> {
     if let Some(path) = &arguments.request {
         return read(path, "--request");
     }
@@ -27,29 +27,48 @@ pub(super) fn body(arguments: &Reset, acknowledgement: &str) -> Result<Zeroizing
     let mut selection = Map::new();
     selection.insert("scope".to_owned(), scope.clone().into());
     put(&mut selection, "accounts", named(&arguments.account, arguments.accounts_file.as_deref())?);
-    let mut narrowed = Map::new();
-    put(&mut narrowed, "schools", arguments.school.clone());
-    put(&mut narrowed, "classes", arguments.class.clone());
-    put(&mut narrowed, "grades", arguments.grade.clone());
-    put(&mut narrowed, "user_types", arguments.user_type.clone());
+    let narrowed = arguments.narrowed.filter();
     if !narrowed.is_empty() {
         selection.insert("where".to_owned(), narrowed.into());
     }
     let mut request = telling(&arguments.telling)?;
     request.insert("selection".to_owned(), selection.into());
+    request.extend(confirm(&arguments.exceptions));
+    for (field, value) in [("mode", &arguments.mode), ("delivery", &arguments.delivery)] {
+        if let Some(value) = value {
+            request.insert(field.to_owned(), value.clone().into());
+        }
+    }
     request.entry("password").or_insert_with(|| json!({"source": "generated"}));
     written(request, acknowledgement)
+}
+
+/// What is confirmed separately; nothing without a flag.
+pub(super) fn confirm(arguments: &Exceptions) -> Map<String, Value> {
+    let Exceptions { confirm_requester: requester, confirm_protected: protected } = *arguments;
+    let confirmed = (requester || protected).then(|| json!({"requester": requester, "protected": protected}));
+    confirmed.map(|confirmed| ("confirm".to_owned(), confirmed)).into_iter().collect()
 }
 
 /// The fields that a request and a re-issue have in common; only those that were said.
 pub(super) fn telling(arguments: &Telling) -> Result<Map<String, Value>> {
     let mut request = Map::new();
     if let Some(path) = &arguments.shared_password_file {
-        let value = first_line(path)?;
-        let shared = json!({"source": "shared", "value": *value, "acknowledged": arguments.acknowledge_shared});
-        request.insert("password".to_owned(), shared);
-    } else if let Some(format) = arguments.format {
-        request.insert("password".to_owned(), json!({"source": "generated", "format": format.as_str()}));
+        request.insert("password".to_owned(), shared(path, arguments.acknowledge_shared)?);
+    } else if arguments.format.is_some() || arguments.language.is_some() {
+        let format = arguments.format.unwrap_or_default();
+        let mut generated = json!({"source": "generated", "format": format});
+        if let (Some(language), Some(members)) = (arguments.language, generated.as_object_mut()) {
+            members.insert("language".to_owned(), language.as_str().into());
+        }
+        request.insert("password".to_owned(), generated);
+    }
+    if let Some(policy) = arguments.policy {
+        request.insert("policy".to_owned(), policy.as_str().into());
+    }
+    put(&mut request, "permanent_grades", arguments.permanent_grade.clone());
+    if arguments.clear_security_questions {
+        request.insert("clear_security_questions".to_owned(), true.into());
     }
     if arguments.permanent {
         request.insert("temporary".to_owned(), false.into());
@@ -68,6 +87,12 @@ pub(super) fn telling(arguments: &Telling) -> Result<Map<String, Value>> {
         }
     }
     Ok(request)
+}
+
+/// A shared password, as a member of a request.
+pub(super) fn shared(path: &Path, acknowledged: bool) -> Result<Value> {
+    let value = first_line(path)?;
+    Ok(json!({"source": "shared", "value": *value, "acknowledged": acknowledged}))
 }
 
 /// The request as JSON, with the version of the precautions that were read.

@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use keybell_shared::ids::TaskId;
+use keybell_shared::states::TaskState;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::confirm::Acknowledgement;
-use super::request;
 use super::task::{legend, listed};
-use crate::args::{Output, Reset};
+use super::{plan, request};
+use crate::args::{Apply, Asked, District, OnePlan, Output, Reset};
 use crate::context::Context;
 use crate::desk::shapes::{Accepted, Preview, Skipped};
 use crate::desk::{Ask, Desk, read};
@@ -18,14 +19,35 @@ use crate::output::{complain, say, say_json};
 use crate::stop::Stop;
 
 pub(crate) async fn run(context: Context, arguments: Reset) -> Result<Exit> {
+    if let Some(plan) = arguments.plan {
+        let Asked { district, telling, .. } = arguments.asked;
+        return plan::apply(
+            context,
+            Apply {
+                one: OnePlan { district: District { district }, plan },
+                shared_password_file: telling.shared_password_file,
+                acknowledge_shared: telling.acknowledge_shared,
+                key: arguments.key,
+                confirmed: arguments.confirmed,
+                detach: arguments.detach,
+            },
+        )
+        .await;
+    }
+    let asked = &arguments.asked;
+    if asked.request.is_some() && arguments.confirmed.acknowledge.is_some() {
+        return Err(
+            Exit::Usage.because("--acknowledge does not go with --request: the file says which version was read")
+        );
+    }
     // What is wrong with the flags is said before anything is opened.
-    drop(request::body(&arguments, "")?);
-    let desk = Desk::open(&context, arguments.district.as_deref()).await?;
-    let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, arguments.request.is_some()).await?;
-    let body = request::body(&arguments, acknowledged.version())?;
+    drop(request::body(asked, "")?);
+    let desk = Desk::open(&context, asked.district.as_deref()).await?;
+    let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, asked.request.is_some()).await?;
+    let body = request::body(asked, acknowledged.version())?;
     let preview: Preview = read(&desk.ask(Ask::post("/v1/tasks/preview").with(body.clone())).await?)?;
     describe(desk.place(), &preview);
-    if !acknowledged.confirm(&format!("Reset {} now?", counted(preview.eligible, "password"))) {
+    if !acknowledged.confirm(&question(&preview)) {
         return Ok(Exit::Declined);
     }
     start(context, desk, "/v1/tasks", body, arguments.key, arguments.detach).await
@@ -76,7 +98,11 @@ pub(super) async fn finish(context: Context, desk: Desk, task: TaskId) -> Result
             legend(&listed(&codes, "codes")?);
         }
     }
-    if !last.state.is_final() {
+    if last.state == TaskState::AwaitingApproval {
+        complain(&format!(
+            "it waits for a second person: another administrator approves it with\n  keybell task approve {task}"
+        ));
+    } else if !last.state.is_final() {
         complain(&format!("stopped before the end; `keybell task watch {task}` goes on"));
     }
     desk.close().await;
@@ -84,13 +110,26 @@ pub(super) async fn finish(context: Context, desk: Desk, task: TaskId) -> Result
 }
 
 /// A number with its thing, in the singular or the plural.
-fn counted(number: u64, thing: &str) -> String {
+pub(super) fn counted(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What whoever starts the task is asked.
+fn question(preview: &Preview) -> String {
+    if preview.mode.sets_password() {
+        format!("Reset {} now?", counted(preview.eligible, "password"))
+    } else {
+        format!("Ask for {} now?", counted(preview.eligible, "new password"))
+    }
 }
 
 fn describe(place: &str, preview: &Preview) {
     let accounts = counted(preview.eligible, "account");
-    complain(&format!("{place}: {accounts} would be reset"));
+    let what = if preview.mode.sets_password() { "reset" } else { "asked to choose a new password" };
+    complain(&format!("{place}: {accounts} would be {what}"));
+    if !preview.effect.is_empty() {
+        complain(&format!("for each of them: {}", preview.effect));
+    }
     reasons(&preview.skipped);
 }
 

@@ -1,5 +1,6 @@
 //! `keybell task`.
 
+mod approve;
 mod control;
 mod items;
 mod list;
@@ -43,6 +44,7 @@ pub(crate) async fn run(context: Context, arguments: Task) -> Result<Exit> {
             let desk = Desk::open(&context, one.district.district.as_deref()).await?;
             watch(&context, desk, &one).await
         }
+        Task::Approve { one, digest } => approve::run(context, &one, digest).await,
         Task::Pause(one) => control::run(context, &one, "pause").await,
         Task::Resume(one) => control::run(context, &one, "resume").await,
         Task::Cancel(one) => control::run(context, &one, "cancel").await,

@@ -79,6 +79,11 @@ impl<'a> Ask<'a> {
         Self { method: Method::POST, ..Self::get(path) }
     }
 
+    /// Changes parts of a thing.
+    pub(crate) fn patch(path: &'a str) -> Self {
+        Self { method: Method::PATCH, ..Self::get(path) }
+    }
+
     /// Takes something away.
     pub(crate) fn delete(path: &'a str) -> Self {
         Self { method: Method::DELETE, ..Self::get(path) }

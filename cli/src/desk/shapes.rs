@@ -1,7 +1,8 @@
 //! What commands read of the API's answers. The API promises these fields; others may be there and are passed through in
 //! JSON output.
 
-use keybell_shared::ids::TaskId;
+use keybell_shared::ids::{AccountId, TaskId};
+use keybell_shared::request::Mode;
 use keybell_shared::states::{ItemState, TaskState};
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +17,32 @@ pub(crate) struct Task {
     pub(crate) reason: String,
     pub(crate) progress: Progress,
     #[serde(default)]
+    pub(crate) temporary: Option<bool>,
+    #[serde(default)]
+    pub(crate) expires_in_hours: Option<u32>,
+    #[serde(default)]
+    pub(crate) request: Asked,
+    #[serde(default)]
     pub(crate) parent: Option<TaskId>,
     #[serde(default)]
     pub(crate) held: bool,
+    #[serde(default)]
+    pub(crate) digest: Option<String>,
+    #[serde(default)]
+    pub(crate) plan: Option<String>,
+    #[serde(default)]
+    pub(crate) approved_by: Option<String>,
+}
+
+/// What was asked about the new passwords.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    pub(crate) policy: String,
+    #[serde(default)]
+    pub(crate) permanent_grades: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) clear_security_questions: bool,
 }
 
 /// How far a task is, in its two phases.
@@ -103,6 +127,12 @@ pub(crate) struct Skipped {
 pub(crate) struct Preview {
     pub(crate) eligible: u64,
     pub(crate) skipped: Vec<Skipped>,
+    /// How passwords would change; a server from before there were modes does not say.
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    /// What would happen to each account.
+    #[serde(default)]
+    pub(crate) effect: String,
 }
 
 /// An accepted request.
@@ -127,6 +157,20 @@ pub(crate) struct Resent {
     pub(crate) state: TaskState,
     pub(crate) again: u64,
     pub(crate) left: Vec<Skipped>,
+}
+
+/// An account of the district.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) username: String,
+    pub(crate) given_name: String,
+    pub(crate) family_name: String,
+    pub(crate) role: String,
+    pub(crate) grade: Option<String>,
+    pub(crate) school: Option<String>,
+    pub(crate) active: bool,
+    pub(crate) protected: bool,
 }
 
 /// The queues and workers of one stage.
@@ -159,4 +203,73 @@ pub(crate) struct Key {
     pub(crate) role: String,
     pub(crate) created_at: String,
     pub(crate) revoked_at: Option<String>,
+}
+
+/// A plan.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Plan {
+    #[serde(rename = "plan")]
+    pub(crate) id: String,
+    pub(crate) requester: String,
+    pub(crate) created_at: String,
+    pub(crate) expires_at: String,
+    pub(crate) expired: bool,
+    pub(crate) task: Option<String>,
+    pub(crate) people: People,
+    pub(crate) rules: Rules,
+    pub(crate) approval: Approval,
+    pub(crate) estimate: Estimate,
+    pub(crate) digest: String,
+}
+
+/// Whom a plan means.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct People {
+    pub(crate) total: u64,
+    pub(crate) eligible: u64,
+    pub(crate) unreachable: u64,
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+/// The rules that a plan applies.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Rules {
+    pub(crate) mode: String,
+    pub(crate) password: String,
+    pub(crate) format: Option<String>,
+    pub(crate) policy: String,
+    pub(crate) temporary: bool,
+    pub(crate) expires_in_hours: Option<u32>,
+    pub(crate) notify: String,
+    pub(crate) told: bool,
+    pub(crate) delivery: String,
+    pub(crate) channel: String,
+    pub(crate) recipient: String,
+    pub(crate) precautions: String,
+}
+
+/// Whether a second person must approve a plan's task.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Approval {
+    pub(crate) needed: bool,
+    pub(crate) above: Option<u32>,
+}
+
+/// How long a plan would take.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Estimate {
+    pub(crate) seconds: Option<u64>,
+    pub(crate) accounts_per_second: Option<f64>,
+    pub(crate) basis: String,
+}
+
+/// What a plan says of one account.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct PlannedAccount {
+    pub(crate) username: String,
+    pub(crate) given_name: String,
+    pub(crate) family_name: String,
+    pub(crate) fate: String,
+    pub(crate) code: Option<String>,
+    pub(crate) meaning: Option<String>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use keybell_shared::clock::Stopwatch;
+use keybell_shared::ids::TaskId;
 use keybell_shared::states::TaskState;
 
 use super::rate::{Rate, time};
@@ -114,6 +115,16 @@ impl View {
         complain(&line);
         self.written = self.now;
         self.last_line = Some(Stopwatch::start());
+    }
+
+    /// Says what the task waits for.
+    pub(super) fn waits(&self, task: TaskId) {
+        let line = format!("it waits for a second person: keybell task approve {task}");
+        match &self.bars {
+            Some(bars) => bars.accounts.println(line),
+            None if !self.hidden => complain(&line),
+            None => {}
+        }
     }
 
     /// The last word.

@@ -77,7 +77,9 @@ pub(crate) const BUSY: Style = AnsiColor::Cyan.on_default();
 pub(crate) const fn of_task(state: TaskState) -> Style {
     match state {
         TaskState::Expanding | TaskState::Running => BUSY,
-        TaskState::Paused | TaskState::Cancelling | TaskState::CompletedWithErrors => CARE,
+        TaskState::AwaitingApproval | TaskState::Paused | TaskState::Cancelling | TaskState::CompletedWithErrors => {
+            CARE
+        }
         TaskState::Completed => GOOD,
         TaskState::Cancelled => FAINT,
         TaskState::Failed => BAD,

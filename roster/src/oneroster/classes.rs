@@ -4,26 +4,25 @@ use std::sync::Arc;
 
 use keybell_shared::ports::ledger::Class;
 
-use super::fields::{is_active, required};
-use super::layouts::CLASSES;
 use super::orgs::{Kind, Orgs};
-use super::stream::{Notes, Outlet, scan};
 use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::report::{Outcome, Problem};
+use crate::run::{Notes, Outlet, is_active, required, scan};
 use crate::seen::Seen;
 use crate::source::Source;
-use crate::text::Row;
+use crate::text::{Layout, Row};
 
 /// Reads the classes; answers their ids. `orgs` is `None` if the roster does not tell all organisations; then the ledger
 /// must know the schools.
 pub(super) fn read(
     source: &Source,
     orgs: Option<&Arc<Orgs>>,
+    layout: &'static Layout,
     out: &mut Outlet<Class>,
 ) -> Result<(Outcome, Seen), RosterError> {
     let mut ids = Seen::default();
-    let outcome = scan(source, &CLASSES, out, |row, out| class(row, orgs, &mut ids, out))?;
+    let outcome = scan(source, layout, out, |row, out| class(row, orgs, &mut ids, out))?;
     Ok((outcome, ids))
 }
 
@@ -43,6 +42,6 @@ fn class(row: &Row, orgs: Option<&Arc<Orgs>>, ids: &mut Seen, out: &mut Outlet<C
     }
     let title = row.get("title").to_owned();
     let class = Class { source_id: id.to_owned(), school: school.to_owned(), title, active };
-    out.row(row, class, Notes { doubtful: Some("schoolSourcedId"), ..Notes::default() });
+    out.row(row, class, Notes { doubtful: Some("schoolSourcedId".into()), ..Notes::default() });
     Ok(())
 }

@@ -5,17 +5,14 @@ use std::sync::Arc;
 
 use keybell_shared::ports::ledger::Enrolment;
 
-use super::fields::{is_active, required};
-use super::guardians::Accepted;
-use super::layouts::ENROLMENTS;
-use super::stream::{Notes, Outlet, scan};
 use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::report::{Outcome, Problem};
 use crate::role;
+use crate::run::{Accepted, Notes, Outlet, is_active, required, scan};
 use crate::seen::Seen;
 use crate::source::Source;
-use crate::text::Row;
+use crate::text::{Layout, Row};
 
 /// Reads enrolments.
 pub(super) struct Enrolments {
@@ -23,6 +20,8 @@ pub(super) struct Enrolments {
     pub(super) classes: Arc<Seen>,
     /// The people that went in.
     pub(super) people: Arc<Accepted>,
+    /// The columns of the file.
+    pub(super) layout: &'static Layout,
 }
 
 impl Enrolments {
@@ -30,7 +29,7 @@ impl Enrolments {
     pub(super) fn read(&self, source: &Source, out: &mut Outlet<Enrolment>) -> Result<Outcome, RosterError> {
         let mut ids = Seen::default();
         let mut pairs = HashSet::new();
-        scan(source, &ENROLMENTS, out, |row, out| self.enrolment(row, &mut ids, &mut pairs, out))
+        scan(source, self.layout, out, |row, out| self.enrolment(row, &mut ids, &mut pairs, out))
     }
 
     fn enrolment(
@@ -40,11 +39,11 @@ impl Enrolments {
         pairs: &mut HashSet<(String, String)>,
         out: &mut Outlet<Enrolment>,
     ) -> Result<(), Problem> {
-        let id = required(row, "sourcedId")?;
+        let id = if row.knows("sourcedId") { Some(required(row, "sourcedId")?) } else { None };
         let class = required(row, "classSourcedId")?.to_owned();
         let person = required(row, "userSourcedId")?.to_owned();
         let active = is_active(row)?;
-        if !ids.insert(id) {
+        if id.is_some_and(|id| !ids.insert(id)) {
             return Err(row.reject("sourcedId", RowCode::E04, "this id was on an earlier line"));
         }
         let written = row.get("role");
@@ -70,7 +69,11 @@ impl Enrolments {
             (true | false, _) => "userSourcedId",
         };
         let role = role.to_owned();
-        out.row(row, Enrolment { class, person, role, active }, Notes { doubtful: Some(doubtful), ..Notes::default() });
+        out.row(
+            row,
+            Enrolment { class, person, role, active },
+            Notes { doubtful: Some(doubtful.into()), ..Notes::default() },
+        );
         Ok(())
     }
 }

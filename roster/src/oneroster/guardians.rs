@@ -7,23 +7,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
 use super::people::agents;
-use super::stream::BATCH;
 use crate::code::RowCode;
 use crate::report::Problem;
-use crate::seen::{Bits, Seen};
+use crate::run::{Accepted, BATCH};
 use crate::source::Source;
-use crate::text::{Layout, Next, Row, Table, decoded};
-
-/// Who went in.
-#[derive(Debug, Default)]
-pub(super) struct Accepted {
-    /// By row of `users.csv`: went in, and is nobody's guardian.
-    pub(super) wards: Bits,
-    /// The ids of everybody who went in.
-    pub(super) people: Seen,
-    /// The ids of those who are guardians.
-    pub(super) kin: Seen,
-}
+use crate::text::{Layout, Lines, Next, Row, Table};
 
 /// A person with their guardians.
 #[derive(Debug)]
@@ -46,19 +34,19 @@ pub(super) struct Links {
 /// An agent that the roster knows as pupil or staff is not linked: the standard lets `agentSourcedIds` name any related
 /// person, and a classmate must not be sent a password. The lists of guardians themselves are not read.
 pub(super) fn read(source: &Source, layout: &'static Layout, accepted: &Arc<Accepted>, sender: &Sender<Links>) {
-    let told = source.read(layout.file, |input| rows(input, layout, accepted, sender));
+    let told = source.lines(layout.file, |lines| rows(lines, layout, accepted, sender));
     if let Err(error) = told.and_then(|told| told) {
         tracing::debug!(%error, "the second pass over the users ended early");
     }
 }
 
 fn rows(
-    input: &mut dyn io::Read,
+    file: Box<dyn Lines + '_>,
     layout: &'static Layout,
     accepted: &Accepted,
     sender: &Sender<Links>,
 ) -> io::Result<()> {
-    let Ok(mut table) = Table::open(decoded(input)?, layout)? else { return Ok(()) };
+    let Ok(mut table) = Table::open(file, layout.file.into(), layout, &[])? else { return Ok(()) };
     // Without the column, the roster says nothing about guardians, and what the ledger has stays.
     if !table.has("agentSourcedIds") {
         return Ok(());

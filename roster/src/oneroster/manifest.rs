@@ -5,9 +5,8 @@ use std::io;
 
 use super::layouts::MANIFEST;
 use crate::error::RosterError;
-use crate::recognise;
 use crate::source::Source;
-use crate::text::{Next, Table, decoded};
+use crate::text::{Lines, Next, Table};
 
 /// The most properties that are read; the standard has about thirty.
 const MAX_PROPERTIES: usize = 1000;
@@ -29,22 +28,24 @@ pub(super) enum Mode {
 
 /// What the manifest says.
 #[derive(Debug)]
-pub(super) struct Manifest {
+pub(crate) struct Manifest {
     /// The version, as written.
-    pub(super) version: String,
+    pub(crate) version: String,
     /// Whether roles are in a file of their own, which came with 1.2.
-    pub(super) has_roles: bool,
+    pub(crate) has_roles: bool,
     modes: BTreeMap<String, Mode>,
 }
 
 impl Manifest {
-    /// Reads it. Without one, the files may be another system's export, which is refused by its name.
-    pub(super) fn read(source: &Source) -> Result<Self, RosterError> {
-        if !source.has(MANIFEST.file) {
-            let format = recognise::unmanifested(source);
-            return Err(format.map_or(RosterError::NoManifest, |format| RosterError::Unsupported { format }));
-        }
-        let said = source.read(MANIFEST.file, |input| properties(input));
+    /// What a School Data Sync export would say if it had one: everything that is there is complete.
+    pub(crate) fn of_school_data_sync(source: &Source) -> Self {
+        let has_roles = source.has("roles.csv");
+        Self { version: String::new(), has_roles, modes: BTreeMap::new() }
+    }
+
+    /// Reads it.
+    pub(crate) fn read(source: &Source) -> Result<Self, RosterError> {
+        let said = source.lines(MANIFEST.file, properties);
         let said = said.and_then(|said| said).map_err(|error| RosterError::Manifest(error.to_string()))?;
         let properties = said.map_err(RosterError::Manifest)?;
         let version = properties.get("oneroster.version").cloned().unwrap_or_default();
@@ -76,8 +77,8 @@ impl Manifest {
 }
 
 /// The properties by lower-case name; the inner error says what is wrong with them.
-fn properties(input: &mut dyn io::Read) -> io::Result<Result<BTreeMap<String, String>, String>> {
-    let mut table = match Table::open(decoded(input)?, &MANIFEST)? {
+fn properties(lines: Box<dyn Lines + '_>) -> io::Result<Result<BTreeMap<String, String>, String>> {
+    let mut table = match Table::open(lines, MANIFEST.file.into(), &MANIFEST, &[])? {
         Ok(table) => table,
         Err(problems) => {
             return Ok(Err(problems.first().map_or_else(String::new, |problem| problem.reason.to_string())));

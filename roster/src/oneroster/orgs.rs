@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use keybell_shared::ports::ledger::School;
 
-use super::fields::{is_active, name, required};
 use super::layouts::ORGS;
-use super::stream::{Notes, Outlet, scan};
 use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::report::{Outcome, Problem};
+use crate::run::{Notes, Outlet, is_active, name, required, scan};
 use crate::seen::Seen;
 use crate::source::Source;
-use crate::text::{Next, Row, Table, decoded};
+use crate::text::{Next, Row, Table};
 
 /// What an organisation is to the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +74,9 @@ fn is_district(kind: &str) -> bool {
 }
 
 /// The name of the first district, read on its own.
-pub(super) fn district_name(source: &Source) -> Option<String> {
-    let read = source.read(ORGS.file, |input| {
-        let mut table = Table::open(decoded(input).ok()?, &ORGS).ok()?.ok()?;
+pub(crate) fn district_name(source: &Source) -> Option<String> {
+    let read = source.lines(ORGS.file, |lines| {
+        let mut table = Table::open(lines, ORGS.file.into(), &ORGS, &[]).ok()?.ok()?;
         loop {
             match table.next().ok()? {
                 Next::Row(row) if is_district(row.get("type")) && !row.get("name").is_empty() => {

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use keybell_shared::eligibility;
 use keybell_shared::ports::ledger::{Membership, Person};
 
-use super::fields::{is_active, is_enabled, name, required};
-use super::layouts::{USERS, USERS_WITH_ROLE};
 use super::orgs::{Kind, Orgs};
 use super::roles::Roles;
-use super::stream::{Notes, Outlet, scan};
 use crate::code::RowCode;
 use crate::contact;
 use crate::error::RosterError;
 use crate::report::{Outcome, Problem};
 use crate::role;
-use crate::seen::Seen;
+use crate::run::{Distinct, Notes, Outlet, is_active, is_enabled, name, required, scan, usable};
 use crate::source::Source;
 use crate::text::{Layout, Row};
 
@@ -25,6 +22,8 @@ pub(super) struct People {
     pub(super) orgs: Option<Arc<Orgs>>,
     /// The roles of 1.2; `None` where `users.csv` has them itself.
     pub(super) roles: Option<Roles>,
+    /// The columns of `users.csv`.
+    pub(super) layout: &'static Layout,
 }
 
 /// What a person is, and where.
@@ -35,11 +34,6 @@ struct Standing {
     role_lines: Vec<u64>,
 }
 
-/// The layout of `users.csv`, which depends on where the roles are.
-pub(super) fn layout(roles_apart: bool) -> &'static Layout {
-    if roles_apart { &USERS } else { &USERS_WITH_ROLE }
-}
-
 impl People {
     /// Reads everybody; answers the roles that nobody took.
     pub(super) fn read(
@@ -47,30 +41,23 @@ impl People {
         source: &Source,
         out: &mut Outlet<Person>,
     ) -> Result<(Outcome, Option<Roles>), RosterError> {
-        let layout = layout(self.roles.is_some());
-        let (mut ids, mut names) = (Seen::default(), Seen::default());
-        let outcome = scan(source, layout, out, |row, out| self.person(row, &mut ids, &mut names, out))?;
+        let layout = self.layout;
+        let mut distinct = Distinct::default();
+        let outcome = scan(source, layout, out, |row, out| self.person(row, &mut distinct, out))?;
         Ok((outcome, self.roles))
     }
 
-    fn person(&mut self, row: &Row, ids: &mut Seen, names: &mut Seen, out: &mut Outlet<Person>) -> Result<(), Problem> {
+    fn person(&mut self, row: &Row, distinct: &mut Distinct, out: &mut Outlet<Person>) -> Result<(), Problem> {
         let id = required(row, "sourcedId")?;
         let username = required(row, "username")?;
         let active = is_active(row)? && is_enabled(row)?;
         let (given_name, family_name) = (name(row, "givenName")?, name(row, "familyName")?);
-        if ids.contains(id) {
-            return Err(row.reject("sourcedId", RowCode::E04, "this id was on an earlier line"));
-        }
-        let username_key = username.to_lowercase();
-        if names.contains(&username_key) {
-            return Err(row.reject("username", RowCode::E04, "this username was on an earlier line"));
-        }
+        distinct.check(row, ("sourcedId", id), ("username", username))?;
         let standing = match self.roles.as_mut() {
             Some(roles) => from_roles(row, id, roles, out)?,
             None => from_row(row, self.orgs.as_deref(), out)?,
         };
-        ids.insert(id);
-        names.insert(&username_key);
+        distinct.take(id, username);
         let person = Person {
             source_id: id.to_owned(),
             username: username.to_owned(),
@@ -79,15 +66,19 @@ impl People {
             rank: eligibility::rank(&standing.role),
             role: standing.role,
             grade: row.list("grades").next().map(ToOwned::to_owned),
+            role_assumed: false,
+            graduation_year: None,
+            groups: Vec::new(),
             email: usable(row, "email", contact::email, out),
             sms: usable(row, "sms", contact::phone, out),
-            managed_by: Some(row.get("metadata.identityProvider")).filter(|it| !it.is_empty()).map(ToOwned::to_owned),
+            managed_by: Some(row.find("metadata.identityProvider")).filter(|it| !it.is_empty()).map(ToOwned::to_owned),
             active,
             memberships: standing.memberships,
             guardians: if standing.kin { Vec::new() } else { agents(row) },
         };
-        let doubtful = if self.roles.is_some() { None } else { Some("orgSourcedIds") };
-        out.row(row, person, Notes { doubtful, role_lines: standing.role_lines, kin: standing.kin });
+        let doubtful = if self.roles.is_some() { None } else { Some("orgSourcedIds".into()) };
+        let notes = Notes { doubtful, username: None, role_lines: standing.role_lines, kin: standing.kin };
+        out.row(row, person, notes);
         Ok(())
     }
 }
@@ -95,27 +86,15 @@ impl People {
 /// The ids of the people that a person names as related, each once, without the person.
 pub(super) fn agents(row: &Row) -> Vec<String> {
     let mut agents: Vec<String> = Vec::new();
+    if !row.has("agentSourcedIds") {
+        return agents;
+    }
     for agent in row.list("agentSourcedIds") {
         if agent != row.get("sourcedId") && !agents.iter().any(|known| known == agent) {
             agents.push(agent.to_owned());
         }
     }
     agents
-}
-
-/// A contact, if there is one and it can be used.
-fn usable(
-    row: &Row,
-    column: &'static str,
-    check: fn(&str) -> Result<String, contact::Unusable>,
-    out: &mut Outlet<Person>,
-) -> Option<String> {
-    let written = row.get(column);
-    if written.is_empty() {
-        return None;
-    }
-    let checked = check(written);
-    checked.map_err(|reason| out.problem(row.warn(column, RowCode::W01, reason))).ok()
 }
 
 /// The standing by `roles.csv`.

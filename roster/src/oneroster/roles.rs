@@ -4,18 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fields::{is_active, required};
-use super::layouts::ROLES;
 use super::orgs::{Kind, Orgs};
-use super::storable::Nothing;
-use super::stream::{Outlet, scan};
 use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::report::{Outcome, Problem};
 use crate::role;
+use crate::run::{Nothing, Outlet, is_active, required, scan};
 use crate::seen::{JoinKey, Seen};
 use crate::source::Source;
-use crate::text::Row;
+use crate::text::{Layout, Row};
 
 /// A role of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,11 +113,12 @@ impl Roles {
 pub(super) fn read(
     source: &Source,
     orgs: Option<&Arc<Orgs>>,
+    layout: &'static Layout,
     out: &mut Outlet<Nothing>,
 ) -> Result<(Outcome, Roles), RosterError> {
     let mut roles = Roles::default();
     let mut ids = Seen::default();
-    let outcome = scan(source, &ROLES, out, |row, out| one(row, orgs, &mut roles, &mut ids, out))?;
+    let outcome = scan(source, layout, out, |row, out| one(row, orgs, &mut roles, &mut ids, out))?;
     // Stable, so that the roles of a kind stay in the order of the file.
     roles.all.sort_by_key(|role| (role.user, !role.primary));
     Ok((outcome, roles))
@@ -133,10 +131,10 @@ fn one(
     ids: &mut Seen,
     out: &mut Outlet<Nothing>,
 ) -> Result<(), Problem> {
-    let id = required(row, "sourcedId")?;
+    let id = if row.knows("sourcedId") { Some(required(row, "sourcedId")?) } else { None };
     let user = roles.key.of(required(row, "userSourcedId")?);
     let active = is_active(row)?;
-    if !ids.insert(id) {
+    if id.is_some_and(|id| !ids.insert(id)) {
         return Err(row.reject("sourcedId", RowCode::E04, "this id was on an earlier line"));
     }
     if !active {
@@ -152,7 +150,7 @@ fn one(
         line: row.line,
         word: roles.words.number(word),
         school: None,
-        primary: row.get("roleType").eq_ignore_ascii_case("primary"),
+        primary: ["primary", "true", "1", "yes"].iter().any(|word| row.get("roleType").eq_ignore_ascii_case(word)),
         dangling: false,
         taken: false,
     };

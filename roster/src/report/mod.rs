@@ -9,6 +9,7 @@ use std::ops::AddAssign;
 use serde::Serialize;
 
 use crate::code::RowCode;
+use crate::recognise::Format;
 
 /// How many problems a report keeps one by one; more are only counted. Bounds the memory that a wrong file can take.
 const KEPT: usize = 200_000;
@@ -113,7 +114,9 @@ pub struct Problem {
 /// What an import did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The OneRoster version, as the manifest writes it.
+    /// What the roster is.
+    pub format: Format,
+    /// The OneRoster version, as the manifest writes it; empty for other formats.
     pub version: String,
     /// The district's name, if `orgs.csv` tells it.
     pub district_name: Option<String>,
@@ -130,8 +133,9 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(version: String) -> Self {
+    pub(crate) fn new(format: Format, version: String) -> Self {
         Self {
+            format,
             version,
             district_name: None,
             files: Vec::new(),
@@ -140,6 +144,12 @@ impl Report {
             problems: Vec::new(),
             problems_left_out: 0,
         }
+    }
+
+    /// What the roster is, in one line.
+    #[must_use]
+    pub fn title(&self) -> String {
+        crate::inspect::title(self.format, &self.version)
     }
 
     /// Whether every file was read and no row was left out.

@@ -71,6 +71,7 @@ mod tests {
     use super::super::{Effect, KEPT};
     use super::*;
     use crate::code::RowCode;
+    use crate::recognise::Format;
 
     fn problem(line: u64, code: RowCode, effect: Effect) -> Problem {
         Problem {
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_table_is_aligned_and_shows_what_was_left_out_first() {
-        let mut report = Report::new("1.1".to_owned());
+        let mut report = Report::new(Format::OneRoster, "1.1".to_owned());
         report.file("enrollments.csv").counts = Counts { read: 12, created: 12, ..Counts::default() };
         report.file("users.csv").counts = Counts { read: 3, created: 2, ..Counts::default() };
         report.note(problem(17, RowCode::W01, Effect::Warning));
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn problems_beyond_the_bound_are_counted() {
-        let mut report = Report::new("1.1".to_owned());
+        let mut report = Report::new(Format::OneRoster, "1.1".to_owned());
         for line in 0..KEPT as u64 + 3 {
             report.note(problem(line, RowCode::E12, Effect::Row));
         }

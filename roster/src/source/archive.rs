@@ -27,30 +27,62 @@ pub(crate) struct Archive {
 /// Where an entry is and how long it may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    index: usize,
-    size: u64,
+    pub(super) index: usize,
+    pub(super) size: u64,
+}
+
+/// Why a zip cannot be used, before it is known how it is called.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    Unreadable(String),
+    Refused(RosterError),
+}
+
+impl Unusable {
+    pub(super) fn at(self, path: &Path) -> RosterError {
+        match self {
+            Self::Unreadable(reason) => RosterError::Unreadable { path: path.to_owned(), reason },
+            Self::Refused(error) => error,
+        }
+    }
+}
+
+impl From<RosterError> for Unusable {
+    fn from(error: RosterError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// A zip that keeps the bounds, and the files in it.
+pub(super) type Surveyed = (ZipArchive<BufReader<File>>, Vec<(String, Entry)>);
+
+/// Looks at every entry before one is opened.
+pub(super) fn survey(mut file: File) -> Result<Surveyed, Unusable> {
+    let unreadable = |error: &dyn std::fmt::Display| Unusable::Unreadable(error.to_string());
+    check_announced(&mut file).map_err(|error| unreadable(&error))??;
+    let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|error| unreadable(&error))?;
+    let mut paths = Vec::new();
+    let mut total = 0_u64;
+    if zip.len() > MAX_ENTRIES || zip.has_duplicate_names() {
+        return Err(RosterError::UnsafeArchive("too many entries, or two of the same name".to_owned()).into());
+    }
+    for index in 0..zip.len() {
+        let entry = zip.by_index_raw(index).map_err(|error| unreadable(&error))?;
+        let name = entry.name().map_or_else(|_| String::new(), std::borrow::Cow::into_owned);
+        total = total.saturating_add(entry.size());
+        check(&entry, total)?;
+        if entry.is_file() {
+            paths.push((name, Entry { index, size: entry.size() }));
+        }
+    }
+    Ok((zip, paths))
 }
 
 impl Archive {
     pub(super) fn open(path: &Path) -> Result<Self, RosterError> {
         let unreadable = |reason: String| RosterError::Unreadable { path: path.to_owned(), reason };
-        let mut file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-        check_announced(&mut file).map_err(|error| unreadable(error.to_string()))??;
-        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|error| unreadable(error.to_string()))?;
-        let mut paths = Vec::new();
-        let mut total = 0_u64;
-        if zip.len() > MAX_ENTRIES || zip.has_duplicate_names() {
-            return Err(RosterError::UnsafeArchive("too many entries, or two of the same name".to_owned()));
-        }
-        for index in 0..zip.len() {
-            let entry = zip.by_index_raw(index).map_err(|error| unreadable(error.to_string()))?;
-            let name = entry.name().map_or_else(|_| String::new(), std::borrow::Cow::into_owned);
-            total = total.saturating_add(entry.size());
-            check(&entry, total)?;
-            if entry.is_file() {
-                paths.push((name, Entry { index, size: entry.size() }));
-            }
-        }
+        let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+        let (_, paths) = survey(file).map_err(|error| error.at(path))?;
         if let Some(format) = recognise::packed(paths.iter().map(|(name, _)| name.as_str())) {
             return Err(RosterError::Unsupported { format });
         }
@@ -110,9 +142,9 @@ fn check<R: Read>(entry: &zip::read::ZipFile<'_, R>, total: u64) -> Result<(), R
 }
 
 /// Stops an entry that is longer than the zip said.
-struct Bounded<R> {
-    inner: R,
-    left: u64,
+pub(super) struct Bounded<R> {
+    pub(super) inner: R,
+    pub(super) left: u64,
 }
 
 impl<R: Read> Read for Bounded<R> {

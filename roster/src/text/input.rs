@@ -4,15 +4,41 @@ use std::io::{self, Cursor, Read};
 
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
 
+/// The byte-order mark that a file begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub enum Mark {
+    /// That of UTF-8.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// That of UTF-16 with the low byte first.
+    #[serde(rename = "utf-16le")]
+    Utf16Le,
+    /// That of UTF-16 with the high byte first.
+    #[serde(rename = "utf-16be")]
+    Utf16Be,
+}
+
+impl Mark {
+    /// The mark that these first bytes are.
+    pub(crate) fn of(head: &[u8]) -> Option<Self> {
+        match head {
+            [0xEF, 0xBB, 0xBF, ..] => Some(Self::Utf8),
+            [0xFF, 0xFE, ..] => Some(Self::Utf16Le),
+            [0xFE, 0xFF, ..] => Some(Self::Utf16Be),
+            _ => None,
+        }
+    }
+}
+
 /// Wraps a file so that what comes out is UTF-8 or some single-byte encoding, without a mark.
 pub(crate) fn decoded<'a>(mut file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut head = Vec::with_capacity(3);
     file.by_ref().take(3).read_to_end(&mut head)?;
-    let utf16 = match head.as_slice() {
-        [0xEF, 0xBB, 0xBF] => return Ok(Box::new(file)),
-        [0xFF, 0xFE, ..] => UTF_16LE,
-        [0xFE, 0xFF, ..] => UTF_16BE,
-        _ => return Ok(Box::new(Cursor::new(head).chain(file))),
+    let utf16 = match Mark::of(&head) {
+        Some(Mark::Utf8) => return Ok(Box::new(file)),
+        Some(Mark::Utf16Le) => UTF_16LE,
+        Some(Mark::Utf16Be) => UTF_16BE,
+        None => return Ok(Box::new(Cursor::new(head).chain(file))),
     };
     let rest = head.split_off(2);
     let input = Cursor::new(rest).chain(file);

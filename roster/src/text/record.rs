@@ -11,12 +11,31 @@ pub(crate) struct Record {
     fields: Vec<Field>,
 }
 
+/// What a field was before it was text. Files of text know only the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text.
+    #[default]
+    Text,
+    /// A number.
+    Number,
+    /// A number with fewer digits than the workbook shows of some of its numbers.
+    Padded,
+    /// A date, a time or a duration.
+    Date,
+    /// The result of a formula, whatever it is.
+    Formula,
+    /// An error of a formula.
+    Error,
+}
+
 /// Where a field is.
 #[derive(Debug)]
 pub(super) struct Field {
     start: usize,
     end: usize,
     blank: bool,
+    kind: Kind,
 }
 
 impl Record {
@@ -28,6 +47,11 @@ impl Record {
     /// The bytes of a field; none for a field that was not to be kept.
     pub(crate) fn field(&self, at: usize) -> Option<&[u8]> {
         self.fields.get(at).and_then(|field| self.data.get(field.start..field.end))
+    }
+
+    /// What a field was before it was text.
+    pub(crate) fn kind(&self, at: usize) -> Kind {
+        self.fields.get(at).map_or(Kind::Text, |field| field.kind)
     }
 
     /// Whether all fields from this one on hold nothing, or only spaces.
@@ -45,7 +69,18 @@ impl Record {
 
     /// Starts a field.
     pub(super) fn field_begins(&self) -> Field {
-        Field { start: self.data.len(), end: self.data.len(), blank: true }
+        Field { start: self.data.len(), end: self.data.len(), blank: true, kind: Kind::Text }
+    }
+
+    /// A whole field; copies it only if it is to be kept.
+    pub(super) fn whole(&mut self, text: &str, kind: Kind, keep: bool) {
+        let mut field = self.field_begins();
+        field.kind = kind;
+        field.blank = kind == Kind::Text && text.trim().is_empty();
+        if keep {
+            self.data.extend_from_slice(text.as_bytes());
+        }
+        self.field_ends(field);
     }
 
     /// Adds a byte to a field; copies it only if the field is to be kept.

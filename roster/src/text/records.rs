@@ -11,14 +11,14 @@ use super::record::{Field, Record};
 /// The longest field, in bytes.
 pub(crate) const MAX_FIELD: usize = 4096;
 /// The most fields in a record.
-const MAX_FIELDS: usize = 256;
+pub(super) const MAX_FIELDS: usize = 256;
 /// The most lines that a record may go over; bounds what a quote that is never closed costs.
 const MAX_LINES: u64 = 32;
 /// How far the first line is looked through for the delimiter.
 const MAX_HEADER: usize = 64 * 1024;
 
-const TOO_LONG: &str = "a field is longer than 4 KiB";
-const TOO_WIDE: &str = "the row has more than 256 columns";
+pub(super) const TOO_LONG: &str = "a field is longer than 4 KiB";
+pub(super) const TOO_WIDE: &str = "the row has more than 256 columns";
 const UNCLOSED: &str = "a quote is opened and not closed";
 const AFTER_QUOTE: &str = "there is text between a closing quote and the next comma";
 
@@ -42,6 +42,29 @@ struct Scan {
     lines: u64,
     /// The offset behind the first line end.
     second_line: Option<usize>,
+}
+
+/// Where records come from: a file of text, or a sheet of a workbook.
+pub(crate) trait Lines {
+    /// Reads the next record. `keep` says by column which fields are copied out; an empty one keeps all.
+    fn read(&mut self, keep: &[bool], record: &mut Record) -> io::Result<Found>;
+
+    /// What stands between two fields; none in a workbook.
+    fn delimiter(&self) -> Option<Delimiter>;
+}
+
+/// What stands between two fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delimiter {
+    /// `,`
+    Comma,
+    /// `;`
+    Semicolon,
+    /// A tab.
+    Tab,
+    /// `|`
+    Pipe,
 }
 
 enum Stop {
@@ -99,9 +122,19 @@ impl<R: Read> Records<R> {
         }
         Ok(())
     }
+}
 
-    /// Reads the next record. `keep` says by column which fields are copied out; an empty one keeps all.
-    pub(crate) fn read(&mut self, keep: &[bool], record: &mut Record) -> io::Result<Found> {
+impl<R: Read> Lines for Records<R> {
+    fn delimiter(&self) -> Option<Delimiter> {
+        Some(match self.delimiter {
+            b';' => Delimiter::Semicolon,
+            b'\t' => Delimiter::Tab,
+            b'|' => Delimiter::Pipe,
+            _ => Delimiter::Comma,
+        })
+    }
+
+    fn read(&mut self, keep: &[bool], record: &mut Record) -> io::Result<Found> {
         record.begin(self.line);
         if self.byte(0)?.is_none() {
             return Ok(Found::End);
@@ -128,7 +161,9 @@ impl<R: Read> Records<R> {
             }
         }
     }
+}
 
+impl<R: Read> Records<R> {
     fn field(&mut self, scan: &mut Scan, record: &mut Record, keep: bool) -> io::Result<Stop> {
         let mut field = record.field_begins();
         let stop = if self.byte(scan.offset)? == Some(b'"') {

@@ -1,16 +1,18 @@
 //! A file with a header: gives rows as cells, and says what is wrong with the rest.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
+use std::io;
 
+use super::damage::damage;
 use super::header::{Head, Unusable};
 use super::layout::Layout;
 use super::record::Record;
-use super::records::{Found, Records};
+use super::records::{Delimiter, Found, Lines};
 use super::row::Row;
 use super::{clean, decode};
 use crate::code::RowCode;
 use crate::report::{Effect, Problem};
+use crate::shape::shape;
 
 /// What [`Table::next`] found.
 pub(crate) enum Next<'a> {
@@ -22,14 +24,18 @@ pub(crate) enum Next<'a> {
     End,
 }
 
+/// What somebody said that headers mean: a header, and the key of the column.
+pub(crate) type Mapping = [(String, String)];
+
 /// Reads a file that has a header.
-pub(crate) struct Table<R> {
-    records: Records<R>,
+pub(crate) struct Table<'a> {
+    records: Box<dyn Lines + 'a>,
     record: Record,
     /// By column of the file: whether it is read.
     keep: Vec<bool>,
     /// By column of the layout: where it is in the file.
     places: Vec<Option<usize>>,
+    header: Vec<String>,
     row: Row,
     rows: usize,
     legacy: bool,
@@ -38,12 +44,16 @@ pub(crate) struct Table<R> {
     pub(crate) warnings: Vec<Problem>,
 }
 
-impl<R: Read> Table<R> {
+impl<'a> Table<'a> {
     /// Reads the header. The inner error says why the file cannot be used.
-    pub(crate) fn open(input: R, layout: &'static Layout) -> io::Result<Result<Self, Unusable>> {
-        let mut records = Records::new(input)?;
+    pub(crate) fn open(
+        mut records: Box<dyn Lines + 'a>,
+        file: Cow<'static, str>,
+        layout: &'static Layout,
+        mapping: &Mapping,
+    ) -> io::Result<Result<Self, Unusable>> {
         let mut record = Record::default();
-        let head = Head { layout };
+        let head = Head { layout, file: file.clone(), mapping };
         let header = loop {
             match records.read(&[], &mut record)? {
                 Found::End => return Ok(Err(vec![head.problem(0, None, RowCode::E01, "the file is empty")])),
@@ -63,8 +73,30 @@ impl<R: Read> Table<R> {
         };
         let warnings = head.warnings(record.line, &header, &places);
         let keep = (0..header.len()).map(|at| places.contains(&Some(at))).collect();
-        let row = Row { layout, line: 0, number: 0, cells: vec![String::new(); layout.columns.len()] };
-        Ok(Ok(Self { records, record, keep, places, row, rows: 0, legacy: false, scratch: String::new(), warnings }))
+        let names = layout.columns.iter().zip(&places).map(|(column, place)| {
+            let spelt = place.and_then(|place| header.get(place)).filter(|_| layout.loose || column.key != column.name);
+            spelt.map_or(Cow::Borrowed(column.name), |name| name.chars().take(40).collect::<String>().into())
+        });
+        let names = names.collect();
+        let present = places.iter().map(Option::is_some).collect();
+        let row =
+            Row { layout, file, names, present, line: 0, number: 0, cells: vec![String::new(); layout.columns.len()] };
+        let scratch = String::new();
+        Ok(Ok(Self { records, record, keep, places, header, row, rows: 0, legacy: false, scratch, warnings }))
+    }
+
+    /// The header, and for each of its columns the key of the one that it is.
+    pub(crate) fn header(&self) -> impl Iterator<Item = (&str, Option<&'static str>)> {
+        let columns = self.row.layout.columns;
+        self.header.iter().enumerate().map(move |(at, name)| {
+            let place = self.places.iter().position(|place| *place == Some(at));
+            (name.as_str(), place.and_then(|place| columns.get(place)).map(|column| column.key))
+        })
+    }
+
+    /// What stands between two fields of the file.
+    pub(crate) fn delimiter(&self) -> Option<Delimiter> {
+        self.records.delimiter()
     }
 
     /// How many rows there were so far, good and bad.
@@ -109,27 +141,33 @@ impl<R: Read> Table<R> {
         for (at, column) in self.row.layout.columns.iter().enumerate() {
             let place = self.places.get(at).copied().flatten();
             let bytes = place.and_then(|place| self.record.field(place)).unwrap_or_default();
+            let kind = place.map(|place| self.record.kind(place)).unwrap_or_default();
             let legacy = decode(bytes, &mut self.scratch).map_err(|reason| {
-                let mut problem = self.bad(Some(column.name), RowCode::E11, reason);
+                let mut problem = self.bad(Some(at), RowCode::E11, reason);
                 problem.shape = Some(format!("{} bytes", bytes.len()));
                 problem
             })?;
             if legacy && !self.legacy {
                 self.legacy = true;
                 let mut warning = self.bad(
-                    Some(column.name),
+                    Some(at),
                     RowCode::W03,
                     "the text is not UTF-8; from this line on such text is read as Windows-1252",
                 );
                 warning.effect = Effect::Warning;
                 self.warnings.push(warning);
             }
+            if let Some(reason) = damage(kind, &self.scratch, column.identity) {
+                let mut problem = self.bad(Some(at), RowCode::E15, reason);
+                problem.shape = Some(shape(&self.scratch)).filter(|_| !self.scratch.is_empty());
+                return Err(problem);
+            }
             if let Some(cell) = self.row.cells.get_mut(at) {
                 if column.exact {
                     cell.clear();
                     cell.push_str(self.scratch.trim_matches(' '));
                 } else if clean(&self.scratch, cell) {
-                    removed = Some(column.name);
+                    removed = Some(column.key);
                 }
             }
         }
@@ -142,32 +180,33 @@ impl<R: Read> Table<R> {
     }
 
     fn check_width(&self) -> Result<(), Problem> {
-        let (width, header) = (self.record.len(), self.keep.len());
+        let (width, columns) = (self.record.len(), self.keep.len());
         let repeated = self.row.layout.columns.iter().zip(&self.places).zip(&self.row.cells);
+        let header = |place: usize| self.header.get(place).map_or("", String::as_str);
         if repeated
-            .filter(|((_, place), _)| place.is_some())
-            .all(|((column, _), cell)| cell.eq_ignore_ascii_case(column.name))
+            .filter_map(|((column, place), cell)| place.map(|place| (column, place, cell)))
+            .all(|(column, place, cell)| cell.eq_ignore_ascii_case(header(place)) || self.row.layout.is(column, cell))
         {
             return Err(self.bad(None, RowCode::E12, "the header is repeated here"));
         }
-        if !self.record.is_blank_from(header) {
-            let reason = format!("the row has {width} columns and the header {header}");
+        if !self.record.is_blank_from(columns) {
+            let reason = format!("the row has {width} columns and the header {columns}");
             return Err(self.bad(None, RowCode::E12, reason));
         }
         let cut = self.row.layout.columns.iter().zip(&self.places);
-        let cut = cut.filter(|(column, place)| column.required && place.is_some_and(|place| place >= width));
-        if let Some((column, _)) = cut.into_iter().next() {
-            let reason = format!("the row ends before this column: it has {width} columns and the header {header}");
-            return Err(self.bad(Some(column.name), RowCode::E12, reason));
+        let cut = cut.enumerate().find(|(_, (column, place))| column.required && place.is_some_and(|it| it >= width));
+        if let Some((at, _)) = cut {
+            let reason = format!("the row ends before this column: it has {width} columns and the header {columns}");
+            return Err(self.bad(Some(at), RowCode::E12, reason));
         }
         Ok(())
     }
 
-    fn bad(&self, column: Option<&'static str>, code: RowCode, reason: impl Into<Cow<'static, str>>) -> Problem {
+    fn bad(&self, column: Option<usize>, code: RowCode, reason: impl Into<Cow<'static, str>>) -> Problem {
         Problem {
-            file: self.row.layout.file.into(),
+            file: self.row.file.clone(),
             line: self.row.line,
-            column: column.map(Cow::Borrowed),
+            column: column.and_then(|at| self.row.names.get(at)).cloned(),
             code,
             effect: Effect::Row,
             reason: reason.into(),
@@ -178,17 +217,23 @@ impl<R: Read> Table<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Column;
+    use super::super::{Column, Records};
     use super::*;
 
     static LAYOUT: Layout = Layout {
         file: "users.csv",
         columns: &[Column::required("id"), Column::required("name"), Column::optional("email")],
         known: &["password"],
+        prefixes: &["metadata."],
+        loose: false,
     };
 
+    fn table(text: &str) -> Result<Table<'_>, Unusable> {
+        Table::open(Box::new(Records::new(text.as_bytes()).unwrap()), LAYOUT.file.into(), &LAYOUT, &[]).unwrap()
+    }
+
     fn read(text: &str) -> (Vec<Result<Vec<String>, String>>, Vec<String>) {
-        let mut table = Table::open(text.as_bytes(), &LAYOUT).unwrap().ok().unwrap();
+        let mut table = table(text).ok().unwrap();
         let mut rows = Vec::new();
         loop {
             match table.next().unwrap() {
@@ -257,7 +302,7 @@ mod tests {
                 "users.csv:1 E11 the header holds NUL bytes, so this may be UTF-16 without a mark; export it as UTF-8",
             ),
         ] {
-            let problems = Table::open(text.as_bytes(), &LAYOUT).unwrap().err().unwrap();
+            let problems = table(text).err().unwrap();
             assert_eq!(problems[0].to_string(), told);
             assert!(problems.iter().all(|problem| !problem.to_string().contains("Hunter2")));
         }

@@ -5,7 +5,7 @@ mod port;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use keybell_roster::{Report, RosterError, import};
+use keybell_roster::{Options, Report, RosterError, import};
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, Enrolment, Person, RosterLedger, RowFate, School};
 use port::{Plain, Port};
@@ -51,7 +51,7 @@ impl Plain for Mutex<Holdings> {
     }
 
     fn people(&self, rows: &[Person]) -> Vec<RowFate> {
-        assert!(rows.len() <= 500, "a batch of {}", rows.len());
+        assert!(rows.len() <= 2000, "a batch of {}", rows.len());
         let Holdings { schools, people, usernames, .. } = &mut *self.lock().unwrap();
         let fate = |row: &Person| {
             let owner = usernames.get(&row.username.to_lowercase());
@@ -61,8 +61,14 @@ impl Plain for Mutex<Holdings> {
             if row.memberships.iter().any(|membership| !schools.contains_key(&membership.school)) {
                 return RowFate::Dangling;
             }
+            let known = people.get(&row.source_id).map_or(0, |known| known.rank);
+            if row.role_assumed && row.active && known > row.rank {
+                return RowFate::Outranked;
+            }
             usernames.insert(row.username.to_lowercase(), row.source_id.clone());
-            put(people, row.source_id.clone(), row, row.active)
+            // Who said the role is nothing that a ledger keeps.
+            let kept = Person { role_assumed: false, ..row.clone() };
+            put(people, row.source_id.clone(), &kept, row.active)
         };
         rows.iter().map(fate).collect()
     }
@@ -95,8 +101,17 @@ impl Plain for Mutex<Holdings> {
 
 /// Imports into a ledger and checks what always holds: every row has one fate, and every rejection and warning is told.
 pub(crate) async fn import_into(ledger: &Arc<Fake>, path: &std::path::Path) -> Result<Report, RosterError> {
+    import_with(ledger, path, Options::default()).await
+}
+
+/// The same, with answers to what the file leaves open.
+pub(crate) async fn import_with(
+    ledger: &Arc<Fake>,
+    path: &std::path::Path,
+    options: Options,
+) -> Result<Report, RosterError> {
     let ledger: Arc<dyn RosterLedger> = Arc::clone(ledger) as _;
-    let report = import(path, DistrictId::fresh(), ledger, |_| {}).await?;
+    let report = import(path, options, DistrictId::fresh(), ledger, |_| {}).await?;
     assert!(report.total.add_up(), "{}", report.table());
     for file in &report.files {
         assert!(file.counts.add_up(), "{file:?}\n{}", report.table());

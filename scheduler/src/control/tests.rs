@@ -3,7 +3,7 @@ use keybell_shared::ports::ledger::Chosen;
 
 use super::*;
 use crate::intake::{Intake, json};
-use crate::testing::{FakeLedger, actor};
+use crate::testing::{DIGEST, FakeLedger, actor};
 
 /// A running task of `owner`, and the control over it.
 async fn room() -> (Arc<FakeLedger>, Control, Actor, TaskId) {
@@ -83,6 +83,31 @@ async fn an_expanding_task_is_held_and_let_go() {
         assert_eq!(control.pause(&owner, task).await, Ok(held));
     }
     assert_eq!(control.resume(&owner, task).await, Ok(Standing { held: false, ..held }));
+}
+
+#[tokio::test]
+async fn only_another_administrator_approves_and_each_refusal_says_why() {
+    let (ledger, control, owner, task) = room().await;
+    let district = ledger.state().district;
+    ledger.state().task(task).state = TaskState::AwaitingApproval;
+    let waits = Standing { state: TaskState::AwaitingApproval, held: false };
+    assert_eq!(control.resume(&owner, task).await, Ok(waits), "to resume is not to approve");
+    let admin = actor(district, Role::DistrictAdmin);
+    for role in [Role::Principal, Role::Teacher, Role::Operator, Role::Application] {
+        let refused = control.approve(&actor(district, role), task, DIGEST).await.expect_err("not for this role");
+        assert_eq!((refused.kind, refused.code), (ProblemKind::Forbidden, "role.may_not_approve"), "{role}");
+    }
+    let namesake = Actor { name: owner.name.clone(), ..admin.clone() };
+    let same = control.approve(&namesake, task, DIGEST).await.expect_err("who asked");
+    assert_eq!((same.kind, same.code), (ProblemKind::Forbidden, "approval.same_person"));
+    let other = control.approve(&admin, task, "of others").await.expect_err("other accounts");
+    assert_eq!((other.kind, other.code), (ProblemKind::Conflict, "approval.other_digest"));
+    let stranger = Actor { district: DistrictId::fresh(), ..admin.clone() };
+    let unseen = control.approve(&stranger, task, DIGEST).await.expect_err("another district's");
+    assert_eq!(unseen.kind, ProblemKind::NotFound);
+    assert_eq!(control.approve(&admin, task, DIGEST).await.map(|standing| standing.state), Ok(TaskState::Running));
+    let late = control.approve(&admin, task, DIGEST).await.expect_err("it runs");
+    assert_eq!((late.kind, late.code), (ProblemKind::Conflict, "approval.not_awaiting"));
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ async fn room(tasks: usize) -> (Arc<FakeLedger>, Expand<FakeLedger>, Vec<TaskId>
         ids.push(intake.submit(&caller, request, &key.to_string()).await.unwrap().task);
     }
     let (accepted, ready) = (Wake::default(), Wake::default());
-    let expand = Expand { ledger: Arc::clone(&ledger), writer: "scheduler-1".into(), chunk: 40, accepted, ready };
+    let how = Expansion { size: 40, approval_above: None };
+    let expand = Expand { ledger: Arc::clone(&ledger), writer: "scheduler-1".into(), how, accepted, ready };
     (ledger, expand, ids)
 }
 
@@ -58,4 +59,19 @@ async fn a_task_that_is_broken_for_long_fails_and_is_left_alone() {
     }
     assert_eq!(ledger.state().task(tasks[0]).state, TaskState::Failed);
     assert_eq!(expand.round().await, Ok(Pace::Rest));
+}
+
+#[tokio::test]
+async fn what_is_configured_decides_which_task_waits_for_an_approval() {
+    for (approval_above, state) in [
+        (None, TaskState::Running),
+        (Some(100), TaskState::Running),
+        (Some(99), TaskState::AwaitingApproval),
+        (Some(0), TaskState::AwaitingApproval),
+    ] {
+        let (ledger, mut expand, tasks) = room(1).await;
+        expand.how.approval_above = approval_above;
+        while expand.round().await == Ok(Pace::Again) {}
+        assert_eq!(ledger.state().task(tasks[0]).state, state, "{approval_above:?}");
+    }
 }

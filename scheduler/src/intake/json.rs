@@ -2,10 +2,10 @@
 //! password in the wrong place.
 
 use keybell_shared::problem::{Problem, ProblemKind};
-use keybell_shared::request::ResetRequest;
+use keybell_shared::request::{ResetRequest, Where};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{locate, rules, strict};
 
@@ -16,7 +16,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 /// The places of a request, and of a re-issue, that are objects.
-const OBJECTS: [&str; 4] = ["", "selection", "selection.where", "password"];
+const OBJECTS: [&str; 5] = ["", "selection", "selection.where", "confirm", "password"];
 
 /// Reads a request.
 ///
@@ -52,6 +52,17 @@ pub(crate) fn parse_options<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Prob
 /// As [`parse`], but for what only a request has.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], least: fn() -> Value) -> Result<T, Problem> {
     read_text(text(bytes, &[""])?, least)
+}
+
+/// Reads a filter of accounts, a selection's `where` on its own, with the same strictness as a request.
+///
+/// # Errors
+/// As [`parse`]; fields are those of the filter.
+pub fn parse_filter(bytes: &[u8]) -> Result<Where, Problem> {
+    let filter = read_text(text(bytes, &[""])?, || json!({}))?;
+    let fields = serde_json::from_slice(bytes).map_err(|_| no_object())?;
+    no_empty_list("", &fields)?;
+    Ok(filter)
 }
 
 fn read_text<T: DeserializeOwned>(text: &str, least: fn() -> Value) -> Result<T, Problem> {
@@ -102,10 +113,15 @@ fn no_empty_filter(outline: &Outline) -> Result<(), Problem> {
         let detail = "a `where` without a field narrows nothing; leave it out, or name what is meant";
         return Err(Problem::invalid("selection.empty_filter", "selection.where", detail));
     }
+    no_empty_list("selection.where.", fields)
+}
+
+/// Refuses an empty list in a filter.
+fn no_empty_list(at: &str, fields: &Map<String, Value>) -> Result<(), Problem> {
     let empty = fields.iter().find(|(_, list)| list.as_array().is_some_and(Vec::is_empty));
     empty.map_or(Ok(()), |(field, _)| {
         let detail = "an empty list is no filter; leave the field out, or name what is meant";
-        Err(Problem::invalid("selection.empty_filter", format!("selection.where.{field}"), detail))
+        Err(Problem::invalid("selection.empty_filter", format!("{at}{field}"), detail))
     })
 }
 

@@ -5,9 +5,12 @@
 
 pub mod amqp;
 pub(crate) mod chosen;
+mod directory;
 mod idempotency;
 pub mod json;
 mod locate;
+mod passwords;
+mod plan;
 mod reissue;
 mod rules;
 mod selection;
@@ -17,8 +20,9 @@ mod strict;
 use std::sync::Arc;
 
 use keybell_shared::actor::Actor;
+use keybell_shared::config::{self, Links};
 use keybell_shared::ids::{AccountId, TaskId};
-use keybell_shared::ports::ledger::{Acceptance, Idempotency, Ledger, NewTask, Preview};
+use keybell_shared::ports::ledger::{Acceptance, District, Idempotency, Ledger, NewTask, Preview};
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::ResetRequest;
 use keybell_shared::seal::SealKey;
@@ -29,7 +33,9 @@ use tracing::field::Empty;
 use self::shared_password::Given;
 use crate::wake::Wake;
 
+pub use directory::Looking;
 pub use idempotency::{MAX_KEY, producer};
+pub use plan::{Applying, KEEP, Planned};
 pub use reissue::Reissuing;
 
 /// An accepted request.
@@ -47,6 +53,9 @@ pub struct Intake {
     ledger: Arc<dyn Ledger>,
     reset_key: Option<Arc<SealKey>>,
     wake: Option<Wake>,
+    passwords: config::Passwords,
+    links: Links,
+    approval_above: Option<u32>,
 }
 
 /// A request that passed every check.
@@ -63,13 +72,39 @@ impl Intake {
     /// An intake into this ledger. Shared passwords are sealed to `reset_key`; without it they are refused.
     #[must_use]
     pub fn new(ledger: Arc<dyn Ledger>, reset_key: Option<Arc<SealKey>>) -> Self {
-        Self { ledger, reset_key, wake: None }
+        Self {
+            ledger,
+            reset_key,
+            wake: None,
+            passwords: config::Passwords::default(),
+            links: Links::default(),
+            approval_above: None,
+        }
+    }
+
+    /// Fills in what requests leave open about the new passwords from this configuration.
+    #[must_use]
+    pub fn configured(self, passwords: config::Passwords) -> Self {
+        Self { passwords, ..self }
     }
 
     /// Nudges the expansion of the same process for every accepted request, so that it need not wait for its interval.
     #[must_use]
     pub fn waking(self, wake: Wake) -> Self {
         Self { wake: Some(wake), ..self }
+    }
+
+    /// Accepts requests that send one-time links, for districts whose links lead somewhere.
+    #[must_use]
+    pub fn linking(self, links: Links) -> Self {
+        Self { links, ..self }
+    }
+
+    /// Says in plans that a task which changes more passwords than this will wait for a second person's approval. The
+    /// expansion decides it.
+    #[must_use]
+    pub fn approving_above(self, approval_above: Option<u32>) -> Self {
+        Self { approval_above, ..self }
     }
 
     /// Checks a request and has the ledger accept it as a task. After `Ok` nothing can lose it.
@@ -104,7 +139,8 @@ impl Intake {
         if let Some(submitted) = self.repetition(actor, &idempotency).await? {
             return Ok(submitted);
         }
-        rules::check(&request)?;
+        self.complete(&mut request);
+        rules::check(actor, &request)?;
         let checked = self.check(actor, &mut request).await?;
         if let Some(most) = most {
             selection::within(&checked.preview, most)?;
@@ -131,14 +167,20 @@ impl Intake {
 
     /// Has the ledger accept a checked task.
     async fn accept(&self, task: NewTask) -> Result<Submitted, Problem> {
-        let (district, by) = (task.actor.district, task.actor.name.clone());
+        let actor = task.actor.clone();
         let span = trace::child(
             trace::current(),
             || tracing::info_span!(target: TARGET, "accept", task = %task.id, trace_id = Empty),
         );
-        match self.ledger.accept(task).instrument(span).await? {
+        let acceptance = self.ledger.accept(task).instrument(span).await?;
+        self.answered(&actor, acceptance)
+    }
+
+    /// What the ledger's answer means for the caller. A new task wakes the expansion.
+    fn answered(&self, actor: &Actor, acceptance: Acceptance) -> Result<Submitted, Problem> {
+        match acceptance {
             Acceptance::Accepted(task) => {
-                tracing::info!(%task, %district, ?by, "request accepted");
+                tracing::info!(%task, district = %actor.district, by = ?actor.name, "request accepted");
                 if let Some(wake) = &self.wake {
                     wake.wake();
                 }
@@ -157,45 +199,70 @@ impl Intake {
     /// The first check that the request does not pass.
     pub async fn preview(&self, actor: &Actor, request: &ResetRequest) -> Result<Preview, Problem> {
         rules::role(actor)?;
-        rules::check_preview(request)?;
-        Ok(self.check(actor, &mut request.clone()).await?.preview)
+        let mut request = request.clone();
+        self.complete(&mut request);
+        rules::check_preview(actor, &request)?;
+        Ok(self.check(actor, &mut request).await?.preview)
+    }
+
+    /// Fills in what the request does not say about the new passwords.
+    fn complete(&self, request: &mut ResetRequest) {
+        passwords::blank_is_not_given(request);
+        passwords::fill_in(request, &self.passwords);
     }
 
     /// Every check that needs more than the request. Takes a shared password out of the request, collapses duplicates, and fills
     /// in the expiry that a widely shared password must have.
     async fn check(&self, actor: &Actor, request: &mut ResetRequest) -> Result<Checked, Problem> {
+        self.links_lead_somewhere(actor, request).await?;
         let shared = self.shared_password(actor, request).await?;
         let ledger = self.ledger.as_ref();
         let named = selection::resolve(ledger, actor.district, &mut request.selection).await?;
-        let preview = ledger.preview(actor, &request.selection, &named).await?;
+        let preview = ledger.preview(actor, &request.selection, request.confirm, &named, request.mode).await?;
         if preview.eligible == 0 && preview.skipped.iter().all(|(_, count)| *count == 0) {
-            return Err(Problem::invalid("selection.nobody", "selection", "the selection means nobody; widen it"));
+            return Err(selection::nobody());
         }
         if let Some(given) = &shared {
-            given.limit(request, preview.eligible)?;
+            given.limit(request, preview.eligible, self.passwords.shared_limit)?;
         }
         Ok(Checked { named, shared, preview })
     }
 
     /// Takes a shared password out of the request and checks it.
     async fn shared_password(&self, actor: &Actor, request: &mut ResetRequest) -> Result<Option<Given>, Problem> {
-        let shared = Given::take(request)?;
+        let shared = Given::take(request);
         if let Some(given) = &shared {
             if self.reset_key.is_none() {
                 return Err(shared_password::no_key());
             }
-            given.check(&self.district_names(actor).await?)?;
+            given.check(request, self.place_names(actor).await?)?;
         }
         Ok(shared)
     }
 
-    /// What the district is called; a password given for it must not hold that.
-    async fn district_names(&self, actor: &Actor) -> Result<Vec<String>, Problem> {
+    /// Refuses a request that sends links when nobody has said where they lead.
+    async fn links_lead_somewhere(&self, actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
+        if !request.sends_link() || self.links.of(&self.own_district(actor).await?.slug).is_some() {
+            return Ok(());
+        }
+        Err(rules::no_url(request))
+    }
+
+    /// What the district and its schools are called; a password given for them must not hold that.
+    async fn place_names(&self, actor: &Actor) -> Result<Vec<String>, Problem> {
+        let names = self.ledger.place_names(actor.district).await?;
+        if names.is_empty() {
+            let detail = "your district does not exist any more";
+            return Err(Problem::new(ProblemKind::Forbidden, "district.unknown", detail));
+        }
+        Ok(names)
+    }
+
+    async fn own_district(&self, actor: &Actor) -> Result<District, Problem> {
         let districts = self.ledger.districts().await?;
-        let own = districts.into_iter().find(|district| district.id == actor.district).ok_or_else(|| {
+        districts.into_iter().find(|district| district.id == actor.district).ok_or_else(|| {
             Problem::new(ProblemKind::Forbidden, "district.unknown", "your district does not exist any more")
-        })?;
-        Ok(shared_password::name_parts([own.slug, own.name]))
+        })
     }
 }
 

@@ -6,7 +6,8 @@ use keybell_shared::ids::TaskId;
 use keybell_shared::ports::ledger::{Chosen, Idempotency, NewTask, Preview, Reissue};
 use keybell_shared::problem::Problem;
 use keybell_shared::request::{
-    ChannelRule, NotifyRule, PasswordSource, Reason, Recipient, ResetRequest, Scope, Selection, VERSION, Where,
+    ChannelRule, Confirm, NotifyRule, PasswordSource, PolicyName, Reason, Recipient, ResetRequest, Scope, Selection,
+    VERSION, Where,
 };
 use keybell_shared::states::ItemState;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub struct Reissuing {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_items = 50_000)]
     pub accounts: Option<Vec<String>>,
+    /// Accounts that are otherwise never reset; said anew for each task.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub confirm: Option<Confirm>,
     /// The version of the precautions that whoever asks has read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11")]
@@ -37,6 +42,18 @@ pub struct Reissuing {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub password: Option<PasswordSource>,
+    /// Which rules the passwords obey.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub policy: Option<PolicyName>,
+    /// The grades whose passwords are permanent.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 30)]
+    pub permanent_grades: Option<Vec<String>>,
+    /// Whether applications are told to clear security questions.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub clear_security_questions: Option<bool>,
     /// Whether people are told.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -98,13 +115,19 @@ impl Reissuing {
         let temporary = self.temporary.or(earlier.temporary);
         // The earlier expiry means nothing to passwords that are permanent now.
         let inherited = earlier.expires_in_hours.filter(|_| temporary.unwrap_or(true));
+        let grades = earlier.permanent_grades.filter(|_| temporary.unwrap_or(true));
         Ok(ResetRequest {
             version: VERSION,
             selection: Selection { scope: Scope::Selected, accounts: Vec::new(), narrowed: Where::default() },
+            // Never the earlier one's: it was confirmed for that task.
+            confirm: self.confirm.unwrap_or_default(),
             mode: earlier.mode,
+            delivery: earlier.delivery,
             password,
-            policy: earlier.policy,
+            policy: self.policy.unwrap_or(earlier.policy),
             temporary,
+            permanent_grades: self.permanent_grades.or(grades),
+            clear_security_questions: self.clear_security_questions.unwrap_or(earlier.clear_security_questions),
             expires_in_hours: self.expires_in_hours.or(inherited),
             notify: self.notify.unwrap_or(earlier.notify),
             channel: self.channel.unwrap_or(earlier.channel),
@@ -149,13 +172,15 @@ impl Intake {
         let earlier = visible(ledger, actor, parent).await?;
         let chosen = CHOICE.resolve(ledger, actor.district, asked.items.as_deref(), asked.accounts.as_deref()).await?;
         let mut request = asked.request(earlier.request)?;
-        rules::check_again(&request)?;
+        self.complete(&mut request);
+        rules::check_again(actor, &request)?;
+        self.links_lead_somewhere(actor, &request).await?;
         let shared = self.shared_password(actor, &mut request).await?;
         let reissue = Reissue { parent, chosen };
-        let preview = ledger.preview_reissue(actor, &reissue).await?;
+        let preview = ledger.preview_reissue(actor, &reissue, request.confirm, request.mode).await?;
         somebody(&reissue.chosen, &preview)?;
         if let Some(given) = &shared {
-            given.limit(&mut request, preview.eligible)?;
+            given.limit(&mut request, preview.eligible, self.passwords.shared_limit)?;
         }
         let id = TaskId::fresh();
         let shared = shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;

@@ -1,9 +1,15 @@
 //! What a request must be, as far as the request alone can tell.
 
-use keybell_shared::actor::Actor;
+use keybell_shared::actor::{Actor, Role};
+use keybell_shared::fold::fold;
+use keybell_shared::password::Format;
 use keybell_shared::precautions;
 use keybell_shared::problem::{Problem, ProblemKind};
-use keybell_shared::request::{MAX_NAMED, NotifyRule, ResetRequest, Scope, Selection, VERSION, Where};
+use keybell_shared::request::{
+    Confirm, MAX_NAMED, NotifyRule, PasswordSource, ResetRequest, Scope, Selection, VERSION, Where,
+};
+
+use super::passwords::permanent_grades;
 
 /// The most hours that a temporary password may live: a year.
 const MAX_EXPIRY_HOURS: u32 = 8_760;
@@ -12,7 +18,7 @@ const MAX_EXPIRY_HOURS: u32 = 8_760;
 const MAX_WHERE: usize = 1_000;
 
 /// The longest name of an account, school, class, grade or user type, in characters.
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 
 /// Whether the caller may start a bulk reset at all.
 pub(super) fn role(actor: &Actor) -> Result<(), Problem> {
@@ -30,28 +36,46 @@ pub(super) fn role(actor: &Actor) -> Result<(), Problem> {
 }
 
 /// Every rule.
-pub(super) fn check(request: &ResetRequest) -> Result<(), Problem> {
+pub(super) fn check(actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
     version(request.version)?;
     acknowledgement(request.acknowledgement.as_deref())?;
-    check_preview(request)
+    check_preview(actor, request)
 }
 
 /// Every rule but the acknowledgement: the precautions ask for a look at the counts before anything is acknowledged.
-pub(super) fn check_preview(request: &ResetRequest) -> Result<(), Problem> {
+pub(super) fn check_preview(actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
     version(request.version)?;
     selection(&request.selection)?;
+    confirmed(actor, request.confirm)?;
     passwords(request)
 }
 
 /// Every rule but those about the selection, which a re-issue makes itself.
-pub(super) fn check_again(request: &ResetRequest) -> Result<(), Problem> {
+pub(super) fn check_again(actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
+    confirmed(actor, request.confirm)?;
     acknowledgement(request.acknowledgement.as_deref())?;
     passwords(request)
 }
 
+/// Only district administrators confirm accounts that are otherwise left out.
+fn confirmed(actor: &Actor, confirm: Confirm) -> Result<(), Problem> {
+    if confirm.is_empty() || actor.role == Role::DistrictAdmin {
+        return Ok(());
+    }
+    let detail = format!(
+        "only a district administrator may confirm the own account or protected ones, and the role here is `{}`; leave \
+         `confirm` out, or ask an administrator",
+        actor.role
+    );
+    let forbidden = Problem::new(ProblemKind::Forbidden, "confirm.not_permitted", detail);
+    Err(Problem { field: Some("confirm".to_owned()), ..forbidden })
+}
+
 /// What belongs together among the members about passwords and messages.
 fn passwords(request: &ResetRequest) -> Result<(), Problem> {
+    links(request)?;
     expiry(request)?;
+    permanent_grades(request)?;
     notify(request)
 }
 
@@ -100,27 +124,34 @@ fn selection(selection: &Selection) -> Result<(), Problem> {
         return Err(Problem::invalid("selection.unexpected_where", "selection.where", detail));
     }
     names("selection.accounts", accounts, MAX_NAMED)?;
-    let Where { schools, classes, grades, user_types } = narrowed;
+    narrowing("selection.where", narrowed)
+}
+
+/// The lists of a `where`, which stands at this place.
+pub(super) fn narrowing(at: &str, narrowed: &Where) -> Result<(), Problem> {
+    let Where { schools, classes, grades, user_types, graduation_years, groups, family_name_prefix } = narrowed;
     for (field, list) in [
-        ("selection.where.schools", schools),
-        ("selection.where.classes", classes),
-        ("selection.where.grades", grades),
-        ("selection.where.user_types", user_types),
+        ("schools", schools),
+        ("classes", classes),
+        ("grades", grades),
+        ("user_types", user_types),
+        ("groups", groups),
+        ("family_name_prefix", family_name_prefix),
     ] {
-        names(field, list, MAX_WHERE)?;
+        names(&format!("{at}.{field}"), list, MAX_WHERE)?;
     }
-    Ok(())
+    few(&format!("{at}.graduation_years"), graduation_years.len(), MAX_WHERE)?;
+    // Everybody's name begins with nothing: what folds to that would not narrow at all.
+    let nothing = family_name_prefix.iter().position(|prefix| fold(prefix).is_empty());
+    nothing.map_or(Ok(()), |place| {
+        let detail = "nothing is left of this beginning without accents; give at least one letter";
+        Err(Problem::invalid("selection.blank_entry", format!("{at}.family_name_prefix[{place}]"), detail))
+    })
 }
 
 /// A list of names: not too many, none blank, none that no roster could hold.
 pub(super) fn names(field: &str, list: &[String], most: usize) -> Result<(), Problem> {
-    if list.len() > most {
-        let detail = format!("{} names; at most {most} are read, so split the request", list.len());
-        return Err(Problem {
-            field: Some(field.to_owned()),
-            ..Problem::new(ProblemKind::TooLarge, "selection.too_many", detail)
-        });
-    }
+    few(field, list.len(), most)?;
     for (at, name) in list.iter().enumerate() {
         if name.trim().is_empty() {
             let detail = "a blank name means nobody; remove it";
@@ -132,6 +163,51 @@ pub(super) fn names(field: &str, list: &[String], most: usize) -> Result<(), Pro
         }
     }
     Ok(())
+}
+
+/// No longer a list than is read at once.
+fn few(field: &str, length: usize, most: usize) -> Result<(), Problem> {
+    if length <= most {
+        return Ok(());
+    }
+    let detail = format!("{length} names; at most {most} are read, so split the request");
+    let large = Problem::new(ProblemKind::TooLarge, "selection.too_many", detail);
+    Err(Problem { field: Some(field.to_owned()), ..large })
+}
+
+/// Where no password is set, nothing can be said about it; and a link that nobody is sent opens nothing.
+fn links(request: &ResetRequest) -> Result<(), Problem> {
+    if request.sends_link() && request.notify == NotifyRule::Never {
+        let detail =
+            "one-time links are always sent; leave this out, or use the mode `force` with the delivery `password`";
+        return Err(Problem::invalid("notify.link_is_sent", "notify", detail));
+    }
+    if request.mode.sets_password() {
+        return Ok(());
+    }
+    let default = matches!(request.password, PasswordSource::Generated { format, .. } if format == Format::default());
+    let why =
+        "the mode `request` sets no password: people choose their own; leave this out, or use `force_then_request`";
+    for (given, code, field) in [
+        (!default, "mode.sets_no_password", "password"),
+        (request.temporary.is_some(), "mode.nothing_temporary", "temporary"),
+        (request.permanent_grades.is_some(), "mode.nothing_temporary", "permanent_grades"),
+        (request.expires_in_hours.is_some(), "mode.nothing_expires", "expires_in_hours"),
+    ] {
+        if given {
+            return Err(Problem::invalid(code, field, why));
+        }
+    }
+    Ok(())
+}
+
+/// Nobody has said where one-time links lead.
+pub(super) fn no_url(request: &ResetRequest) -> Problem {
+    let field = if request.mode.asks() { "mode" } else { "delivery" };
+    let detail = "one-time links lead nowhere yet: an operator must set `links.url` (or, for this district, \
+                  `links.districts`) to the address of the page, such as https://keybell.example.org/claim/{token}, for \
+                  every API, scheduler and worker process";
+    Problem::invalid("links.no_url", field, detail)
 }
 
 /// Only temporary passwords expire.

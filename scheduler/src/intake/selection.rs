@@ -13,14 +13,7 @@ pub(super) async fn resolve<L: IntakeLedger + ?Sized>(
     district: DistrictId,
     selection: &mut Selection,
 ) -> Result<Vec<AccountId>, Problem> {
-    if !selection.narrowed.is_empty() {
-        let unknown = ledger.unknown_names(district, selection).await?;
-        if !unknown.is_empty() {
-            let entries = unknown.into_iter().map(|(field, name)| format!("{field}: {name}")).collect();
-            let detail = "nobody in the district has these; correct them, or bring in the roster first";
-            return Err(Problem::invalid("selection.unknown_names", "selection.where", detail).with_entries(entries));
-        }
-    }
+    known(ledger, district, "selection.where", selection).await?;
     if selection.accounts.is_empty() {
         return Ok(Vec::new());
     }
@@ -33,6 +26,30 @@ pub(super) async fn resolve<L: IntakeLedger + ?Sized>(
         );
     }
     Ok(resolved.found)
+}
+
+/// Refuses a `where`, which stands at this place, with names that nobody in the district has; all of them are listed.
+pub(super) async fn known<L: IntakeLedger + ?Sized>(
+    ledger: &L,
+    district: DistrictId,
+    at: &str,
+    selection: &Selection,
+) -> Result<(), Problem> {
+    if selection.narrowed.is_empty() {
+        return Ok(());
+    }
+    let unknown = ledger.unknown_names(district, selection).await?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let entries = unknown.into_iter().map(|(field, name)| format!("{field}: {name}")).collect();
+    let detail = "nobody in the district has these; correct them, or bring in the roster first";
+    Err(Problem::invalid("selection.unknown_names", at, detail).with_entries(entries))
+}
+
+/// Nobody is meant.
+pub(super) fn nobody() -> Problem {
+    Problem::invalid("selection.nobody", "selection", "the selection means nobody; widen it")
 }
 
 /// Refuses a request that would reset more accounts than its sender may reset with one.

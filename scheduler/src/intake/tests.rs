@@ -55,41 +55,92 @@ async fn refused(room: &Room, request: ResetRequest) -> Problem {
     submitted
 }
 
+/// Selection, further members, the code, the field.
+const WRONG: &[(&str, &str, &str, &str)] = &[
+    (r#""scope":"selected""#, "", "selection.empty", "selection.accounts"),
+    (r#""scope":"all_except","accounts":[]"#, "", "selection.empty", "selection.accounts"),
+    (r#""scope":"all","accounts":["a1"]"#, "", "selection.unexpected_accounts", "selection.accounts"),
+    (r#""scope":"without_role","accounts":["a1"]"#, "", "selection.unexpected_accounts", "selection.accounts"),
+    (
+        r#""scope":"selected","accounts":["a1"],"where":{"grades":["01"]}"#,
+        "",
+        "selection.unexpected_where",
+        "selection.where",
+    ),
+    (r#""scope":"selected","accounts":["a1"," "]"#, "", "selection.blank_entry", "selection.accounts[1]"),
+    (r#""scope":"all","where":{"schools":[""]}"#, "", "selection.blank_entry", "selection.where.schools[0]"),
+    (r#""scope":"all","where":{"user_types":["\u0007"]}"#, "", "selection.bad_entry", "selection.where.user_types[0]"),
+    (
+        r#""scope":"all","where":{"family_name_prefix":["mu"," "]}"#,
+        "",
+        "selection.blank_entry",
+        "selection.where.family_name_prefix[1]",
+    ),
+    // A lone accent folds to nothing, and everybody's name begins with nothing.
+    (
+        r#""scope":"all","where":{"family_name_prefix":["\u0301"]}"#,
+        "",
+        "selection.blank_entry",
+        "selection.where.family_name_prefix[0]",
+    ),
+    (r#""scope":"all","where":{"groups":[""]}"#, "", "selection.blank_entry", "selection.where.groups[0]"),
+    (
+        r#""scope":"selected","accounts":["a1"],"where":{"graduation_years":[2030]}"#,
+        "",
+        "selection.unexpected_where",
+        "selection.where",
+    ),
+    (ALL, r#","expires_in_hours":0"#, "password.expiry_out_of_range", "expires_in_hours"),
+    (ALL, r#","expires_in_hours":8761"#, "password.expiry_out_of_range", "expires_in_hours"),
+    (ALL, r#","expires_in_hours":24,"temporary":false"#, "password.expiry_without_temporary", "expires_in_hours"),
+    (ALL, r#","notify":"never""#, "notify.nobody_would_know", "notify"),
+    (ALL, r#","password":{"source":"shared","value":" "},"notify":"never""#, "notify.nobody_would_know", "notify"),
+    (ALL, r#","permanent_grades":["KG"],"temporary":false"#, "password.grades_without_temporary", "permanent_grades"),
+    (ALL, r#","permanent_grades":["KG"," "]"#, "selection.blank_entry", "permanent_grades[1]"),
+    (ALL, r#","mode":"request","notify":"never""#, "notify.link_is_sent", "notify"),
+    (ALL, r#","mode":"force_then_request","notify":"never""#, "notify.link_is_sent", "notify"),
+    (ALL, r#","delivery":"link","notify":"never""#, "notify.link_is_sent", "notify"),
+    (
+        ALL,
+        r#","mode":"request","password":{"source":"shared","value":"Otter-lamp-47"}"#,
+        "mode.sets_no_password",
+        "password",
+    ),
+    (
+        ALL,
+        r#","mode":"request","password":{"source":"generated","format":"phrase3"}"#,
+        "mode.sets_no_password",
+        "password",
+    ),
+    (ALL, r#","mode":"request","temporary":true"#, "mode.nothing_temporary", "temporary"),
+    (ALL, r#","mode":"request","permanent_grades":["KG"]"#, "mode.nothing_temporary", "permanent_grades"),
+    (ALL, r#","mode":"request","expires_in_hours":5"#, "mode.nothing_expires", "expires_in_hours"),
+    (ALL, r#","mode":"request""#, "links.no_url", "mode"),
+    (ALL, r#","mode":"force_then_request""#, "links.no_url", "mode"),
+    (ALL, r#","delivery":"link""#, "links.no_url", "delivery"),
+    (ALL, r#","password":{"source":"shared","value":"Ott3r"}"#, "password.too_short", "password.value"),
+    (ALL, r#","password":{"source":"shared","value":"otter-lamp-47"}"#, "password.no_capital", "password.value"),
+    (ALL, r#","password":{"source":"shared","value":"Password123"}"#, "password.common", "password.value"),
+    (ALL, r#","password":{"source":"shared","value":"9Larkspur9a"}"#, "password.personal", "password.value"),
+    (ALL, r#","password":{"source":"shared","value":"Oak-elm-bay-7"}"#, "password.personal", "password.value"),
+    (
+        r#""scope":"selected","accounts":["a1","a2","a3"]"#,
+        r#","password":{"source":"shared","value":"Otter-xxA3-47"},"policy":"nist15""#,
+        "password.too_short",
+        "password.value",
+    ),
+    (
+        ALL,
+        r#","password":{"source":"shared","value":"invierno2026"},"policy":"nist8""#,
+        "password.common",
+        "password.value",
+    ),
+];
+
 #[tokio::test]
 async fn every_wrong_request_has_its_code_and_its_field() {
-    let cases: &[(&str, &str, &str, &str)] = &[
-        (r#""scope":"selected""#, "", "selection.empty", "selection.accounts"),
-        (r#""scope":"all_except","accounts":[]"#, "", "selection.empty", "selection.accounts"),
-        (r#""scope":"all","accounts":["a1"]"#, "", "selection.unexpected_accounts", "selection.accounts"),
-        (r#""scope":"without_role","accounts":["a1"]"#, "", "selection.unexpected_accounts", "selection.accounts"),
-        (
-            r#""scope":"selected","accounts":["a1"],"where":{"grades":["01"]}"#,
-            "",
-            "selection.unexpected_where",
-            "selection.where",
-        ),
-        (r#""scope":"selected","accounts":["a1"," "]"#, "", "selection.blank_entry", "selection.accounts[1]"),
-        (r#""scope":"all","where":{"schools":[""]}"#, "", "selection.blank_entry", "selection.where.schools[0]"),
-        (
-            r#""scope":"all","where":{"user_types":["\u0007"]}"#,
-            "",
-            "selection.bad_entry",
-            "selection.where.user_types[0]",
-        ),
-        (ALL, r#","expires_in_hours":0"#, "password.expiry_out_of_range", "expires_in_hours"),
-        (ALL, r#","expires_in_hours":8761"#, "password.expiry_out_of_range", "expires_in_hours"),
-        (ALL, r#","expires_in_hours":24,"temporary":false"#, "password.expiry_without_temporary", "expires_in_hours"),
-        (ALL, r#","notify":"never""#, "notify.nobody_would_know", "notify"),
-        (ALL, r#","password":{"source":"shared"}"#, "password.blank", "password.value"),
-        (ALL, r#","password":{"source":"shared","value":null}"#, "password.blank", "password.value"),
-        (ALL, r#","password":{"source":"shared","value":" \t "}"#, "password.blank", "password.value"),
-        (ALL, r#","password":{"source":"shared","value":"Ott3r"}"#, "password.too_short", "password.value"),
-        (ALL, r#","password":{"source":"shared","value":"otter-lamp-47"}"#, "password.no_capital", "password.value"),
-        (ALL, r#","password":{"source":"shared","value":"Password123"}"#, "password.common", "password.value"),
-        (ALL, r#","password":{"source":"shared","value":"9Larkspur9a"}"#, "password.personal", "password.value"),
-    ];
     let room = room(5);
-    for (selection, more, code, field) in cases {
+    for (selection, more, code, field) in WRONG {
         let problem = refused(&room, request(selection, more)).await;
         assert_eq!((problem.code, problem.field.as_deref()), (*code, Some(*field)), "{selection} {more}");
         assert_eq!(problem.kind, ProblemKind::Invalid);
@@ -97,6 +148,25 @@ async fn every_wrong_request_has_its_code_and_its_field() {
     let mut newer = request(ALL, "");
     newer.version = 2;
     assert_eq!(refused(&room, newer).await.code, "version.unsupported");
+}
+
+#[tokio::test]
+async fn links_are_sent_for_districts_whose_links_lead_somewhere() {
+    let room = room(5);
+    let url = "https://keybell.example.org/claim/{token}".to_owned();
+    let own = Links { url: String::new(), districts: [("somewhere-else".to_owned(), url.clone())].into() };
+    let elsewhere = room.intake.clone().linking(own);
+    for (key, more) in
+        [("k-1", r#","mode":"request""#), ("k-2", r#","mode":"force_then_request""#), ("k-3", r#","delivery":"link""#)]
+    {
+        let refused = elsewhere.submit(&room.admin, request(ALL, more), key).await.expect_err("refused");
+        assert_eq!(refused.code, "links.no_url", "{more}");
+        assert!(refused.detail.contains("`links.url`"), "it says what to set: {refused}");
+        let intake = room.intake.clone().linking(Links { url: url.clone(), ..Links::default() });
+        intake.submit(&room.admin, request(ALL, more), key).await.expect("accepted");
+    }
+    let forced = room.intake.submit(&room.admin, request(ALL, ""), "k-4").await;
+    assert!(forced.is_ok(), "nothing else needs the URL");
 }
 
 #[tokio::test]
@@ -215,6 +285,30 @@ async fn roles_that_may_not_reset_are_refused_first() {
     }
     let teacher = Actor { person: Some(AccountId::fresh()), ..actor(room.admin.district, Role::Teacher) };
     room.intake.submit(&teacher, request(ALL, ""), "key-1").await.expect("accepted");
+}
+
+#[tokio::test]
+async fn only_district_administrators_confirm_what_is_left_out_otherwise() {
+    let room = room(3);
+    for confirm in [r#","confirm":{"requester":true}"#, r#","confirm":{"protected":true}"#] {
+        for role in [Role::Principal, Role::Teacher, Role::Application] {
+            let caller = Actor { person: Some(AccountId::fresh()), ..actor(room.admin.district, role) };
+            let problem = room.intake.submit(&caller, request(ALL, confirm), "key-1").await.expect_err("refused");
+            assert_eq!((problem.kind, problem.code), (ProblemKind::Forbidden, "confirm.not_permitted"), "{role}");
+            assert_eq!(problem.field.as_deref(), Some("confirm"));
+            assert_eq!(
+                room.intake.preview(&caller, &request(ALL, confirm)).await.expect_err("refused").code,
+                problem.code
+            );
+            // What confirms nothing needs nobody's leave.
+            let nothing = request(ALL, r#","confirm":{"requester":false,"protected":false}"#);
+            room.intake.preview(&caller, &nothing).await.expect("a preview");
+        }
+        room.intake.submit(&room.admin, request(ALL, confirm), confirm).await.expect("accepted");
+    }
+    let state = room.ledger.state();
+    assert!(state.tasks[0].new.request.confirm.requester && !state.tasks[0].new.request.confirm.protected);
+    assert!(state.tasks[1].new.request.confirm.protected && !state.tasks[1].new.request.confirm.requester);
 }
 
 #[tokio::test]

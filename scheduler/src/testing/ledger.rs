@@ -14,13 +14,13 @@ use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, ItemId, NotificationI
 use keybell_shared::message::{Message, Work};
 use keybell_shared::ports::events::Event;
 use keybell_shared::ports::ledger::{
-    Acceptance, Chosen, Chunk, Closed, DispatchLedger, District, ExpansionLedger, IntakeLedger, ItemFilter, ItemView,
-    KeyLedger, KeyView, LeaderLedger, LedgerResult, MAX_DEFECTS, NewKey, NewTask, OutboxLedger, Preview, Producer,
-    ProducerLedger, ProducerView, Quota, QuotaChange, Reissue, RepairLedger, ReportRow, Resent, ResetJob, ResetLedger,
-    ResetOutcome, ResetWrite, Resolved, Runnable, Standing, TaskLedger, TaskView, UnknownNames,
+    Acceptance, Chosen, Chunk, Closed, DispatchLedger, District, Expansion, ExpansionLedger, IntakeLedger, ItemFilter,
+    ItemView, KeyLedger, KeyView, LeaderLedger, LedgerResult, MAX_DEFECTS, NewKey, NewTask, OutboxLedger, Preview,
+    Producer, ProducerLedger, ProducerView, Quota, QuotaChange, Reissue, RepairLedger, ReportRow, Resent, ResetJob,
+    ResetLedger, ResetOutcome, ResetWrite, Resolved, Runnable, Standing, TaskLedger, TaskView, UnknownNames,
 };
 use keybell_shared::progress::{Counts, Snapshot};
-use keybell_shared::request::Selection;
+use keybell_shared::request::{Confirm, Mode, Selection};
 use keybell_shared::stage::Stage;
 use keybell_shared::states::{ItemState, TaskState};
 
@@ -156,7 +156,7 @@ impl State {
         match (task.state, held) {
             (TaskState::Running, true) => task.state = TaskState::Paused,
             (TaskState::Paused, false) => task.state = TaskState::Running,
-            (TaskState::Expanding, _) => task.held = held,
+            (TaskState::Expanding | TaskState::AwaitingApproval, _) => task.held = held,
             _ => {}
         }
         task.version += 1;
@@ -208,11 +208,15 @@ impl IntakeLedger for FakeLedger {
         Ok(self.up()?.unknown_names.clone())
     }
 
-    async fn preview(&self, _: &Actor, _: &Selection, _: &[AccountId]) -> LedgerResult<Preview> {
+    async fn place_names(&self, _: DistrictId) -> LedgerResult<Vec<String>> {
+        self.up().map(|_| ["larkspur", "Larkspur Valley", "Oak Elm Bay"].map(str::to_owned).to_vec())
+    }
+
+    async fn preview(&self, _: &Actor, _: &Selection, _: Confirm, _: &[AccountId], _: Mode) -> LedgerResult<Preview> {
         Ok(self.up()?.preview.clone())
     }
 
-    async fn preview_reissue(&self, _: &Actor, _: &Reissue) -> LedgerResult<Preview> {
+    async fn preview_reissue(&self, _: &Actor, _: &Reissue, _: Confirm, _: Mode) -> LedgerResult<Preview> {
         Ok(self.up()?.again.clone())
     }
 
@@ -304,7 +308,7 @@ impl ExpansionLedger for FakeLedger {
         Ok(open.map(|task| task.new.id).take(limit as usize).collect())
     }
 
-    async fn expand_chunk(&self, _: &str, task: TaskId, size: u32) -> LedgerResult<Chunk> {
+    async fn expand_next(&self, _: &str, task: TaskId, how: Expansion) -> LedgerResult<Chunk> {
         let mut state = self.up()?;
         if state.broken == Some(task) {
             return Err(LedgerError::Defect("asked for by the test".into()));
@@ -314,13 +318,18 @@ impl ExpansionLedger for FakeLedger {
         if task.state != TaskState::Expanding {
             return Ok(Chunk::NotExpanding);
         }
-        let count = (all - task.items.len() as u64).min(u64::from(size));
+        let count = (all - task.items.len() as u64).min(u64::from(how.size));
         task.version += 1;
         let first = i64::try_from(before).unwrap();
         task.items.extend((0..i64::try_from(count).unwrap()).map(|n| (ItemId(first + n), ItemState::Pending)));
         if task.items.len() as u64 == all {
-            task.state = if task.held { TaskState::Paused } else { TaskState::Running };
-            task.held = false;
+            let awaits = how.approval_above.is_some_and(|above| all > u64::from(above));
+            task.state = match (awaits, task.held) {
+                (true, _) => TaskState::AwaitingApproval,
+                (false, true) => TaskState::Paused,
+                (false, false) => TaskState::Running,
+            };
+            task.held &= awaits;
             return Ok(Chunk::Finished(count));
         }
         Ok(Chunk::More(count))
@@ -463,6 +472,8 @@ impl TaskLedger for FakeLedger {
             digest: None,
             parent: task.new.reissue.as_ref().map(|reissue| reissue.parent),
             held: task.held,
+            plan: None,
+            approved_by: None,
         }))
     }
 
@@ -518,7 +529,13 @@ impl TaskLedger for FakeLedger {
     }
 
     async fn cancel(&self, _: DistrictId, task: TaskId, _: &str) -> LedgerResult<Option<TaskState>> {
-        let open = [TaskState::Expanding, TaskState::Running, TaskState::Paused, TaskState::Cancelling];
+        let open = [
+            TaskState::Expanding,
+            TaskState::AwaitingApproval,
+            TaskState::Running,
+            TaskState::Paused,
+            TaskState::Cancelling,
+        ];
         Ok(self.up()?.change(task, &open, TaskState::Cancelled))
     }
 }

@@ -1,6 +1,7 @@
 //! Small in-memory stand-ins for the ports, for the unit tests of this room. The real ones have their own suites.
 
 mod ledger;
+mod plans;
 mod ports;
 mod requests;
 mod unused;
@@ -10,6 +11,7 @@ use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::{ApiKeyId, DistrictId};
 
 pub(crate) use ledger::{FakeLedger, Note};
+pub(crate) use plans::DIGEST;
 pub(crate) use ports::{FakeBoard, FakeQueue, FakeSink};
 pub(crate) use requests::{FakeAnswers, FakeRequests};
 

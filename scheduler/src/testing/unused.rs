@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use keybell_shared::actor::Actor;
 use keybell_shared::ids::{AccountId, DistrictId, NotificationId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::ledger::{
-    AccountLedger, Claimed, Class, Enrolment, LedgerResult, NoticeLedger, Person, Purged, Retention, RetentionLedger,
-    RosterLedger, RowFate, School, SendReport, SignIn,
+    AccountFilter, AccountLedger, AccountPage, AccountView, Claimed, Class, DirectoryLedger, Enrolment, LedgerResult,
+    LinkHolder, LinkLedger, Marks, NoticeLedger, Person, Purged, Retention, RetentionLedger, RosterLedger, RowFate,
+    School, SendReport, SignIn,
 };
 
 use super::ledger::{FakeLedger, unused};
@@ -47,6 +49,17 @@ impl AccountLedger for FakeLedger {
 }
 
 #[async_trait]
+impl LinkLedger for FakeLedger {
+    async fn link(&self, _: &str) -> LedgerResult<Option<LinkHolder>> {
+        unused()
+    }
+
+    async fn redeem(&self, _: &str, _: AccountId, _: &str, _: &str) -> LedgerResult<Option<i64>> {
+        unused()
+    }
+}
+
+#[async_trait]
 impl RosterLedger for FakeLedger {
     async fn put_schools(&self, _: DistrictId, _: &[School]) -> LedgerResult<Vec<RowFate>> {
         unused()
@@ -76,6 +89,17 @@ impl RetentionLedger for FakeLedger {
     }
 
     async fn purge(&self, _: &Retention, _: u32) -> LedgerResult<Purged> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl DirectoryLedger for FakeLedger {
+    async fn search(&self, _: &Actor, _: &AccountFilter, _: Option<AccountId>, _: u32) -> LedgerResult<AccountPage> {
+        unused()
+    }
+
+    async fn mark(&self, _: &Actor, _: AccountId, _: Marks) -> LedgerResult<Option<AccountView>> {
         unused()
     }
 }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::clock::Millis;
 use crate::events::{
-    CredentialReset, Fact, PasswordChanged, RequestAccepted, RequestRefused, TaskAccepted, TaskChanged, TaskResent,
-    TaskStarted, WebhookDisabled,
+    ChangeRequested, CredentialReset, Fact, PasswordChanged, RequestAccepted, RequestRefused, TaskAccepted,
+    TaskApproved, TaskAwaiting, TaskChanged, TaskResent, TaskStarted, WebhookDisabled,
 };
 use crate::ids::{AccountId, DistrictId, ItemId, TaskId, WebhookId};
 use crate::ports::events::Event;
@@ -18,6 +18,7 @@ const TASK: TaskId = TaskId(Uuid::from_u128(0x0199_2f6b_2d10_7000_8000_0000_0000
 const ACCOUNT: AccountId = AccountId(Uuid::from_u128(0x0199_2f6a_3e20_7000_8000_0000_0000_ac01));
 const WEBHOOK: WebhookId = WebhookId(Uuid::from_u128(0x0199_2f6c_4f30_7000_8000_0000_0000_3e0b));
 const PRODUCER: &str = "sis-sync";
+const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const MESSAGE: &str = "5f1c1c3e-6d0b-4f39-9d6a-2f5f4b1f9a10";
 
 /// Requests, as they may be published.
@@ -66,10 +67,9 @@ pub(super) fn facts() -> Vec<Fact> {
             more: 0,
         }),
         Fact::TaskAccepted(TaskAccepted { task: TASK, producer, key: message_id, parent: None }),
-        Fact::TaskStarted(TaskStarted {
-            task: TASK,
-            digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
-        }),
+        Fact::TaskAwaitingApproval(TaskAwaiting { task: TASK, digest: DIGEST.to_owned(), accounts: 1_250 }),
+        Fact::TaskApproved(TaskApproved { task: TASK, digest: DIGEST.to_owned(), state: TaskState::Running }),
+        Fact::TaskStarted(TaskStarted { task: TASK, digest: DIGEST.to_owned() }),
         Fact::TaskPaused(changed(TaskState::Paused)),
         Fact::TaskResumed(changed(TaskState::Running)),
         Fact::TaskCancelling(changed(TaskState::Cancelling)),
@@ -81,6 +81,13 @@ pub(super) fn facts() -> Vec<Fact> {
             account: ACCOUNT,
             task: TASK,
             item: ItemId(4711),
+            credential_version: 2,
+            clear_security_questions: true,
+        }),
+        Fact::ChangeRequested(ChangeRequested {
+            account: ACCOUNT,
+            task: TASK,
+            item: ItemId(4712),
             credential_version: 2,
         }),
         Fact::PasswordChanged(PasswordChanged { account: ACCOUNT, credential_version: 3 }),

@@ -8,7 +8,9 @@ mod email;
 mod hashing;
 mod http;
 mod keys;
+mod links;
 mod metrics;
+mod passwords;
 mod retention;
 mod scheduler;
 mod sms;
@@ -22,7 +24,9 @@ pub use email::{Email, EmailSender};
 pub use hashing::Hashing;
 pub use http::Http;
 pub use keys::Keys;
+pub use links::Links;
 pub use metrics::Metrics;
+pub use passwords::Passwords;
 pub use retention::Retention;
 pub use scheduler::Scheduler;
 pub use sms::{Sms, SmsSender};
@@ -69,8 +73,12 @@ pub struct Config {
     pub http: Http,
     /// Where the keys lie.
     pub keys: Keys,
+    /// Where one-time links lead.
+    pub links: Links,
     /// The cost of a hash.
     pub hashing: Hashing,
+    /// What requests leave open about the new passwords.
+    pub passwords: Passwords,
     /// The scheduler's loops.
     pub scheduler: Scheduler,
     /// Workers of all stages.
@@ -103,7 +111,9 @@ impl Default for Config {
             redis: Redis::default(),
             http: Http::default(),
             keys: Keys::default(),
+            links: Links::default(),
             hashing: Hashing::default(),
+            passwords: Passwords::default(),
             scheduler: Scheduler::default(),
             worker: Worker::default(),
             timing: Timing::default(),
@@ -134,10 +144,12 @@ impl Config {
     /// Names the first field that does not fit.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.http.check()?;
+        self.links.check()?;
         self.retention.check()?;
         self.hashing.check()?;
         self.timing.check()?;
         self.worker.check()?;
+        self.passwords.check()?;
         self.scheduler.check()?;
         self.email.check()?;
         self.sms.check()?;

@@ -12,6 +12,8 @@ use super::{ConfigError, fits, seconds};
 pub struct Scheduler {
     /// Accounts written down per transaction.
     pub chunk: u32,
+    /// A task that would change more passwords than this waits for a second person's approval. Without it none does.
+    pub approval_above: Option<u32>,
     /// The fewest items that are kept queued.
     pub window_min: u32,
     /// The most items that are kept queued.
@@ -37,6 +39,7 @@ impl Default for Scheduler {
     fn default() -> Self {
         Self {
             chunk: 2_000,
+            approval_above: None,
             window_min: 256,
             window_max: 8_192,
             dispatch_every: Duration::from_millis(200),

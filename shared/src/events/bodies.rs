@@ -93,6 +93,28 @@ pub struct TaskStarted {
     pub digest: String,
 }
 
+/// A task's accounts are written down, and a second person must approve them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskAwaiting {
+    /// The task.
+    pub task: TaskId,
+    /// SHA-256, in hexadecimal, over the ids of its accounts in their order: what the approval must name.
+    pub digest: String,
+    /// How many passwords would change.
+    pub accounts: u64,
+}
+
+/// A second person has approved a task's accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskApproved {
+    /// The task.
+    pub task: TaskId,
+    /// What was approved: the digest of its accounts.
+    pub digest: String,
+    /// Where it stands now: it runs, or is paused if it was held meanwhile.
+    pub state: TaskState,
+}
+
 /// A task stands elsewhere than before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskChanged {
@@ -121,6 +143,23 @@ pub struct CredentialReset {
     /// The account's item within the task.
     pub item: ItemId,
     /// How often the account's password has changed; a higher number is a newer password.
+    pub credential_version: i64,
+    /// Whether the account's security questions are to be cleared by whoever keeps some. Keybell never asks or sets any.
+    #[serde(default, skip_serializing_if = "crate::request::is_false")]
+    #[schema(default = false)]
+    pub clear_security_questions: bool,
+}
+
+/// A person is asked to choose a new password; the present one still holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeRequested {
+    /// The account.
+    pub account: AccountId,
+    /// The task that asks.
+    pub task: TaskId,
+    /// The account's item within the task.
+    pub item: ItemId,
+    /// How often the account's password has changed; asking does not count.
     pub credential_version: i64,
 }
 

@@ -78,6 +78,10 @@ facts! {
     RequestRefused(RequestRefused) = "request.refused",
     /// A request became a task, whatever door it came through.
     TaskAccepted(TaskAccepted) = "task.accepted",
+    /// The task's accounts are written down, and a second person must approve them before anything changes.
+    TaskAwaitingApproval(TaskAwaiting) = "task.awaiting_approval",
+    /// A second person has approved the task's accounts.
+    TaskApproved(TaskApproved) = "task.approved",
     /// The task's accounts are written down, and their passwords begin to change.
     TaskStarted(TaskStarted) = "task.started",
     /// The task is paused: no further password changes until it goes on.
@@ -96,6 +100,8 @@ facts! {
     TaskResent(TaskResent) = "task.resent",
     /// A reset has changed an account's password: end the sessions that began before.
     CredentialReset(CredentialReset) = "account.credential_reset",
+    /// A person is asked to choose a new password at the next sign-in; password and sessions stay.
+    ChangeRequested(ChangeRequested) = "account.change_requested",
     /// A person has chosen a new password: end the sessions that began before.
     PasswordChanged(PasswordChanged) = "account.password_changed",
     /// A webhook is disabled: nothing goes out to it until somebody enables it.

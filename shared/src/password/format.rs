@@ -6,27 +6,25 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::words;
-
-/// The characters of [`Format::Random12`]: no look-alikes (0 O o, 1 l I i, and the like).
-pub const RANDOM_ALPHABET: &str = "abcdefghjkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXYZ23456789";
+use super::grade::grade_key;
 
 /// The shape of a generated password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Format {
-    /// Two words and two digits, `otter-lamp-47`; under the `standard` policy it becomes `classic`.
+    /// Two words and two digits, `otter-lamp-47`; under the `standard` policy it becomes `classic`. Under `nist15`, as
+    /// `classic`: three words and three digits.
     #[serde(rename = "simple")]
     Simple,
     /// Two words and two digits with a capital, `Otter-lamp-47`.
     #[serde(rename = "classic")]
     Classic,
-    /// Three words, `Otter-lamp-river-4`.
+    /// Three words, `Otter-lamp-river-4`; capital and digit where the policy asks for them. Under `nist15`, four words.
     #[serde(rename = "phrase3")]
     Phrase3,
-    /// Four words, 15 or more characters, `Otter-lamp-river-moss-4`.
+    /// Four words, 15 or more characters, `Otter-lamp-river-moss-4`; capital and digit where the policy asks for them.
     #[serde(rename = "phrase4")]
     Phrase4,
-    /// Twelve characters without look-alikes.
+    /// Twelve characters without look-alikes; under `nist15`, fifteen.
     #[serde(rename = "random12")]
     Random12,
     /// By the account's grade or role.
@@ -69,26 +67,24 @@ impl Format {
         if rank > 10 {
             return Self::Phrase4;
         }
-        match grade.map(str::trim).unwrap_or_default().to_ascii_uppercase().as_str() {
-            "IT" | "PR" | "PK" | "TK" | "KG" | "K" | "0" | "00" | "1" | "01" | "2" | "02" => Self::Simple,
-            "3" | "03" | "4" | "04" | "5" | "05" => Self::Classic,
-            "6" | "06" | "7" | "07" | "8" | "08" => Self::Phrase3,
+        match grade_key(grade.unwrap_or_default()).as_str() {
+            "IT" | "PR" | "PK" | "TK" | "KG" | "1" | "2" => Self::Simple,
+            "3" | "4" | "5" => Self::Classic,
+            "6" | "7" | "8" => Self::Phrase3,
             _ => Self::Phrase4,
         }
     }
 
-    /// The entropy in bits, computed from the actual word list; for `by-grade` that of its weakest tier.
+    /// Whom the format is meant for.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "word lists have thousands of words, not 2^52")]
-    pub fn bits(self) -> f64 {
-        let word = (words::english().len() as f64).log2();
-        let digits = f64::from(90_u32).log2();
-        let digit = f64::from(8_u32).log2();
+    pub const fn meant_for(self) -> &'static str {
         match self {
-            Self::Simple | Self::Classic | Self::ByGrade => 2.0 * word + digits,
-            Self::Phrase3 => 3.0 * word + digit,
-            Self::Phrase4 => 4.0 * word + digit,
-            Self::Random12 => 12.0 * (RANDOM_ALPHABET.len() as f64).log2(),
+            Self::Simple => "PK–2",
+            Self::Classic => "3–5",
+            Self::Phrase3 => "6–8",
+            Self::Phrase4 => "9–12, staff",
+            Self::Random12 => "applications, administrators",
+            Self::ByGrade => "everybody: the tier of the grade or role",
         }
     }
 }
@@ -128,13 +124,5 @@ mod tests {
             assert_eq!(Format::ByGrade.tier(grade, rank), tier, "{grade:?} {rank}");
         }
         assert_eq!(Format::Phrase3.tier(Some("KG"), 10), Format::Phrase3);
-    }
-
-    #[test]
-    fn the_promised_entropy_is_reached() {
-        assert!(Format::Classic.bits() >= 26.5);
-        assert!(Format::Phrase3.bits() >= 31.0);
-        assert!(Format::Phrase4.bits() >= 41.0);
-        assert!(Format::Random12.bits() >= 68.0);
     }
 }

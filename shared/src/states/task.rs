@@ -7,6 +7,8 @@ use super::state_words;
 pub enum TaskState {
     /// Accepted; its accounts are being written down as items.
     Expanding,
+    /// Its accounts are written down, and a second person must approve them before anything is dispatched.
+    AwaitingApproval,
     /// Its items are dispatched, reset and told.
     Running,
     /// No item is dispatched; passwords that were already changed are still told.
@@ -25,6 +27,7 @@ pub enum TaskState {
 
 state_words!(TaskState, "task", {
     Expanding => "expanding",
+    AwaitingApproval => "awaiting_approval",
     Running => "running",
     Paused => "paused",
     Cancelling => "cancelling",
@@ -41,11 +44,21 @@ impl TaskState {
         matches!(self, Self::Completed | Self::CompletedWithErrors | Self::Cancelled | Self::Failed)
     }
 
+    /// Whether the task has not begun: a pause of such a task is a hold, noted for when it would begin.
+    #[must_use]
+    pub const fn is_before_the_start(self) -> bool {
+        matches!(self, Self::Expanding | Self::AwaitingApproval)
+    }
+
     /// Whether the edge from `self` to `next` exists.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
-            Self::Expanding => matches!(next, Self::Running | Self::Paused | Self::Cancelling | Self::Failed),
+            Self::Expanding => {
+                matches!(next, Self::AwaitingApproval | Self::Running | Self::Paused | Self::Cancelling | Self::Failed)
+            }
+            // A task that was held meanwhile is paused when it is approved; nothing else leads past the approval.
+            Self::AwaitingApproval => matches!(next, Self::Running | Self::Paused | Self::Cancelling),
             Self::Running => {
                 matches!(next, Self::Paused | Self::Cancelling | Self::Completed | Self::CompletedWithErrors)
             }

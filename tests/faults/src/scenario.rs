@@ -24,7 +24,8 @@ use crate::sinks::{Policy, Sinks};
 pub(crate) const REST: Duration = Duration::from_mins(1);
 
 /// What must be over before anybody judges; the checker looks closer.
-const OPEN: &str = "SELECT (SELECT count(*) FROM tasks WHERE state IN ('expanding', 'running', 'paused', 'cancelling'))
+const OPEN: &str = "SELECT (SELECT count(*) FROM tasks
+         WHERE state IN ('expanding', 'awaiting_approval', 'running', 'paused', 'cancelling'))
      + (SELECT count(*) FROM items WHERE state IN ('pending', 'queued', 'reset'))
      + (SELECT count(*) FROM notifications WHERE state IN ('waiting', 'sending'))
      + (SELECT count(*) FROM events WHERE NOT sent OR NOT handed_out)

@@ -13,6 +13,7 @@ mod doctor;
 mod journey;
 mod keys;
 mod latency;
+mod links;
 mod mail;
 mod modes;
 mod order;

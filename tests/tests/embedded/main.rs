@@ -2,8 +2,10 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails here fails the test, with its reason")]
 
+mod accounts;
 mod bench;
 mod check;
+mod claim;
 mod commands;
 mod configuration;
 mod demo;
@@ -14,9 +16,11 @@ mod http;
 mod interrupted;
 mod keys;
 mod pages;
+mod plans;
 mod refusals;
 mod remote;
 mod retries;
+mod roles;
 mod school;
 mod search;
 mod secrets;

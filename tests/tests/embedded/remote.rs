@@ -51,6 +51,8 @@ async fn what_is_looked_at_is_the_same_both_ways() {
         &["task", "report", &task],
         &["task", "report", &task, "--state", "notified"],
         &["task", "report", &task, "--unreachable"],
+        &["account", "search", "--all"],
+        &["account", "search", "pupil", "--family-name", "fam", "--limit", "2"],
         &["apikey", "list"],
         &["webhook", "list"],
         &["precautions"],
@@ -126,6 +128,11 @@ async fn everything_is_done(program: impl Fn(&[&str]) -> Program, kind: &str) {
     let cancelled = json(&["task", "cancel", text(&detached, "/task")]).await;
     assert!(text(&cancelled, "/state").starts_with("cancel"), "{cancelled}");
 
+    let kept = json(&["account", "protect", "pupil2"]).await;
+    assert_eq!(kept.pointer("/protected"), Some(&Value::Bool(true)), "{kept}");
+    let free = json(&["account", "unprotect", "pupil2"]).await;
+    assert_eq!(free.pointer("/protected"), Some(&Value::Bool(false)), "{free}");
+
     let hook = json(&["webhook", "add", "https://example.org/hook", "--event", "task.*"]).await;
     assert!(text(&hook, "/secret").starts_with("whsec_"), "{hook}");
     let id = text(&hook, "/id").to_owned();
@@ -173,6 +180,8 @@ async fn a_problem_has_the_same_words_both_ways() {
         (&["task", "cancel", nobody], 4),
         (&["task", "report", nobody], 4),
         (&["webhook", "show", nobody], 4),
+        (&["account", "protect", "ghost"], 4),
+        (&["account", "search", "--grade", "99"], 2),
         (&["webhook", "add", "http://example.org/"], 2),
         (&["apikey", "create", "--name", "x", "--role", "teacher", "--person", "ghost"], 2),
     ];

@@ -13,6 +13,7 @@ const LAST: &str = "2: the last message tells the password that opens the accoun
 const ONCE: &str = "3: an item changes the password at most once";
 const NEWER: &str = "3: an older task never replaces a newer one's password";
 const WALL: &str = "7: nothing of a task changes after its cancel was answered";
+const SECOND: &str = "7: nothing of a task changes before a second person has approved it";
 const TOLD: &str = "8: whoever's password changed is told, or listed";
 const BOUND: &str = "9: no more attempts than allowed";
 
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
         Property::always(ONCE, |_, world: &World| world.items.iter().all(|item| item.changes <= 1)),
         Property::always(NEWER, |_, world: &World| !world.overwritten),
         Property::always(WALL, |_, world: &World| !world.after_cancel),
+        Property::always(SECOND, |_, world: &World| !world.unapproved),
         Property::always(TOLD, |_, world: &World| everybody_is_told_or_listed(world)),
         Property::always(BOUND, |_, world: &World| {
             world.notices.iter().all(|notice| notice.attempts <= ATTEMPTS && notice.arrived <= ATTEMPTS)
@@ -123,6 +125,7 @@ fn without_any_one_mechanism_a_promise_is_broken() {
         (Mechanism::CompareAndSet, ONCE),
         (Mechanism::CompareAndSet, WALL),
         (Mechanism::NewerWins, NEWER),
+        (Mechanism::Approval, SECOND),
         (Mechanism::CancelSparesNotices, TOLD),
         (Mechanism::VersionAtClaim, ORDER),
         (Mechanism::VersionAtClaim, LAST),
@@ -145,7 +148,7 @@ fn a_notifier_that_is_frozen_within_a_dialogue_is_the_risk_that_remains() {
     println!("after {states} states, not so: {ORDER}\n    {way}");
     // Nothing else is broken by it.
     let frozen = Protocol { frozen_in_dialogue: true, ..Protocol::default() };
-    assert_eq!(broken(frozen, &[ONCE, NEWER, WALL, TOLD, BOUND]), None);
+    assert_eq!(broken(frozen, &[ONCE, NEWER, WALL, SECOND, TOLD, BOUND]), None);
 }
 
 #[test]

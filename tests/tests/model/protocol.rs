@@ -1,4 +1,4 @@
-//! The model: what the ledger's transactions do (`backends/src/ledger/{decided,commit,claim,record,repair,control}.rs`),
+//! The model: what the ledger's transactions do (`backends/src/ledger/{decided,commit,claim,record,repair,control,approval}.rs`),
 //! and what happens between them.
 //!
 //! A transaction is one step, because it decides and writes under the account's lock. What is left out, and why:
@@ -27,6 +27,8 @@ pub(crate) enum Mechanism {
     CompareAndSet,
     /// An item of an older task does not touch what a newer one has changed.
     NewerWins,
+    /// Nothing of a task that awaits an approval is reset.
+    Approval,
     /// A cancel leaves alone who is already reset.
     CancelSparesNotices,
     /// A notification of an older credential version is not sent.
@@ -67,6 +69,7 @@ pub(crate) enum Step {
     CrashNotifier(usize),
     EndLease(usize),
     GiveUp(usize),
+    Approve(usize),
     Cancel(usize),
     CloseItems(usize),
     AnswerCancel(usize),
@@ -88,14 +91,14 @@ impl Model for Protocol {
             steps.extend([Step::Claim(one, 0), Step::Claim(one, 1), Step::Begin(one), Step::Arrive(one)]);
             steps.extend(OUTCOMES.map(|outcome| Step::Answer(one, outcome)));
             steps.extend([Step::Record(one), Step::CrashNotifier(one), Step::EndLease(one), Step::GiveUp(one)]);
-            steps.extend([Step::Cancel(one), Step::CloseItems(one), Step::AnswerCancel(one)]);
+            steps.extend([Step::Approve(one), Step::Cancel(one), Step::CloseItems(one), Step::AnswerCancel(one)]);
         }
     }
 
     fn next_state(&self, before: &World, step: Step) -> Option<World> {
         let mut world = *before;
         match step {
-            Step::Read(worker, item) => world.read(worker, item),
+            Step::Read(worker, item) => world.read(worker, item, self.runs(before, item)),
             Step::Commit(worker) => self.commit(&mut world, worker),
             Step::CrashResetter(worker) => world.resetters[worker] = Resetter::Idle,
             Step::Claim(worker, notice) => self.claim(&mut world, worker, notice),
@@ -106,6 +109,7 @@ impl Model for Protocol {
             Step::CrashNotifier(worker) => world.notifiers[worker] = Notifier::Idle,
             Step::EndLease(notice) => self.end_lease(&mut world, notice),
             Step::GiveUp(notice) => self.give_up(&mut world, notice),
+            Step::Approve(task) => world.approve(task),
             Step::Cancel(task) => world.cancel(task),
             Step::CloseItems(task) => self.close_items(&mut world, task),
             Step::AnswerCancel(task) => world.answer_cancel(task),
@@ -131,11 +135,20 @@ impl Protocol {
         self.without != Some(mechanism)
     }
 
+    /// Whether the task's items may be reset.
+    fn runs(self, world: &World, task: usize) -> bool {
+        match world.tasks[task] {
+            Task::Running => true,
+            Task::Awaiting => !self.has(Mechanism::Approval),
+            Task::Cancelling | Task::Cancelled => false,
+        }
+    }
+
     /// `commit.rs`, `decided.rs`.
     fn commit(self, world: &mut World, worker: usize) {
         let Resetter::Ready(item) = world.resetters[worker] else { return };
         world.resetters[worker] = Resetter::Idle;
-        let open = world.items[item].state == ItemState::Open && world.tasks[item] == Task::Running;
+        let open = world.items[item].state == ItemState::Open && self.runs(world, item);
         if self.has(Mechanism::CompareAndSet) && !open {
             return;
         }
@@ -147,6 +160,7 @@ impl Protocol {
             world.overwritten = true;
         }
         world.after_cancel |= world.tasks[item] == Task::Cancelled;
+        world.unapproved |= world.tasks[item] == Task::Awaiting;
         world.version += 1;
         world.last_reset = item + 1;
         let changes = world.items[item].changes + 1;

@@ -4,6 +4,8 @@ use super::protocol::ATTEMPTS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Task {
+    /// Its accounts are written down, and a second person must approve them.
+    Awaiting,
     Running,
     /// Asked for, and the open items are being closed.
     Cancelling,
@@ -87,6 +89,7 @@ pub(crate) enum Outcome {
 /// Everything: the ledger, the processes, and what the person saw. Item, task and notification have the same number; the
 /// second task is the newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a promise of its own")]
 pub(crate) struct World {
     pub(crate) version: u8,
     /// The number of the newest task that changed the password, from 1.
@@ -104,6 +107,8 @@ pub(crate) struct World {
     pub(crate) after_cancel: bool,
     /// An older task's password replaced a newer one's.
     pub(crate) overwritten: bool,
+    /// A task changed a password before it was approved.
+    pub(crate) unapproved: bool,
 }
 
 impl Hold {
@@ -114,14 +119,14 @@ impl Hold {
 }
 
 impl World {
-    /// Two tasks over one account, and nothing has happened.
+    /// Two tasks over one account, of which the newer one awaits an approval, and nothing has happened.
     pub(crate) fn new() -> Self {
         let item = Item { state: ItemState::Open, changes: 0, version: 0 };
         let notice = Notice { state: NoticeState::None, attempts: 0, arrived: 0 };
         Self {
             version: 0,
             last_reset: 0,
-            tasks: [Task::Running; 2],
+            tasks: [Task::Running, Task::Awaiting],
             items: [item; 2],
             notices: [notice; 2],
             resetters: [Resetter::Idle; 2],
@@ -130,14 +135,12 @@ impl World {
             stale: false,
             after_cancel: false,
             overwritten: false,
+            unapproved: false,
         }
     }
 
-    pub(crate) fn read(&mut self, worker: usize, item: usize) {
-        if self.resetters[worker] == Resetter::Idle
-            && self.items[item].state == ItemState::Open
-            && self.tasks[item] == Task::Running
-        {
+    pub(crate) fn read(&mut self, worker: usize, item: usize, runs: bool) {
+        if self.resetters[worker] == Resetter::Idle && self.items[item].state == ItemState::Open && runs {
             self.resetters[worker] = Resetter::Ready(item);
         }
     }
@@ -191,8 +194,17 @@ impl World {
 
     pub(crate) fn cancel(&mut self, task: usize) {
         // A task whose item has ended is closed.
-        if self.tasks[task] == Task::Running && matches!(self.items[task].state, ItemState::Open | ItemState::Reset) {
+        if matches!(self.tasks[task], Task::Awaiting | Task::Running)
+            && matches!(self.items[task].state, ItemState::Open | ItemState::Reset)
+        {
             self.tasks[task] = Task::Cancelling;
+        }
+    }
+
+    /// `approval.rs`: exactly one of it and a cancel wins.
+    pub(crate) fn approve(&mut self, task: usize) {
+        if self.tasks[task] == Task::Awaiting {
+            self.tasks[task] = Task::Running;
         }
     }
 

@@ -127,7 +127,9 @@ impl ResetLedger for FakeLedger {
             let item = rows.items.get_mut(&write.item).expect("known");
             let decision = if item.written.is_some() { Decision::Closed } else { item.decision };
             let outcome = match decision {
-                Decision::Reset if write.hash.is_empty() => ResetOutcome::NotChanged(Decision::Hold),
+                Decision::Reset if write.hash.is_empty() && item.request.mode.sets_password() => {
+                    ResetOutcome::NotChanged(Decision::Hold)
+                }
                 Decision::Reset => {
                     item.written = Some(write.clone());
                     ResetOutcome::Changed(item.waits.then(|| notice(write.item, item)).into_iter().collect())

@@ -6,15 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use keybell_shared::clock::{Stopwatch, wall};
-use keybell_shared::config::Timing;
+use keybell_shared::config::{Links, Timing};
 use keybell_shared::error::LedgerError;
 use keybell_shared::fault::{self, Mechanism, Window};
 use keybell_shared::ids::NotificationId;
+use keybell_shared::link::Seed;
 use keybell_shared::message::{Message, Work};
 use keybell_shared::metrics::{self, Outcome};
 use keybell_shared::notice::Channel;
 use keybell_shared::ports::ledger::{Claim, Claimed, NoticeLedger, ResetLedger, SendOutcome, SendReport};
 use keybell_shared::ports::queue::{Source, WorkQueue};
+use keybell_shared::request::Delivery;
 use keybell_shared::retry::{MAX_ATTEMPTS, delay_after};
 use keybell_shared::seal::{Binding, KeyRing};
 use keybell_shared::trace::{self, TARGET};
@@ -44,6 +46,9 @@ const BATCHES: usize = 4;
 /// delivery is then settled long before the broker takes it back (after 30 minutes).
 const EACH: usize = 16;
 
+/// The wait of a message whose link leads nowhere, because this process is not configured for links.
+const NO_URL: Duration = Duration::from_mins(1);
+
 /// What a notification stage is made of.
 pub struct Parts {
     /// The channel whose queue is served.
@@ -58,6 +63,8 @@ pub struct Parts {
     pub open_key: Arc<KeyRing>,
     /// The way out.
     pub sender: Arc<dyn Sender>,
+    /// Where one-time links lead.
+    pub links: Links,
     /// Deadlines, leases and retries.
     pub timing: Timing,
     /// Messages that are sent at a time.
@@ -285,9 +292,9 @@ impl Notifier {
         // The semaphores are never closed.
         let connection = self.connections.acquire().await.ok();
         let mut counted = self.sending.one();
-        let (message, password) = match self.compose(&claim) {
+        let (message, secret) = match self.compose(&claim) {
             Ok(composed) => composed,
-            Err(detail) => return report(SendOutcome::Permanent, detail, slot),
+            Err((outcome, detail)) => return report(outcome, detail, slot),
         };
         if ticket.is_none()
             && let Some(retry_in) = self.breaker.wait()
@@ -321,30 +328,52 @@ impl Notifier {
         self.ahead.sent(watch.elapsed());
         drop(message);
         fault::point(Window::NoticeSent).await;
-        let (outcome, detail) = self.judge(sent, &claim, password.expose_secret(), ticket);
+        let (outcome, detail) = self.judge(sent, &claim, secret.expose_secret(), ticket);
         // Not before the breaker knows.
         drop((connection, counted));
         debug!(notification = %claim.notification, attempt = claim.attempt, ?outcome, "attempted");
         report(outcome, detail, slot)
     }
 
-    /// Opens the seal and writes the message. An error is final: no repetition finds the password again.
-    fn compose(&self, claim: &Claim) -> Result<(Outgoing, SecretString), String> {
+    /// Opens the seal and writes the message. Answers the message with the secret that is in it: the password, or the token
+    /// of the link. A lost password is final: no repetition finds it again.
+    fn compose(&self, claim: &Claim) -> Result<(Outgoing, SecretString), (SendOutcome, String)> {
+        let opened = self.opened(claim).map_err(|detail| (SendOutcome::Permanent, detail))?;
+        let (shown, secret) = match claim.content.delivery {
+            Delivery::Password => (None, opened),
+            Delivery::Link => {
+                let token = Seed::opened(opened).token(claim.channel);
+                let url = self.parts.links.with_token(&claim.slug, token.expose_secret()).ok_or_else(|| {
+                    error!(notification = %claim.notification, district = %claim.district, "a one-time link waits: this \
+                        process has no `links.url`; set it for the notifiers as for the API");
+                    let detail = "not tried: this notifier does not know where links lead (links.url)".to_owned();
+                    (SendOutcome::ChannelDown { retry_in: NO_URL }, detail)
+                })?;
+                (Some(SecretString::from(url)), token)
+            }
+        };
+        let message = self.renderer.render(claim, shown.as_ref().unwrap_or(&secret));
+        Ok((message.map_err(|error| (SendOutcome::Permanent, error.to_string()))?, secret))
+    }
+
+    /// What was sealed for this claim.
+    fn opened(&self, claim: &Claim) -> Result<SecretString, String> {
         let (sealed, attempt) =
             claim.sealed.as_ref().ok_or("the sealed password is no longer kept; re-issue the password")?;
-        let binding = Binding::Account(claim.district, claim.account, *attempt);
-        let password = self.parts.open_key.open(sealed, binding).map_err(|error| {
+        let binding = match claim.content.delivery {
+            Delivery::Password => Binding::Account(claim.district, claim.account, *attempt),
+            Delivery::Link => Binding::Link(claim.district, claim.account, *attempt),
+        };
+        self.parts.open_key.open(sealed, binding).map_err(|error| {
             error!(notification = %claim.notification, district = %claim.district, %error, "a sealed password does not \
                 open; check that the key files of reset workers and notifiers belong together");
             format!("{error}; check the key files, then re-issue the password")
-        })?;
-        let message = self.renderer.render(claim, &password).map_err(|error| error.to_string())?;
-        Ok((message, password))
+        })
     }
 
-    /// What the ledger is told, and what the breaker learns. From here on the answer holds no password.
-    fn judge(&self, sent: Sent, claim: &Claim, password: &str, ticket: Option<Ticket>) -> (SendOutcome, String) {
-        let clean = |detail: &str| clean::detail(detail, password);
+    /// What the ledger is told, and what the breaker learns. From here on the answer holds no password, nor a link.
+    fn judge(&self, sent: Sent, claim: &Claim, secret: &str, ticket: Option<Ticket>) -> (SendOutcome, String) {
+        let clean = |detail: &str| clean::detail(detail, secret);
         let temporary = || SendOutcome::Temporary { retry_in: delay_after(claim.attempt, &self.parts.timing.retry()) };
         let (outcome, detail) = match sent {
             Sent::ChannelDown { detail, retry_after } => {

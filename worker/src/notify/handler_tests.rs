@@ -112,12 +112,14 @@ struct Scripted {
     running: AtomicUsize,
     most: AtomicUsize,
     sent: Mutex<Vec<String>>,
+    texts: Mutex<Vec<String>>,
 }
 
 #[async_trait]
 impl Sender for Scripted {
     async fn send(&self, message: &Outgoing) -> Sent {
         self.sent.lock().expect("lock").push(message.address.clone());
+        self.texts.lock().expect("lock").push(message.text.to_string());
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(running, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -160,6 +162,14 @@ fn bench(timing: Timing) -> Bench {
 }
 
 fn bench_with(timing: Timing, slots: usize) -> Bench {
+    bench_where(
+        timing,
+        slots,
+        Links { url: "https://keybell.example.org/claim/{token}".to_owned(), ..Links::default() },
+    )
+}
+
+fn bench_where(timing: Timing, slots: usize, links: Links) -> Bench {
     let fake = Arc::new(Fake::default());
     let sender = Arc::new(Scripted::default());
     let (ring, key) = fresh_pair();
@@ -170,6 +180,7 @@ fn bench_with(timing: Timing, slots: usize) -> Bench {
         queue: fake.clone(),
         open_key: Arc::new(ring.into()),
         sender: sender.clone(),
+        links,
         timing,
         connections: 2,
         slots,
@@ -196,6 +207,7 @@ impl Bench {
             address: address.to_owned(),
             guardian: false,
             message_id: format!("n-{id}@keybell"),
+            slug: "lakeside".to_owned(),
             sealed: Some((sealed, attempt)),
             content: Content { username: "anna".into(), issue: 1, ..Content::default() },
         };
@@ -253,6 +265,52 @@ async fn a_seal_that_is_gone_or_does_not_open_ends_for_good() {
         assert!(report.detail.contains(words), "{}", report.detail);
     }
     assert_eq!(*bench.sender.sent.lock().expect("lock"), ["c@x.org"]);
+}
+
+/// Makes of an added notification one with a link; answers its token.
+fn linked(bench: &Bench, id: i64) -> SecretString {
+    let seed = Seed::of(&[7; 32]);
+    bench.change(id, |claim| {
+        let attempt = AttemptId::fresh();
+        let binding = Binding::Link(claim.district, claim.account, attempt);
+        claim.sealed = Some((bench.key.seal(seed.text(), binding).expect("sealed"), attempt));
+        claim.content.delivery = Delivery::Link;
+    });
+    seed.token(Channel::Email)
+}
+
+#[tokio::test]
+async fn a_link_holds_the_token_of_its_channel_and_no_seed() {
+    let bench = bench(timing());
+    let batch = vec![bench.add(1, "a@x.org"), bench.add(2, "b@x.org"), bench.add(3, "c@x.org")];
+    let token = linked(&bench, 1);
+    // A password's seal is no seed, and a seed's is no password.
+    bench.change(2, |claim| claim.content.delivery = Delivery::Link);
+    linked(&bench, 3);
+    bench.change(3, |claim| claim.content.delivery = Delivery::Password);
+    bench.handler.handle(batch).await;
+    let url = format!("    https://keybell.example.org/claim/{}", token.expose_secret());
+    let texts = bench.sender.texts.lock().expect("lock").clone();
+    assert_eq!(texts.len(), 1);
+    assert_eq!(texts[0].lines().filter(|line| *line == url).count(), 1, "{}", texts[0]);
+    assert!(!texts[0].contains(Seed::of(&[7; 32]).text().expose_secret()));
+    for id in [2, 3] {
+        let report = bench.report(id).expect("reported");
+        assert_eq!(report.outcome, SendOutcome::Permanent);
+        assert!(report.detail.contains("does not open"), "{}", report.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_notifier_that_does_not_know_where_links_lead_leaves_them_to_others() {
+    let bench = bench_where(timing(), 4, Links::default());
+    let batch = vec![bench.add(1, "a@x.org"), bench.add(2, "b@x.org")];
+    linked(&bench, 1);
+    bench.handler.handle(batch).await;
+    let report = bench.report(1).expect("reported");
+    assert!(matches!(report.outcome, SendOutcome::ChannelDown { .. }), "no attempt is consumed: {report:?}");
+    assert!(report.detail.contains("links.url"), "{}", report.detail);
+    assert_eq!(*bench.sender.sent.lock().expect("lock"), ["b@x.org"], "passwords go on");
 }
 
 #[tokio::test]

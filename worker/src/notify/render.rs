@@ -1,10 +1,12 @@
-//! Writes the messages: what a claimed notification and its opened password become.
+//! Writes the messages: what a claimed notification and its opened password, or its link, become.
 //!
-//! An SMS never carries username and password together: it is shown on locked screens and handed on too easily.
+//! An SMS never carries a username together with a password or link: it is shown on locked screens and handed on too easily.
 
 use keybell_shared::clock::Millis;
+use keybell_shared::link;
 use keybell_shared::notice::Channel;
 use keybell_shared::ports::ledger::{Claim, Content};
+use keybell_shared::request::Delivery;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
@@ -14,6 +16,13 @@ use super::{Outgoing, clean, gsm};
 /// The messages, read and checked.
 #[derive(Debug)]
 pub(super) struct Renderer {
+    password: Kinds,
+    link: Kinds,
+}
+
+/// The messages about one kind of secret.
+#[derive(Debug)]
+struct Kinds {
     email_account: Template,
     email_guardian: Template,
     sms_account: Template,
@@ -37,51 +46,74 @@ impl Renderer {
     /// # Errors
     /// Names the template and the line that make no sense.
     pub(super) fn compiled() -> Result<Self, TemplateError> {
-        let email = |name, text: &'static str| {
-            let template = Template::read(name, text)?;
-            let subject = text.lines().take_while(|line| !line.is_empty());
-            let fine = subject.clone().count() > 0
-                && subject.clone().all(|line| line.contains("Subject: ") && !line.contains("{password}"));
-            fine.then_some(template).ok_or_else(|| TemplateError {
-                template: name,
-                line: 1,
-                reason: "an e-mail begins with `Subject: ` and an empty line".to_owned(),
-            })
-        };
-        let sms = |name, text: &'static str| {
-            let template = Template::read(name, text)?;
-            if template.holds(Tag::Username) {
-                let reason = "an SMS never carries username and password together".to_owned();
-                return Err(TemplateError { template: name, line: 0, reason });
-            }
-            Ok(template)
-        };
+        let password = |name, text: &'static str| (name, text, Tag::Password);
+        let link = |name, text: &'static str| (name, text, Tag::Link);
         Ok(Self {
-            email_account: email("email-account.txt", include_str!("templates/email-account.txt"))?,
-            email_guardian: email("email-guardian.txt", include_str!("templates/email-guardian.txt"))?,
-            sms_account: sms("sms-account.txt", include_str!("templates/sms-account.txt"))?,
-            sms_guardian: sms("sms-guardian.txt", include_str!("templates/sms-guardian.txt"))?,
+            password: Kinds {
+                email_account: email(password("email-account.txt", include_str!("templates/email-account.txt")))?,
+                email_guardian: email(password("email-guardian.txt", include_str!("templates/email-guardian.txt")))?,
+                sms_account: short(password("sms-account.txt", include_str!("templates/sms-account.txt")))?,
+                sms_guardian: short(password("sms-guardian.txt", include_str!("templates/sms-guardian.txt")))?,
+            },
+            link: Kinds {
+                email_account: email(link("link-email-account.txt", include_str!("templates/link-email-account.txt")))?,
+                email_guardian: email(link(
+                    "link-email-guardian.txt",
+                    include_str!("templates/link-email-guardian.txt"),
+                ))?,
+                sms_account: short(link("link-sms-account.txt", include_str!("templates/link-sms-account.txt")))?,
+                sms_guardian: short(link("link-sms-guardian.txt", include_str!("templates/link-sms-guardian.txt")))?,
+            },
         })
     }
 
-    /// Writes one message.
-    pub(super) fn render(&self, claim: &Claim, password: &SecretString) -> Result<Outgoing, RenderError> {
-        let password = password.expose_secret();
-        if password.chars().any(char::is_control) {
+    /// Writes one message. The secret is the new password, or the link, as the claim says.
+    pub(super) fn render(&self, claim: &Claim, secret: &SecretString) -> Result<Outgoing, RenderError> {
+        let secret = secret.expose_secret();
+        if secret.chars().any(char::is_control) {
             return Err(RenderError::Control);
         }
-        let values = Values::of(&claim.content);
+        let values = Values::of(&claim.content, claim.channel);
+        let kinds = match claim.content.delivery {
+            Delivery::Password => &self.password,
+            Delivery::Link => &self.link,
+        };
         let (subject, text) = match (claim.channel, claim.guardian) {
-            (Channel::Email, false) => mail(&self.email_account, &values, password)?,
-            (Channel::Email, true) => mail(&self.email_guardian, &values, password)?,
-            (Channel::Sms, false) => (String::new(), sms(&self.sms_account, values, password)?),
-            (Channel::Sms, true) => (String::new(), sms(&self.sms_guardian, values, password)?),
+            (Channel::Email, false) => mail(&kinds.email_account, &values, secret)?,
+            (Channel::Email, true) => mail(&kinds.email_guardian, &values, secret)?,
+            (Channel::Sms, false) => (String::new(), sms(&kinds.sms_account, values, secret)?),
+            (Channel::Sms, true) => (String::new(), sms(&kinds.sms_guardian, values, secret)?),
         };
         Ok(Outgoing { address: claim.address.clone(), message_id: claim.message_id.clone(), subject, text })
     }
 }
 
-/// Everything but the password, made harmless.
+/// A template's name, its text, and the tag of its secret.
+type Source = (&'static str, &'static str, Tag);
+
+fn email((name, text, secret): Source) -> Result<Template, TemplateError> {
+    let template = Template::read(name, text, secret)?;
+    let tag = format!("{{{}}}", secret.name());
+    let subject = text.lines().take_while(|line| !line.is_empty());
+    let fine =
+        subject.clone().count() > 0 && subject.clone().all(|line| line.contains("Subject: ") && !line.contains(&tag));
+    fine.then_some(template).ok_or_else(|| TemplateError {
+        template: name,
+        line: 1,
+        reason: "an e-mail begins with `Subject: ` and an empty line".to_owned(),
+    })
+}
+
+fn short((name, text, secret): Source) -> Result<Template, TemplateError> {
+    let template = Template::read(name, text, secret)?;
+    if template.holds(Tag::Username) {
+        let reason = "an SMS never carries a username together with a password or link".to_owned();
+        return Err(TemplateError { template: name, line: 0, reason });
+    }
+    Ok(template)
+}
+
+/// Everything but the secret, made harmless.
 #[derive(Clone, Debug)]
 struct Values {
     district: Option<String>,
@@ -93,10 +125,13 @@ struct Values {
     changed: Option<String>,
     expires: Option<String>,
     temporary: bool,
+    valid: &'static str,
+    keeps: bool,
+    secret: Tag,
 }
 
 impl Values {
-    fn of(content: &Content) -> Self {
+    fn of(content: &Content, channel: Channel) -> Self {
         Self {
             district: clean::name(&content.district),
             school: content.school.as_deref().and_then(clean::name),
@@ -107,17 +142,25 @@ impl Values {
             changed: content.changed_at.map(minute),
             expires: content.expires_at.map(minute),
             temporary: content.temporary,
+            valid: link::valid_words(channel),
+            keeps: content.keeps,
+            secret: match content.delivery {
+                Delivery::Password => Tag::Password,
+                Delivery::Link => Tag::Link,
+            },
         }
     }
 
-    fn fill(&self, template: &Template, password: &str) -> Result<Zeroizing<String>, Missing> {
+    fn fill(&self, template: &Template, secret: &str) -> Result<Zeroizing<String>, Missing> {
         template.fill(|tag| match tag {
             Tag::District => self.district.as_deref(),
             Tag::School => self.school.as_deref(),
             Tag::GivenName => self.given_name.as_deref(),
             Tag::FullName => self.full_name.as_deref(),
             Tag::Username => self.username.as_deref(),
-            Tag::Password => Some(password),
+            Tag::Password | Tag::Link => (tag == self.secret).then_some(secret),
+            Tag::Valid => Some(self.valid),
+            Tag::Keeps => self.keeps.then_some(""),
             Tag::Issue => Some(&self.issue),
             Tag::Changed => self.changed.as_deref(),
             Tag::Expires => self.expires.as_deref(),

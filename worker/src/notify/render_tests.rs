@@ -17,6 +17,7 @@ fn claim(channel: Channel, guardian: bool, content: Content) -> Claim {
         address: "anna@example.org".to_owned(),
         guardian,
         message_id: "n-7@keybell".to_owned(),
+        slug: "lakeside".to_owned(),
         sealed: None,
         content,
     }
@@ -33,6 +34,8 @@ fn content() -> Content {
         changed_at: Some(Millis(1_785_765_780_000)),
         expires_at: Some(Millis(1_786_370_580_000)),
         temporary: true,
+        delivery: Delivery::Password,
+        keeps: false,
     }
 }
 
@@ -133,6 +136,60 @@ fn names_cannot_inject_lines_headers_or_tags() {
         assert_eq!(message.text.matches(PASSWORD).count(), 1, "a value is never expanded");
         assert!(!message.subject.contains(PASSWORD));
         assert!(message.text.lines().all(|line| !line.starts_with("Bcc:") && !line.starts_with("    Wrong")));
+    }
+}
+
+const LINK: &str = "https://keybell.example.org/claim/q1WbT0x5y2nKc8Zr4Vh6LmPj9Ds3Fg7Ha-Eu_IoYtRw";
+
+fn linked(keeps: bool) -> Content {
+    Content { delivery: Delivery::Link, keeps, changed_at: None, expires_at: None, ..content() }
+}
+
+#[test]
+fn a_mail_with_a_link_says_how_long_it_works_and_what_becomes_of_the_old_password() {
+    let mail = render(Channel::Email, false, linked(true), LINK);
+    assert_eq!(mail.subject, "Choose a new password for your account");
+    let expected = format!(
+        "\
+Hello Anna,
+
+please choose a new password for your account. Open this page:
+
+    {LINK}
+
+It works once, and for 24 hours after this message was sent.
+Until you have chosen, your present password goes on working.
+
+District: Lakeside USD
+School: Lakeside Elementary
+Username: anna.example
+
+A newer message of this kind replaces this one.
+
+If you did not expect this message, tell the office of your school.
+Nobody will ever ask you for this link or for a password, not even the school.
+"
+    );
+    assert_eq!(*mail.text, expected);
+    let forced = render(Channel::Email, true, linked(false), LINK);
+    assert_eq!(forced.subject, "Choose a new password for Anna Example");
+    assert!(forced.text.contains("The old password does not work any more.\n"), "{}", &*forced.text);
+    assert!(!forced.text.contains("goes on working"));
+}
+
+#[test]
+fn an_sms_with_a_link_is_one_message_without_the_username() {
+    let own = render(Channel::Sms, false, linked(true), LINK);
+    assert_eq!(
+        *own.text,
+        format!("Lakeside USD: choose a new password within 10 minutes:\n{LINK}\nIgnore earlier messages.")
+    );
+    let guardian = render(Channel::Sms, true, linked(false), LINK);
+    assert!(guardian.text.starts_with("New password for Anna: choose one within 10 minutes:\n"), "{}", &*guardian.text);
+    for sms in [own, guardian] {
+        assert!(!sms.text.contains("anna.example"));
+        assert_eq!(sms.text.lines().filter(|line| *line == LINK).count(), 1, "the link stands alone on its line");
+        assert!(gsm::septets(&sms.text).is_some_and(|length| length <= gsm::ONE_MESSAGE), "{}", sms.text.len());
     }
 }
 

@@ -26,12 +26,18 @@ pub(super) enum Tag {
     Changed,
     /// When it expires.
     Expires,
+    /// The one-time link.
+    Link,
+    /// How long the link is good.
+    Valid,
+    /// Has a value when the present password goes on working.
+    Keeps,
     /// Has a value when the password must be changed at the first sign-in.
     Temporary,
 }
 
 impl Tag {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 13] = [
         ("district", Self::District),
         ("school", Self::School),
         ("given_name", Self::GivenName),
@@ -41,6 +47,9 @@ impl Tag {
         ("issue", Self::Issue),
         ("changed", Self::Changed),
         ("expires", Self::Expires),
+        ("link", Self::Link),
+        ("valid", Self::Valid),
+        ("keeps", Self::Keeps),
         ("temporary", Self::Temporary),
     ];
 
@@ -91,27 +100,34 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Reads a template.
+    /// Reads a template whose secret is a password or a link.
     ///
     /// # Errors
-    /// Names the line with an unknown tag or a brace that is not closed; every template must hold `{password}` once,
-    /// with nothing but blanks beside it, so that it can be found and copied without a neighbour.
-    pub(super) fn read(name: &'static str, text: &'static str) -> Result<Self, TemplateError> {
+    /// Names the line with an unknown tag or a brace that is not closed; every template must hold its secret's tag once,
+    /// with nothing but blanks beside it, so that it can be found and copied without a neighbour; and no other secret.
+    pub(super) fn read(name: &'static str, text: &'static str, secret: Tag) -> Result<Self, TemplateError> {
         let fail = |line: usize, reason: String| TemplateError { template: name, line, reason };
         let mut lines = Vec::new();
-        let mut passwords = 0_usize;
+        let mut secrets = 0_usize;
+        let word = secret.name();
+        let other = if secret == Tag::Link { Tag::Password } else { Tag::Link };
         for (number, text) in (1..).zip(text.lines()) {
             let line = read_line(text).map_err(|reason| fail(number, reason))?;
-            if line.holds(Tag::Password) {
-                passwords += 1;
-                if line.when.is_some() || text.trim() != "{password}" {
-                    return Err(fail(number, "`{password}` must stand alone on its line".to_owned()));
+            if line.holds(secret) {
+                secrets += 1;
+                if line.when.is_some()
+                    || text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) != Some(word)
+                {
+                    return Err(fail(number, format!("`{{{word}}}` must stand alone on its line")));
                 }
+            }
+            if line.holds(other) {
+                return Err(fail(number, format!("`{{{}}}` has no value in this message", other.name())));
             }
             lines.push(line);
         }
-        if passwords != 1 {
-            return Err(fail(0, format!("`{{password}}` must stand in it once, not {passwords} times")));
+        if secrets != 1 {
+            return Err(fail(0, format!("`{{{word}}}` must stand in it once, not {secrets} times")));
         }
         Ok(Self { lines })
     }
@@ -217,9 +233,12 @@ mod tests {
 
     #[test]
     fn values_are_never_expanded_and_conditions_hold() {
-        let template =
-            Template::read("t", "?given_name Hi {given_name}\n!given_name Hi\n\n?school S\n\n    {password}\n")
-                .expect("t");
+        let template = Template::read(
+            "t",
+            "?given_name Hi {given_name}\n!given_name Hi\n\n?school S\n\n    {password}\n",
+            Tag::Password,
+        )
+        .expect("t");
         assert_eq!(&**template.fill(value).as_ref().expect("filled"), "Hi {password}\n\n    {username} \n");
     }
 
@@ -235,14 +254,15 @@ mod tests {
             ("?school {password}", 1),
             ("nothing", 0),
             ("{password}\n{password}", 0),
+            ("{password}\n{link}", 2),
         ] {
-            assert_eq!(Template::read("t", text).expect_err(text).line, line, "{text}");
+            assert_eq!(Template::read("t", text, Tag::Password).expect_err(text).line, line, "{text}");
         }
     }
 
     #[test]
     fn a_missing_value_is_an_error() {
-        let template = Template::read("t", "{school}\n{password}").expect("t");
+        let template = Template::read("t", "{school}\n{password}", Tag::Password).expect("t");
         assert_eq!(template.fill(value).err(), Some(Missing("school")));
     }
 }

@@ -96,6 +96,7 @@ mod tests {
             attempt: AttemptId::fresh(),
             hash: String::new(),
             sealed: None,
+            links: Vec::new(),
             expires_in: None,
             seal_ttl: Duration::ZERO,
         }

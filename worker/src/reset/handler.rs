@@ -156,7 +156,7 @@ impl Resetter {
     /// Prepares, commits, publishes.
     async fn reset(&self, open: &[ResetJob], traces: &Traces, verdicts: &mut Verdicts) {
         let Parts { pool, open_key, seal_key, seal_ttl, .. } = &self.parts;
-        let preparer = Preparer { pool, open_key, seal_key, seal_ttl: *seal_ttl };
+        let preparer = Preparer { pool, open_key, sealer: seal_key.sealer(), seal_ttl: *seal_ttl };
         let mut writes = Vec::with_capacity(open.len());
         let mut impossible = Vec::new();
         for prepared in preparer.all(open).await {

@@ -5,6 +5,7 @@
 //! notifications are published (`commit.rs`, `publish.rs`). The commit decides under the accounts' locks; everything before it is only
 //! preparation, and a crash anywhere repeats work, never a reset.
 
+mod ahead;
 mod commit;
 mod generate;
 mod handler;
@@ -14,5 +15,4 @@ mod publish;
 mod tests;
 mod traces;
 
-pub use generate::{DrawError, draw};
 pub use handler::{Parts, handler};

@@ -8,14 +8,16 @@ use keybell_hashing::HashPool;
 use keybell_shared::eligibility::Decision;
 use keybell_shared::fault;
 use keybell_shared::ids::{AttemptId, ItemId, TaskId};
-use keybell_shared::notice::is_told;
+use keybell_shared::link::{self, Seed};
+use keybell_shared::notice::{self, Channel};
+use keybell_shared::password::Names;
 use keybell_shared::ports::ledger::{ResetJob, ResetWrite};
 use keybell_shared::request::PasswordSource;
-use keybell_shared::seal::{Binding, KeyRing, SealKey};
-use secrecy::SecretString;
+use keybell_shared::seal::{Binding, KeyRing, SealError, Sealed, Sealer};
+use secrecy::{ExposeSecret as _, SecretString};
 use tracing::{error, warn};
 
-use super::generate::draw;
+use super::generate::{Wish, draw, draw_seed};
 
 /// What passwords are made with.
 pub(super) struct Preparer<'a> {
@@ -23,7 +25,7 @@ pub(super) struct Preparer<'a> {
     /// Opens shared passwords.
     pub(super) open_key: &'a KeyRing,
     /// Seals new passwords to the notifiers.
-    pub(super) seal_key: &'a SealKey,
+    pub(super) sealer: Sealer<'a>,
     /// How long the sealed password of a permanent one is kept.
     pub(super) seal_ttl: Duration,
 }
@@ -51,7 +53,9 @@ impl Preparer<'_> {
 
     fn open(&self, jobs: &[ResetJob]) -> Opened {
         let mut opened = Opened::new();
-        let shared = |job: &&ResetJob| job.decision == Decision::Reset && !job.request.password.is_generated();
+        let shared = |job: &&ResetJob| {
+            job.decision == Decision::Reset && job.request.mode.sets_password() && !job.request.password.is_generated()
+        };
         for job in jobs.iter().filter(shared) {
             opened.entry(job.task).or_insert_with(|| self.open_one(job));
         }
@@ -74,13 +78,16 @@ impl Preparer<'_> {
 
     async fn one(&self, job: &ResetJob, shared: &Opened) -> Prepared {
         let attempt = AttemptId::fresh();
-        let expires_in = job.request.expiry_hours().map(|hours| Duration::from_hours(hours.into()));
+        let sets_password = job.request.mode.sets_password();
+        let expiry = job.request.expiry_hours_in(job.grade.as_deref()).filter(|_| sets_password);
+        let expires_in = expiry.map(|hours| Duration::from_hours(hours.into()));
         let mut write = ResetWrite {
             item: job.item,
             account: job.account,
             attempt,
             hash: String::new(),
             sealed: None,
+            links: Vec::new(),
             expires_in,
             seal_ttl: expires_in.unwrap_or(self.seal_ttl),
         };
@@ -88,11 +95,22 @@ impl Preparer<'_> {
             // Without a hash, the commit can do anything but change the password.
             return Prepared::Write(write);
         }
+        if job.request.sends_link() {
+            // A link leads on, also when the password that it replaces has expired.
+            write.seal_ttl = self.seal_ttl;
+            match self.link(job, attempt) {
+                Ok((sealed, links)) => (write.sealed, write.links) = (Some(sealed), links),
+                Err(reason) => return Prepared::Unsettled(job.item, format!("the links were not sealed: {reason}")),
+            }
+        }
+        if !sets_password {
+            return Prepared::Write(write);
+        }
         let Some(password) = password_of(job, shared) else { return Prepared::Impossible(job.item) };
         fault::leak(&password);
-        if is_told(job.request.notify, job.request.password.is_generated()) {
+        if job.request.is_told() && !job.request.sends_link() {
             // Sealed before it is hashed, so that the clear text leaves this task as early as possible.
-            match self.seal_key.seal(&password, Binding::Account(job.district, job.account, attempt)) {
+            match self.sealer.seal(&password, Binding::Account(job.district, job.account, attempt)) {
                 Ok(sealed) => write.sealed = Some(sealed),
                 Err(reason) => return Prepared::Unsettled(job.item, format!("the password was not sealed: {reason}")),
             }
@@ -102,14 +120,24 @@ impl Preparer<'_> {
             Err(reason) => Prepared::Unsettled(job.item, reason.to_string()),
         }
     }
+
+    /// The sealed seed of the item's links, and what the ledger keeps of their tokens.
+    fn link(&self, job: &ResetJob, attempt: AttemptId) -> Result<(Sealed, Vec<(Channel, String)>), SealError> {
+        let seed = Seed::of(&draw_seed());
+        let sealed = self.sealer.seal(seed.text(), Binding::Link(job.district, job.account, attempt))?;
+        let channels = notice::channels(job.request.channel).iter();
+        let links = channels.map(|&channel| (channel, link::hash(seed.token(channel).expose_secret()))).collect();
+        Ok((sealed, links))
+    }
 }
 
 /// The item's new password; `None` when there can be none.
 fn password_of(job: &ResetJob, shared: &Opened) -> Option<SecretString> {
     match &job.request.password {
-        PasswordSource::Generated { format } => {
+        PasswordSource::Generated { format, language } => {
             let tier = format.tier(job.grade.as_deref(), job.rank);
-            draw(tier, &job.forbidden)
+            let wish = Wish { format: tier, policy: job.request.policy, language: language.unwrap_or_default() };
+            draw(wish, &Names::new(&job.forbidden))
                 .inspect_err(|reason| warn!(task = %job.task, item = %job.item, %reason, "no password; X03"))
                 .ok()
         }

@@ -8,8 +8,10 @@ use keybell_shared::codes::Code;
 use keybell_shared::config::{self, Hashing};
 use keybell_shared::eligibility::Decision;
 use keybell_shared::ids::{AccountId, DistrictId, ItemId, NotificationId, TaskId};
+use keybell_shared::link::{self, Seed};
 use keybell_shared::message::{Message, Work};
-use keybell_shared::password;
+use keybell_shared::notice::Channel;
+use keybell_shared::password::{Language, Names, PolicyName, check};
 use keybell_shared::request::ResetRequest;
 use keybell_shared::seal::{Binding, OpenKey, Sealed, fresh_pair};
 use keybell_shared::verdict::Verdict;
@@ -126,7 +128,7 @@ async fn what_is_told_opens_the_account() {
     assert_eq!(bench.handle(1..=70).await, vec![Verdict::Done; 70]);
     for number in 1..=70 {
         let told = bench.told(number);
-        assert_eq!(password::check(told.expose_secret(), &["mjones".into()]), Ok(()));
+        assert_eq!(check(PolicyName::Standard, told.expose_secret(), &Names::new(["mjones"])), Ok(()));
         assert!(bench.opens(number, &told));
         let write = bench.get(number).written.expect("written");
         assert_eq!(write.expires_in, Some(Duration::from_hours(168)));
@@ -145,6 +147,78 @@ async fn a_permanent_password_that_nobody_is_told_is_not_sealed() {
     let write = bench.get(1).written.expect("written");
     assert_eq!((write.sealed.is_none(), write.expires_in, write.seal_ttl), (true, None, Duration::from_secs(99)));
     assert!(bench.published().is_empty());
+}
+
+#[tokio::test]
+async fn young_grades_may_have_permanent_passwords() {
+    let bench = bench();
+    let permanent_in = |grade: &str| {
+        request(&format!(r#"{{"selection":{{"scope":"all"}},"reason":"lost","permanent_grades":["{grade}"]}}"#))
+    };
+    // The accounts of this bench are in grade `07`.
+    bench.add(1, bench.item(&permanent_in("7")));
+    bench.add(2, bench.item(&permanent_in("KG")));
+    assert_eq!(bench.handle([1, 2]).await, [Verdict::Done, Verdict::Done]);
+    let lives = |number| bench.get(number).written.expect("written").expires_in;
+    assert_eq!((lives(1), lives(2)), (None, Some(Duration::from_hours(168))));
+}
+
+#[tokio::test]
+async fn the_drawn_password_has_the_policy_and_the_language_of_the_request() {
+    let bench = bench();
+    let asked = r#"{"selection":{"scope":"all"},"reason":"lost","policy":"nist15",
+        "password":{"source":"generated","format":"phrase3","language":"es"}}"#;
+    bench.add(1, bench.item(&request(asked)));
+    assert_eq!(bench.handle([1]).await, [Verdict::Done]);
+    let told = bench.told(1);
+    let words: Vec<&str> = told.expose_secret().split('-').collect();
+    assert_eq!(words.len(), 4, "a word more than under the other policies");
+    assert!(words.iter().all(|word| Language::Es.words().words().binary_search(word).is_ok()));
+}
+
+impl Bench {
+    /// The seed that the notifier opens, and nothing but the seed.
+    fn seed(&self, number: i64) -> Seed {
+        let item = self.get(number);
+        let write = item.written.expect("written");
+        let sealed = write.sealed.expect("sealed");
+        let password = Binding::Account(item.district, item.account, write.attempt);
+        assert!(self.notifier.open(&sealed, password).is_err(), "a seed is never taken for a password");
+        let binding = Binding::Link(item.district, item.account, write.attempt);
+        Seed::opened(self.notifier.open(&sealed, binding).expect("opens as a seed"))
+    }
+}
+
+#[tokio::test]
+async fn a_request_draws_no_password_and_seals_a_seed_whose_tokens_the_ledger_knows_by_their_hashes() {
+    let bench = bench();
+    let asked = request(r#"{"selection":{"scope":"all"},"reason":"lost","mode":"request","channel":"cascade"}"#);
+    (1..=2).for_each(|number| bench.add(number, bench.item(&asked)));
+    assert_eq!(bench.handle(1..=2).await, vec![Verdict::Done; 2]);
+    for number in 1..=2 {
+        let (seed, write) = (bench.seed(number), bench.get(number).written.expect("written"));
+        assert_eq!((write.hash.as_str(), write.expires_in), ("", None));
+        let token = |channel| (channel, link::hash(seed.token(channel).expose_secret()));
+        assert_eq!(write.links, [token(Channel::Email), token(Channel::Sms)], "a cascade may come to use both");
+        assert_eq!(write.seal_ttl, Duration::from_secs(99));
+    }
+    assert_ne!(bench.seed(1).text().expose_secret(), bench.seed(2).text().expose_secret());
+    assert_eq!(bench.published(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_force_with_a_link_sets_a_password_that_nobody_is_told() {
+    let bench = bench();
+    for (number, words) in [(1, r#""mode":"force_then_request""#), (2, r#""delivery":"link""#)] {
+        let asked = request(&format!(r#"{{"selection":{{"scope":"all"}},"reason":"lost",{words}}}"#));
+        bench.add(number, bench.item(&asked));
+        assert_eq!(bench.handle([number]).await, [Verdict::Done]);
+        let write = bench.get(number).written.expect("written");
+        assert!(write.hash.starts_with("$argon2id$"), "{words}");
+        assert_eq!((write.expires_in, write.seal_ttl), (Some(Duration::from_hours(168)), Duration::from_secs(99)));
+        assert!(!bench.opens(number, bench.seed(number).text()), "the seed is no password");
+        assert_eq!(write.links.len(), 1, "{words}");
+    }
 }
 
 fn shared(notify: &str) -> Arc<ResetRequest> {
@@ -180,8 +254,7 @@ async fn a_shared_password_is_opened_for_its_task_only() {
 #[tokio::test]
 async fn an_item_without_a_possible_password_fails_and_the_others_do_not() {
     let bench = bench();
-    // Every phrase begins with a word and a hyphen.
-    let all: Vec<String> = password::english().iter().map(|word| format!("{word}-")).collect();
+    let all: Vec<String> = Language::En.words().words().iter().map(|word| (*word).to_owned()).collect();
     bench.add(1, Item { forbidden: all, ..bench.item(&generated()) });
     bench.add(2, bench.item(&generated()));
     assert_eq!(bench.handle([1, 2]).await, [Verdict::Done, Verdict::Done]);

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
 use super::{SqlLedger, accounts, begin_writing, named};
-use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+use crate::ledger::sql::{Sql, Tx, args};
 
 impl SqlLedger {
     pub(super) async fn put_enrolments_once(&self, district: DistrictId, rows: &[Enrolment]) -> Sql<Vec<RowFate>> {
@@ -35,13 +35,14 @@ impl SqlLedger {
             .collect();
         if !changed.is_empty() {
             begin_writing(&mut tx).await?;
-            tx.run(
+            tx.run_rows(
                 "INSERT INTO enrolments (class_id, account_id, role, active)
                  SELECT r.class, r.person, r.role, r.active
                  FROM {rows $1: class bigint, person uuid, role text, active boolean} AS r
                  WHERE TRUE
                  ON CONFLICT (class_id, account_id) DO UPDATE SET role = excluded.role, active = excluded.active",
-                args![json_arg(&changed)],
+                &changed,
+                |rows| args![rows],
             )
             .await?;
         }
@@ -52,10 +53,11 @@ impl SqlLedger {
 
 async fn classes(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, i64>> {
     let rows = tx
-        .all(
+        .all_rows(
             "SELECT r.name, (SELECT c.id FROM classes c WHERE c.district_id = $1 AND c.source_id = r.name) AS id
              FROM {rows $2: name text} AS r",
-            args![district, named(names)],
+            &named(names),
+            |rows| args![district, rows],
         )
         .await?;
     super::known(&rows)
@@ -65,9 +67,10 @@ async fn classes(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sq
 async fn known(tx: &mut Tx, people: &HashMap<String, AccountId>) -> Sql<HashMap<(i64, AccountId), (String, bool)>> {
     let people: Vec<AccountId> = people.values().copied().collect();
     let rows = tx
-        .all(
+        .all_rows(
             "SELECT class_id, account_id, role, active FROM enrolments WHERE account_id {in $1 uuid}",
-            args![json_arg(&people)],
+            &people,
+            |people| args![people],
         )
         .await?;
     rows.iter()

@@ -6,7 +6,7 @@ use keybell_shared::ids::{AccountId, DistrictId};
 use serde_json::{Value as Json, json};
 
 use super::{SqlLedger, accounts, begin_writing};
-use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+use crate::ledger::sql::{Sql, Tx, args};
 
 impl SqlLedger {
     pub(super) async fn link_guardians_once(
@@ -47,9 +47,10 @@ impl SqlLedger {
 async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> Sql<()> {
     let pupils: Vec<AccountId> = wanted.keys().copied().collect();
     let rows = tx
-        .all(
+        .all_rows(
             "SELECT account_id, guardian_id FROM guardians WHERE account_id {in $1 uuid} ORDER BY account_id, place",
-            args![json_arg(&pupils)],
+            &pupils,
+            |pupils| args![pupils],
         )
         .await?;
     let mut known: HashMap<AccountId, Vec<AccountId>> = HashMap::new();
@@ -62,7 +63,8 @@ async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> 
     }
     begin_writing(tx).await?;
     let pupils: Vec<AccountId> = wanted.keys().copied().collect();
-    tx.run("DELETE FROM guardians WHERE account_id {in $1 uuid}", args![json_arg(&pupils)]).await?;
+    let changed: Vec<AccountId> = pupils.into_iter().filter(|pupil| known.contains_key(pupil)).collect();
+    tx.run_rows("DELETE FROM guardians WHERE account_id {in $1 uuid}", &changed, |pupils| args![pupils]).await?;
     let links: Vec<Json> = wanted
         .iter()
         .flat_map(|(pupil, guardians)| {
@@ -72,10 +74,11 @@ async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> 
                 .map(move |(place, guardian)| json!({"pupil": pupil, "guardian": guardian, "place": place}))
         })
         .collect();
-    tx.run(
+    tx.run_rows(
         "INSERT INTO guardians (account_id, guardian_id, place)
          SELECT r.pupil, r.guardian, r.place FROM {rows $1: pupil uuid, guardian uuid, place integer} AS r",
-        args![json_arg(&links)],
+        &links,
+        |links| args![links],
     )
     .await?;
     Ok(())

@@ -6,7 +6,7 @@ use keybell_shared::ids::AccountId;
 use keybell_shared::ports::ledger::Person;
 use serde_json::{Value as Json, json};
 
-use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+use crate::ledger::sql::{Sql, Tx, args};
 
 /// The memberships of a person at known schools, each once, the primary one first.
 pub(super) fn resolve<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Vec<(i64, &'a str)> {
@@ -18,23 +18,23 @@ pub(super) fn resolve<'a>(person: &'a Person, schools: &HashMap<String, i64>) ->
     found
 }
 
-/// Replaces the memberships of these accounts.
-pub(super) async fn replace(tx: &mut Tx, of: &[(AccountId, &[(i64, &str)])]) -> Sql<()> {
+/// Replaces the memberships of these accounts; `known` are those that may have some.
+pub(super) async fn replace(tx: &mut Tx, of: &[(AccountId, &[(i64, &str)])], known: &[AccountId]) -> Sql<()> {
     if of.is_empty() {
         return Ok(());
     }
-    let accounts: Vec<AccountId> = of.iter().map(|(account, _)| *account).collect();
-    tx.run("DELETE FROM memberships WHERE account_id {in $1 uuid}", args![json_arg(&accounts)]).await?;
+    tx.run_rows("DELETE FROM memberships WHERE account_id {in $1 uuid}", known, |accounts| args![accounts]).await?;
     let rows: Vec<Json> = of
         .iter()
         .flat_map(|(account, memberships)| {
             memberships.iter().map(move |(school, role)| json!({"account": account, "school": school, "role": role}))
         })
         .collect();
-    tx.run(
+    tx.run_rows(
         "INSERT INTO memberships (account_id, school_id, role)
          SELECT r.account, r.school, r.role FROM {rows $1: account uuid, school bigint, role text} AS r",
-        args![json_arg(&rows)],
+        &rows,
+        |rows| args![rows],
     )
     .await?;
     Ok(())

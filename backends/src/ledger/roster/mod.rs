@@ -5,6 +5,7 @@
 
 mod enrolments;
 mod fate;
+mod groups;
 mod guardians;
 mod memberships;
 mod names;
@@ -17,10 +18,10 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
 use super::SqlLedger;
-use super::sql::{Column, Failure, Row, Sql, Tx, Value, args, json as json_arg};
+use super::sql::{Column, Failure, Row, Sql, Tx, args};
 
 #[async_trait]
 impl RosterLedger for SqlLedger {
@@ -76,10 +77,11 @@ async fn begin_writing(tx: &mut Tx) -> Sql<()> {
 /// The ledger's numbers of schools, by roster id. Unknown ones are absent.
 async fn schools(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, i64>> {
     let rows = tx
-        .all(
+        .all_rows(
             "SELECT r.name, (SELECT s.id FROM schools s WHERE s.district_id = $1 AND s.source_id = r.name) AS id
              FROM {rows $2: name text} AS r",
-            args![district, named(names)],
+            &named(names),
+            |rows| args![district, rows],
         )
         .await?;
     known(&rows)
@@ -88,10 +90,11 @@ async fn schools(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sq
 /// Accounts by roster id. Unknown ones are absent.
 async fn accounts(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, AccountId>> {
     let rows = tx
-        .all(
+        .all_rows(
             "SELECT r.name, (SELECT a.id FROM accounts a WHERE a.district_id = $1 AND a.source_id = r.name) AS id
              FROM {rows $2: name text} AS r",
-            args![district, named(names)],
+            &named(names),
+            |rows| args![district, rows],
         )
         .await?;
     known(&rows)
@@ -115,7 +118,12 @@ where
 
 /// Names as rows, each to be looked up by a subquery of its own. Written as a join or with `= ANY`, the database may
 /// rather compare all names with every row of the district, which it does as long as it has no statistics.
-fn named(names: &HashSet<&str>) -> Value {
-    let rows: Vec<Json> = names.iter().map(|name| json!({"name": name})).collect();
-    json_arg(&rows)
+fn named<'a>(names: &HashSet<&'a str>) -> Vec<Named<'a>> {
+    names.iter().map(|name| Named { name }).collect()
+}
+
+/// A name as a row.
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
 }

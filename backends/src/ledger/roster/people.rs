@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use keybell_shared::fold::username_key;
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Person, RowFate};
 use keybell_shared::seal::hex;
@@ -20,6 +21,7 @@ pub(super) struct Known {
     pub(super) username: String,
     pub(super) key: String,
     pub(super) fingerprint: String,
+    rank: i32,
 }
 
 /// A row that makes sense, with what it refers to.
@@ -37,7 +39,9 @@ impl SqlLedger {
             rows.iter().flat_map(|person| &person.memberships).map(|place| place.school.as_str()).collect();
         let schools = schools(&mut tx, district, &at).await?;
         let known = known(&mut tx, district, rows).await?;
-        let readings: Vec<Option<Reading<'_>>> = rows.iter().map(|person| reading(person, &schools)).collect();
+        let outranked = outranked(rows, &known);
+        let read = |person| if is_in(&outranked, person) { None } else { reading(person, &schools) };
+        let readings: Vec<Option<Reading<'_>>> = rows.iter().map(read).collect();
         let last = last_of_each(&readings);
         let claims = claims(&last, &known);
         let owners = owners(&mut tx, district, &claims).await?;
@@ -45,8 +49,21 @@ impl SqlLedger {
         begin_writing(&mut tx).await?;
         store(&mut tx, district, &writes(&last, &known, &refused)).await?;
         tx.commit().await?;
-        Ok(fates(&readings, &last, &known, &refused))
+        let fates = fates(&readings, &last, &known, &refused).into_iter().zip(rows);
+        Ok(fates.map(|(fate, person)| if is_in(&outranked, person) { RowFate::Outranked } else { fate }).collect())
     }
+}
+
+/// The people whom a role that somebody assumed would make less privileged than they are known to be. They are left as
+/// they are, also where another row of the batch says something else.
+fn outranked<'a>(rows: &'a [Person], known: &HashMap<String, Known>) -> HashSet<&'a str> {
+    let lower = |person: &&Person| known.get(&person.source_id).is_some_and(|known| known.rank > person.rank);
+    let assumed = rows.iter().filter(|person| person.active && person.role_assumed);
+    assumed.filter(lower).map(|person| person.source_id.as_str()).collect()
+}
+
+fn is_in(some: &HashSet<&str>, person: &Person) -> bool {
+    some.contains(person.source_id.as_str())
 }
 
 /// `None` when every school that the row names is unknown. Who is gone is taken all the same: a person must become
@@ -57,7 +74,7 @@ fn reading<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Option<Rea
         return None;
     }
     let fingerprint = fingerprint(person, &memberships);
-    Some(Reading { person, key: person.username.to_lowercase(), memberships, fingerprint })
+    Some(Reading { person, key: username_key(&person.username), memberships, fingerprint })
 }
 
 /// What the roster says of a person, short. The schools are those that the district has, so that a school that arrives
@@ -70,6 +87,8 @@ fn fingerprint(person: &Person, memberships: &[(i64, &str)]) -> String {
         person.role,
         person.rank,
         person.grade,
+        person.graduation_year,
+        person.groups,
         person.email,
         person.sms,
         person.managed_by,
@@ -159,11 +178,12 @@ fn fates(
 async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMap<String, Known>> {
     let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
-        .all(
-            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint FROM {rows $2: name text} AS r
+        .all_rows(
+            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.rank FROM {rows $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
-            args![district, named(&names)],
+            &named(&names),
+            |rows| args![district, rows],
         )
         .await?;
     rows.iter()
@@ -173,6 +193,7 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
                 username: row.get("username")?,
                 key: row.get("username_key")?,
                 fingerprint: row.get("fingerprint")?,
+                rank: row.get("rank")?,
             };
             Ok((row.get("source_id")?, known))
         })
@@ -190,11 +211,12 @@ async fn owners(tx: &mut Tx, district: DistrictId, claims: &[Claim]) -> Sql<Hash
         return Ok(HashMap::new());
     }
     let rows = tx
-        .all(
+        .all_rows(
             "SELECT a.username_key, a.source_id FROM {rows $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.username_key = r.name)",
-            args![district, named(&wanted)],
+            &named(&wanted),
+            |rows| args![district, rows],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get("username_key")?, row.get("source_id")?))).collect()

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
+use keybell_shared::eligibility::highest_rank;
+use keybell_shared::fold::fold;
 use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::ports::ledger::Person;
 use serde::Serialize;
 
-use super::memberships;
 use super::people::{Known, Reading};
-use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+use super::{groups, memberships};
+use crate::ledger::sql::{Sql, Tx, args};
 
 /// A row that has to be written.
 pub(super) struct Write<'a> {
@@ -22,38 +25,45 @@ pub(super) struct Write<'a> {
 /// Writes people and their memberships.
 pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>]) -> Sql<()> {
     let (old, new): (Vec<&Write<'_>>, Vec<&Write<'_>>) = writes.iter().partition(|write| write.known.is_some());
+    let mut known: Vec<AccountId> = old.iter().map(|write| write.id).collect();
     if !old.is_empty() {
-        let ids: Vec<AccountId> = old.iter().map(|write| write.id).collect();
-        tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json_arg(&ids)]).await?;
+        // In the order of ids, whatever the pieces: so that two who lock never wait for each other.
+        known.sort_unstable();
+        let lock = "SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}";
+        tx.all_rows(lock, &known, |ids| args![ids]).await?;
         vacate(tx, &old, writes).await?;
-        tx.run(
+        tx.run_rows(
             "UPDATE accounts SET username = r.username, username_key = r.username_key, given_name = r.given_name,
-                 family_name = r.family_name, role = r.role, rank = r.rank, grade = r.grade, email = r.email,
-                 sms = r.sms, school_id = r.school, managed_by = r.managed_by, active = r.active,
-                 fingerprint = r.fingerprint
-             FROM {rows $1: id uuid, username text, username_key text, given_name text, family_name text, role text,
-                 rank integer, grade text, email text, sms text, school bigint, managed_by text, active boolean,
-                 fingerprint text} AS r
+                 family_name = r.family_name, family_key = r.family_key, role = r.role, rank = r.rank, grade = r.grade,
+                 graduation_year = r.graduation_year, email = r.email, sms = r.sms, school_id = r.school,
+                 managed_by = r.managed_by, active = r.active, fingerprint = r.fingerprint
+             FROM {rows $1: id uuid, username text, username_key text, given_name text, family_name text,
+                 family_key text, role text, rank integer, grade text, graduation_year integer, email text,
+                 sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r
              WHERE accounts.id = r.id",
-            args![json_arg(&columns(&old))],
+            &columns(&old),
+            |rows| args![rows],
         )
         .await?;
     }
     if !new.is_empty() {
-        tx.run(
-            "INSERT INTO accounts (id, district_id, source_id, username, username_key, given_name, family_name, role,
-                 rank, grade, email, sms, school_id, managed_by, active, fingerprint)
-             SELECT r.id, $2, r.source_id, r.username, r.username_key, r.given_name, r.family_name, r.role, r.rank,
-                 r.grade, r.email, r.sms, r.school, r.managed_by, r.active, r.fingerprint
+        tx.run_rows(
+            "INSERT INTO accounts (id, district_id, source_id, username, username_key, given_name, family_name, family_key,
+                 role, rank, grade, graduation_year, email, sms, school_id, managed_by, active, fingerprint)
+             SELECT r.id, $2, r.source_id, r.username, r.username_key, r.given_name, r.family_name, r.family_key, r.role,
+                 r.rank, r.grade, r.graduation_year, r.email, r.sms, r.school, r.managed_by, r.active, r.fingerprint
              FROM {rows $1: id uuid, source_id text, username text, username_key text, given_name text,
-                 family_name text, role text, rank integer, grade text, email text, sms text, school bigint,
-                 managed_by text, active boolean, fingerprint text} AS r",
-            args![json_arg(&columns(&new)), district],
+                 family_name text, family_key text, role text, rank integer, grade text, graduation_year integer,
+                 email text, sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r",
+            &columns(&new),
+            |rows| args![rows, district],
         )
         .await?;
     }
     let places: Vec<_> = writes.iter().map(|write| (write.id, write.reading.memberships.as_slice())).collect();
-    memberships::replace(tx, &places).await
+    memberships::replace(tx, &places, &known).await?;
+    let groups: Vec<_> = writes.iter().map(|write| (write.id, write.reading.person.groups.as_slice())).collect();
+    groups::replace(tx, district, &groups, &known).await
 }
 
 /// Names that are passed on within the batch are given up first: the unique index looks at one row at a time, and would
@@ -66,13 +76,20 @@ async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
         .map(|write| write.id)
         .collect();
     if !leaving.is_empty() {
-        tx.run(
+        tx.run_rows(
             "UPDATE accounts SET username_key = 'passed on by ' || CAST(id AS TEXT) WHERE id {in $1 uuid}",
-            args![json_arg(&leaving)],
+            &leaving,
+            |ids| args![ids],
         )
         .await?;
     }
     Ok(())
+}
+
+/// The rank of the most privileged role that the person holds anywhere, whichever of them the roster names first.
+fn highest(person: &Person) -> i32 {
+    let held = highest_rank(person.memberships.iter().map(|membership| membership.role.as_str()));
+    held.map_or(person.rank, |held| held.max(person.rank))
 }
 
 /// The columns of an account that come from the roster.
@@ -84,9 +101,11 @@ struct Columns<'a> {
     username_key: &'a str,
     given_name: &'a str,
     family_name: &'a str,
+    family_key: String,
     role: &'a str,
     rank: i32,
     grade: Option<&'a str>,
+    graduation_year: Option<i32>,
     email: Option<&'a str>,
     sms: Option<&'a str>,
     school: Option<i64>,
@@ -107,9 +126,11 @@ fn columns<'a>(writes: &[&Write<'a>]) -> Vec<Columns<'a>> {
                 username_key: write.key,
                 given_name: &person.given_name,
                 family_name: &person.family_name,
+                family_key: fold(&person.family_name),
                 role: &person.role,
-                rank: person.rank,
+                rank: highest(person),
                 grade: person.grade.as_deref(),
+                graduation_year: person.graduation_year,
                 email: person.email.as_deref(),
                 sms: person.sms.as_deref(),
                 school: memberships.first().map(|(school, _)| *school),

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
 use super::{SqlLedger, begin_writing, named, schools};
-use crate::ledger::sql::{Sql, Tx, args, json as json_arg};
+use crate::ledger::sql::{Sql, Tx, args};
 
 /// Everything of a school or class that can change: name, school (for classes), active.
 type Place = (String, Option<i64>, bool);
@@ -18,11 +18,12 @@ impl SqlLedger {
         let mut tx = self.begin_roster(district).await?;
         let names: HashSet<&str> = rows.iter().map(|school| school.source_id.as_str()).collect();
         let known = tx
-            .all(
+            .all_rows(
                 "SELECT s.source_id, s.name, s.active FROM {rows $2: name text} AS r
                  JOIN schools s ON s.id = (
                      SELECT x.id FROM schools x WHERE x.district_id = $1 AND x.source_id = r.name)",
-                args![district, named(&names)],
+                &named(&names),
+                |rows| args![district, rows],
             )
             .await?;
         let mut wanted: Wanted<String, Place> = Wanted::new(
@@ -53,11 +54,12 @@ impl SqlLedger {
         let schools = schools(&mut tx, district, &at).await?;
         let names: HashSet<&str> = rows.iter().map(|class| class.source_id.as_str()).collect();
         let known = tx
-            .all(
+            .all_rows(
                 "SELECT c.source_id, c.title, c.school_id, c.active FROM {rows $2: name text} AS r
                  JOIN classes c ON c.id = (
                      SELECT x.id FROM classes x WHERE x.district_id = $1 AND x.source_id = r.name)",
-                args![district, named(&names)],
+                &named(&names),
+                |rows| args![district, rows],
             )
             .await?;
         let mut wanted: Wanted<String, Place> = Wanted::new(
@@ -93,12 +95,13 @@ async fn store_schools(tx: &mut Tx, district: DistrictId, changed: &[Json]) -> S
     if changed.is_empty() {
         return Ok(());
     }
-    tx.run(
+    tx.run_rows(
         "INSERT INTO schools (district_id, source_id, name, active)
          SELECT $1, r.source_id, r.name, r.active FROM {rows $2: source_id text, name text, active boolean} AS r
          WHERE TRUE
          ON CONFLICT (district_id, source_id) DO UPDATE SET name = excluded.name, active = excluded.active",
-        args![district, json_arg(changed)],
+        changed,
+        |rows| args![district, rows],
     )
     .await?;
     Ok(())
@@ -108,14 +111,15 @@ async fn store_classes(tx: &mut Tx, district: DistrictId, changed: &[Json]) -> S
     if changed.is_empty() {
         return Ok(());
     }
-    tx.run(
+    tx.run_rows(
         "INSERT INTO classes (district_id, school_id, source_id, title, active)
          SELECT $1, r.school, r.source_id, r.title, r.active
          FROM {rows $2: source_id text, title text, school bigint, active boolean} AS r
          WHERE TRUE
          ON CONFLICT (district_id, source_id) DO UPDATE SET
              school_id = excluded.school_id, title = excluded.title, active = excluded.active",
-        args![district, json_arg(changed)],
+        changed,
+        |rows| args![district, rows],
     )
     .await?;
     Ok(())

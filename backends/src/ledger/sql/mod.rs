@@ -7,6 +7,7 @@
 mod dialect;
 mod failure;
 mod open;
+mod pieces;
 mod pool;
 mod row;
 mod tx;

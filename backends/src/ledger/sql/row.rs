@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use keybell_shared::clock::Millis;
 use keybell_shared::ids::{
-    AccountId, ApiKeyId, AttemptId, DistrictId, ItemId, NotificationId, TaskId, WebhookId, WebhookMessageId,
+    AccountId, ApiKeyId, AttemptId, DistrictId, ItemId, NotificationId, PlanId, TaskId, WebhookId, WebhookMessageId,
 };
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -117,4 +117,4 @@ macro_rules! ids {
         })+
     };
 }
-ids!(uuid: DistrictId, AccountId, TaskId, AttemptId, ApiKeyId, WebhookId, WebhookMessageId; row: ItemId, NotificationId);
+ids!(uuid: DistrictId, AccountId, TaskId, AttemptId, ApiKeyId, WebhookId, WebhookMessageId, PlanId; row: ItemId, NotificationId);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keybell_shared::clock::Millis;
 use keybell_shared::ids::{
-    AccountId, ApiKeyId, AttemptId, DistrictId, ItemId, NotificationId, TaskId, WebhookId, WebhookMessageId,
+    AccountId, ApiKeyId, AttemptId, DistrictId, ItemId, NotificationId, PlanId, TaskId, WebhookId, WebhookMessageId,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -127,4 +127,4 @@ macro_rules! from_ids {
         })+
     };
 }
-from_ids!(uuid: DistrictId, AccountId, TaskId, AttemptId, ApiKeyId, WebhookId, WebhookMessageId; row: ItemId, NotificationId);
+from_ids!(uuid: DistrictId, AccountId, TaskId, AttemptId, ApiKeyId, WebhookId, WebhookMessageId, PlanId; row: ItemId, NotificationId);

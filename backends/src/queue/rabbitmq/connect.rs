@@ -21,6 +21,11 @@ use super::errors::explain;
 /// A broker that is silent for twice this long, in seconds, is taken for dead.
 const HEARTBEAT_SECONDS: u16 = 10;
 
+/// The largest frame, in bytes. The client keeps 64 frames of room for each connection, from its beginning to its end: with
+/// the broker's own 128 KiB that would be more memory than everything else that a worker holds. Ours are smaller than one
+/// KiB; what is larger travels in several.
+const FRAME_MAX: u32 = 16 * 1024;
+
 /// How long the way to the socket may take, and then how long the broker may take to greet us.
 const STEP_WAIT: Duration = Duration::from_secs(5);
 
@@ -58,6 +63,7 @@ pub(super) async fn open(url: &SecretString, role: &str) -> Result<(Connection, 
         QueueError::Refused("broker.url is no AMQP URL; write amqp://user:password@host:5672/%2f".to_owned())
     })?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+    uri.query.frame_max.get_or_insert(FRAME_MAX);
     let at = format!("the broker at {}:{}", uri.authority.host, uri.authority.port);
     let unavailable = |reason: String| QueueError::Unavailable(format!("{at}: {reason}"));
 

@@ -15,7 +15,9 @@ pub(super) async fn run(context: Context, one: &One, action: &str) -> Result<Exi
     let Controlled { task, state, held } = read(&answer)?;
     match context.output {
         Output::Json => say_json(&answer)?,
-        Output::Text if held => say(&format!("task {task} is {state}; it will be paused when that is done")),
+        Output::Text if held => {
+            say(&format!("task {task} is {}; it will be paused when that is done", state.as_str().replace('_', " ")));
+        }
         Output::Text => say(&format!("task {task} is {}", state.as_str().replace('_', " "))),
     }
     if desk.is_alone() && !state.is_final() && action != "pause" {

@@ -7,12 +7,10 @@ use serde_json::{Value, json};
 
 use super::{accounts, listed};
 use crate::args::Output;
+use crate::commands::pages;
 use crate::desk::Desk;
 use crate::outcome::Exit;
 use crate::output::{complain, say, say_json};
-
-/// The largest page that a server gives.
-const PAGE: u32 = 200;
 
 /// What is asked for.
 pub(super) struct Wanted {
@@ -23,21 +21,9 @@ pub(super) struct Wanted {
 }
 
 pub(super) async fn run(desk: Desk, task: TaskId, wanted: Wanted, output: Output) -> Result<Exit> {
-    let mut items: Vec<Value> = Vec::new();
-    let mut next = wanted.after;
     let state = wanted.state.map(|state| format!("&state={state}")).unwrap_or_default();
-    loop {
-        let have = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        let rest = wanted.limit.map_or(PAGE, |limit| limit.saturating_sub(have)).min(PAGE);
-        let cursor = next.map(|cursor| format!("&after={cursor}")).unwrap_or_default();
-        let page = desk.get(&format!("/v1/tasks/{task}/items?limit={rest}{state}{cursor}")).await?;
-        let more: Vec<Value> = listed(&page, "items")?;
-        items.extend(more);
-        next = page.get("next").and_then(Value::as_str).map(str::to_owned);
-        if next.is_none() || wanted.limit.is_some_and(|limit| items.len() >= limit as usize) {
-            break;
-        }
-    }
+    let (items, next) =
+        pages::items(&desk, &format!("/v1/tasks/{task}/items"), &state, wanted.limit, wanted.after).await?;
     desk.close().await;
     match output {
         Output::Json => say_json(&json!({"items": items, "next": next}))?,

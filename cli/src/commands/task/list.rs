@@ -88,6 +88,7 @@ fn state(state: TaskState, held: bool) -> &'static str {
     match state {
         TaskState::CompletedWithErrors => "with errors",
         TaskState::Expanding if held => "held",
+        TaskState::AwaitingApproval => "to approve",
         TaskState::Expanding
         | TaskState::Running
         | TaskState::Paused

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use keybell_shared::ids::TaskId;
-use keybell_shared::states::ItemState;
+use keybell_shared::states::{ItemState, TaskState};
 use serde_json::json;
 
 use super::{accounts, legend, listed, when};
 use crate::args::Output;
-use crate::desk::shapes::Task;
+use crate::desk::shapes::{Asked, Task};
 use crate::desk::{Desk, read};
 use crate::outcome::Exit;
 use crate::output::colour::{self, paint};
@@ -43,11 +43,21 @@ pub(super) async fn run(desk: Desk, id: TaskId, items: Option<ItemState>, output
     Ok(Exit::Done)
 }
 
-fn head(task: &Task) {
+pub(super) fn head(task: &Task) {
     let state = task.state.as_str().replace('_', " ");
     say(&format!("task {}: {}", task.id, paint(state, colour::of_task(task.state))));
     if task.held {
-        say("held: it will be paused as soon as its accounts are written down");
+        say("held: it will be paused when it would begin");
+    }
+    if task.state == TaskState::AwaitingApproval {
+        say(&format!("it waits for a second person: keybell task approve {}", task.id));
+        say(&format!("digest of its accounts: {}", task.digest.as_deref().unwrap_or_default()));
+    }
+    if let Some(approved_by) = &task.approved_by {
+        say(&format!("approved by {approved_by}"));
+    }
+    if let Some(plan) = &task.plan {
+        say(&format!("started as plan {plan}"));
     }
     if let Some(parent) = task.parent {
         say(&format!("takes up accounts of task {parent}"));
@@ -64,5 +74,26 @@ fn head(task: &Task) {
         reset.reset,
         told.notified,
     );
-    say(&format!("{}\n", folded(&line)));
+    say(&folded(&line));
+    say(&format!("{}\n", folded(&passwords(task))));
+}
+
+/// Whether the new passwords are temporary, until when, and under which policy.
+fn passwords(task: &Task) -> String {
+    let Asked { policy, permanent_grades, clear_security_questions } = &task.request;
+    let mut line = match (task.temporary, task.expires_in_hours) {
+        (Some(true), Some(hours)) => format!("temporary passwords, which expire {hours} hours after each reset"),
+        (Some(false), _) => "permanent passwords".to_owned(),
+        (Some(true) | None, _) => "temporary passwords".to_owned(),
+    };
+    if let Some(grades) = permanent_grades.as_ref().filter(|grades| !grades.is_empty()) {
+        line = format!("{line}, but permanent ones in {}", grades.join(", "));
+    }
+    if !policy.is_empty() {
+        line = format!("{line}; policy {policy}");
+    }
+    if *clear_security_questions {
+        line.push_str("; security questions are cleared by the applications that keep some");
+    }
+    line
 }

@@ -115,7 +115,11 @@ async fn every_wrong_reissue_has_its_code_and_its_field() {
             "expires_in_hours",
         ),
         (r#""acknowledgement":"2026-11","notify":"never""#, "notify.nobody_would_know", "notify"),
-        (r#""acknowledgement":"2026-11","password":{"source":"shared"}"#, "password.blank", "password.value"),
+        (
+            r#""acknowledgement":"2026-11","password":{"source":"shared","value":" "},"notify":"never""#,
+            "notify.nobody_would_know",
+            "notify",
+        ),
         (
             r#""acknowledgement":"2026-11","password":{"source":"shared","value":"otter-lamp-47"}"#,
             "password.no_capital",

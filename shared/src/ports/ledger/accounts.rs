@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::LedgerResult;
 use crate::clock::Millis;
 use crate::ids::{AccountId, DistrictId};
+use crate::password::PolicyName;
 
 /// What a sign-in check needs to know.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct SignIn {
     pub throttled_for: Option<Duration>,
     /// Names that a new password must not contain.
     pub forbidden: Vec<String>,
+    /// The policy that the account's last reset was made under; a password that the person chooses obeys it, too.
+    pub policy: PolicyName,
 }
 
 /// What the sign-in doors ask of the ledger.

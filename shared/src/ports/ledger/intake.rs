@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Chosen, LedgerResult};
 use crate::actor::Actor;
 use crate::ids::{AccountId, DistrictId, TaskId};
-use crate::request::{ResetRequest, Selection};
+use crate::request::{Confirm, Mode, ResetRequest, Selection};
 use crate::seal::Sealed;
 
 /// A checked request, ready to become a task.
@@ -88,14 +88,31 @@ pub trait IntakeLedger: Send + Sync {
     /// Finds accounts of a district by id, username (without regard to case) or roster id.
     async fn resolve_accounts(&self, district: DistrictId, names: &[String]) -> LedgerResult<Resolved>;
 
-    /// The schools, classes, grades and user types of a `where` clause that nobody in the district has.
+    /// The names and years of a `where` clause that nobody in the district has. The beginning of a name is never unknown.
     async fn unknown_names(&self, district: DistrictId, selection: &Selection) -> LedgerResult<UnknownNames>;
 
+    /// What the district and its active schools are called, the district's short name first: a password that is given for
+    /// them must not hold it. Nothing when there is no such district.
+    async fn place_names(&self, district: DistrictId) -> LedgerResult<Vec<String>>;
+
     /// Counts whom a selection means, as of now.
-    async fn preview(&self, actor: &Actor, selection: &Selection, named: &[AccountId]) -> LedgerResult<Preview>;
+    async fn preview(
+        &self,
+        actor: &Actor,
+        selection: &Selection,
+        confirm: Confirm,
+        named: &[AccountId],
+        mode: Mode,
+    ) -> LedgerResult<Preview>;
 
     /// Counts whom a re-issue means, as of now; nobody when there is no such task in the actor's district.
-    async fn preview_reissue(&self, actor: &Actor, reissue: &Reissue) -> LedgerResult<Preview>;
+    async fn preview_reissue(
+        &self,
+        actor: &Actor,
+        reissue: &Reissue,
+        confirm: Confirm,
+        mode: Mode,
+    ) -> LedgerResult<Preview>;
 
     /// The answer to a request that had been accepted before under this key; `None` for a key that was never used. Asked
     /// before the request is checked: what was accepted once stays accepted, whatever the district looks like now.

@@ -5,13 +5,17 @@
 //! notifications, then counters.
 
 mod accounts;
+mod approval;
+mod directory;
 mod dispatch;
 mod expansion;
 mod intake;
 mod keys;
 mod leader;
+mod links;
 mod notices;
 mod outbox;
+mod plans;
 mod producers;
 mod repair;
 mod resets;
@@ -21,13 +25,17 @@ mod tasks;
 mod webhooks;
 
 pub use accounts::*;
+pub use approval::*;
+pub use directory::*;
 pub use dispatch::*;
 pub use expansion::*;
 pub use intake::*;
 pub use keys::*;
 pub use leader::*;
+pub use links::*;
 pub use notices::*;
 pub use outbox::*;
+pub use plans::*;
 pub use producers::*;
 pub use repair::*;
 pub use resets::*;
@@ -53,11 +61,15 @@ pub trait Ledger:
     + OutboxLedger
     + LeaderLedger
     + AccountLedger
+    + DirectoryLedger
+    + LinkLedger
     + KeyLedger
     + RosterLedger
     + RetentionLedger
     + ProducerLedger
     + WebhookLedger
+    + PlanLedger
+    + ApprovalLedger
 {
 }
 
@@ -72,10 +84,14 @@ impl<T> Ledger for T where
         + OutboxLedger
         + LeaderLedger
         + AccountLedger
+        + DirectoryLedger
+        + LinkLedger
         + KeyLedger
         + RosterLedger
         + RetentionLedger
         + ProducerLedger
         + WebhookLedger
+        + PlanLedger
+        + ApprovalLedger
 {
 }

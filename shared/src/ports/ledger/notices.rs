@@ -9,6 +9,7 @@ use crate::clock::Millis;
 use crate::ids::{AccountId, AttemptId, DistrictId, NotificationId, TaskId};
 use crate::message::Message;
 use crate::notice::Channel;
+use crate::request::Delivery;
 use crate::seal::Sealed;
 
 /// A claimed notification: this worker alone may send it until the lease ends.
@@ -34,7 +35,9 @@ pub struct Claim {
     pub guardian: bool,
     /// The stable message id: duplicates after a crash carry the same one.
     pub message_id: String,
-    /// The sealed password, and the attempt it is bound to; `None` when it was already swept.
+    /// The district's short name.
+    pub slug: String,
+    /// The sealed password or seed of links, and the attempt it is bound to; `None` when it was already swept.
     pub sealed: Option<(Sealed, AttemptId)>,
     /// What the message says.
     pub content: Content,
@@ -61,6 +64,10 @@ pub struct Content {
     pub expires_at: Option<Millis>,
     /// Whether it must be changed at the first sign-in.
     pub temporary: bool,
+    /// What is told: the password, or a one-time link.
+    pub delivery: Delivery,
+    /// For a link: whether the present password goes on working until one is chosen.
+    pub keeps: bool,
 }
 
 /// What became of a claim.
@@ -113,8 +120,8 @@ pub struct SendReport {
 pub trait NoticeLedger: Send + Sync {
     /// Claims notifications for `lease`, under their accounts' locks. Answers for each id, in any order.
     ///
-    /// A notification of an older credential version ends `superseded`; one whose password has expired ends
-    /// `expired`; while another one of the same account and channel is being sent it waits.
+    /// A notification of an older credential version ends `superseded`, as does one whose link is gone; one whose password
+    /// has expired ends `expired`, unless it brings a link. A link is good from its claim on, and a retry extends it. While another one of the same account and channel is being sent it waits.
     async fn claim(
         &self,
         writer: &str,

@@ -42,6 +42,6 @@ pub trait RepairLedger: Send + Sync {
     async fn count_death(&self, writer: &str, message: &Message) -> LedgerResult<bool>;
 
     /// Deletes sealed passwords past their own expiry, and ends notifications that can no longer be sent. Answers how
-    /// many were deleted, at most `limit`.
+    /// many were deleted, at most `limit`. Links that can neither be sent nor used any more go with them, uncounted.
     async fn sweep_seals(&self, writer: &str, limit: u32) -> LedgerResult<u64>;
 }

@@ -9,6 +9,7 @@ use crate::codes::Code;
 use crate::eligibility::Decision;
 use crate::ids::{AccountId, AttemptId, DistrictId, ItemId, NotificationId, TaskId};
 use crate::message::Message;
+use crate::notice::Channel;
 use crate::request::ResetRequest;
 use crate::seal::Sealed;
 
@@ -48,10 +49,13 @@ pub struct ResetWrite {
     pub account: AccountId,
     /// This try; after a lost COMMIT answer it tells whose write the ledger has.
     pub attempt: AttemptId,
-    /// The Argon2id hash as a PHC string.
+    /// The Argon2id hash as a PHC string; empty when the task sets no password.
     pub hash: String,
-    /// The password, sealed to the notifiers and bound to district, account and attempt; absent when nobody is told.
+    /// The password, or the seed of the links, sealed to the notifiers and bound to district, account and attempt; absent
+    /// when nobody is told.
     pub sealed: Option<Sealed>,
+    /// For tasks that send one-time links: the hash of the token of each channel that may be used.
+    pub links: Vec<(Channel, String)>,
     /// How long the password lives from now; `None` for a permanent one.
     pub expires_in: Option<Duration>,
     /// How long the sealed password is kept at most.
@@ -61,7 +65,7 @@ pub struct ResetWrite {
 /// What the ledger did with a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResetOutcome {
-    /// The password was changed by this write; these notifications wait to be published.
+    /// The password was changed, or its change asked for, by this write; these notifications wait to be published.
     Changed(Vec<Message>),
     /// It was not changed: the decision under the lock.
     NotChanged(Decision),

@@ -45,8 +45,15 @@ pub struct Person {
     pub role: String,
     /// The rank of that role.
     pub rank: i32,
+    /// Whether the role was said by whoever imports, and not by the roster. Such a role makes nobody less privileged.
+    #[serde(default)]
+    pub role_assumed: bool,
     /// The grade, as the roster writes it.
     pub grade: Option<String>,
+    /// The year in which the person leaves school, if the roster tells it.
+    pub graduation_year: Option<i32>,
+    /// Names of the groups that the person is in: organisational units, cohorts.
+    pub groups: Vec<String>,
     /// A checked e-mail address.
     pub email: Option<String>,
     /// A checked phone number in E.164.
@@ -98,6 +105,8 @@ pub enum RowFate {
     UsernameTaken,
     /// It refers to something that the district does not have (`E03`).
     Dangling,
+    /// Its assumed role is less privileged than the one that the person is known with (`E16`).
+    Outranked,
 }
 
 /// What the roster import asks of the ledger. Answers come in the order of the rows.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::LedgerResult;
 use crate::clock::Millis;
 use crate::codes::Code;
-use crate::ids::{AccountId, DistrictId, ItemId, TaskId};
+use crate::ids::{AccountId, DistrictId, ItemId, PlanId, TaskId};
 use crate::progress::Snapshot;
 use crate::request::ResetRequest;
 use crate::states::{ItemState, TaskState};
@@ -30,8 +30,13 @@ pub struct TaskView {
     pub digest: Option<String>,
     /// The task whose items this one takes up again, if it is a re-issue.
     pub parent: Option<TaskId>,
-    /// Whether an expanding task will be paused, instead of running, as soon as its accounts are written down.
+    /// Whether a task that has not begun will be paused instead of running: when its accounts are written down, and
+    /// approved where that is needed.
     pub held: bool,
+    /// The plan that it was started from.
+    pub plan: Option<PlanId>,
+    /// Who approved its accounts, where that was needed.
+    pub approved_by: Option<String>,
 }
 
 /// Where a task stands after it was controlled.
@@ -207,11 +212,11 @@ pub trait TaskLedger: Send + Sync {
         limit: u32,
     ) -> LedgerResult<Vec<ReportRow>>;
 
-    /// `running → paused`; an expanding task is held, so that it is paused as soon as its accounts are written down.
-    /// Answers where it stands afterwards; `None` when there is no such task.
+    /// `running → paused`; a task that is expanding or awaits an approval is held, so that it is paused when it would
+    /// begin. Answers where it stands afterwards; `None` when there is no such task.
     async fn pause(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<Standing>>;
 
-    /// `paused → running`; an expanding task is no longer held. Answers where it stands afterwards.
+    /// `paused → running`; a task that has not begun is no longer held. Nothing is approved by it. Answers where it stands afterwards.
     async fn resume(&self, district: DistrictId, task: TaskId, by: &str) -> LedgerResult<Option<Standing>>;
 
     /// Tells the chosen items' people again, from the passwords that are still sealed: `undelivered → reset`, with new

@@ -8,7 +8,11 @@ const QUEUES: [&str; 5] = [".reset", ".email", ".sms", ".requests", ".dead"];
 
 /// What must not be there, with the statement that counts it.
 const LEFT: [(&str, &str); 10] = [
-    ("tasks are open", "SELECT count(*) FROM tasks WHERE state IN ('expanding', 'running', 'paused', 'cancelling')"),
+    (
+        "tasks are open",
+        "SELECT count(*) FROM tasks
+             WHERE state IN ('expanding', 'awaiting_approval', 'running', 'paused', 'cancelling')",
+    ),
     ("items are open", "SELECT count(*) FROM items WHERE state IN ('pending', 'queued', 'reset')"),
     ("notifications are under a lease", "SELECT count(*) FROM notifications WHERE state = 'sending'"),
     ("notifications wait", "SELECT count(*) FROM notifications WHERE state = 'waiting'"),
@@ -47,8 +51,8 @@ pub(crate) async fn check(case: &Case<'_>) -> Finding {
         finding.expect(left == 0, || format!("{left} {what}"));
     }
     // Which ones, for whoever looks for the reason.
-    let sql =
-        "SELECT id, state FROM tasks WHERE state IN ('expanding', 'running', 'paused', 'cancelling') ORDER BY seq";
+    let sql = "SELECT id, state FROM tasks
+         WHERE state IN ('expanding', 'awaiting_approval', 'running', 'paused', 'cancelling') ORDER BY seq";
     for [task, state] in rows(case.ledger, sql).await {
         finding.expect(false, || format!("task {task} is still {state}"));
     }

@@ -29,8 +29,20 @@ pub(crate) async fn check(case: &Case<'_>) -> Finding {
     for (kind, id) in now.keys() {
         finding.expect(lives.contains_key(&(*kind, id.as_str())), || format!("{} {id} has no history", kind.as_str()));
     }
+    judge_approvals(&mut finding, case, &lives).await;
     judge_sums(&mut finding, case).await;
     finding
+}
+
+/// Whoever awaited an approval and began all the same was approved, by somebody else than who asked.
+async fn judge_approvals(finding: &mut Finding, case: &Case<'_>, lives: &BTreeMap<(Kind, &str), Vec<&Entry>>) {
+    for [task, requester, approved_by] in rows(case.ledger, "SELECT id, requester, approved_by FROM tasks").await {
+        let Some(life) = lives.get(&(Kind::Task, task.as_str())) else { continue };
+        let from_there = |entry: &&&Entry| entry.from.as_deref() == Some("awaiting_approval");
+        let began = life.iter().filter(from_there).any(|entry| entry.to != "cancelling");
+        let second = maybe(&approved_by).is_some_and(|by| *by != requester);
+        finding.expect(!began || second, || format!("task {task} began without a second person's approval"));
+    }
 }
 
 /// The state of everything that has one, as it is now.
@@ -191,6 +203,12 @@ mod tests {
             caught(&before, &after, words);
             before = after;
         }
+        for state in ["awaiting_approval", "running"] {
+            world.tamper(&format!("UPDATE tasks SET state = '{state}' WHERE id = '{third}'")).await;
+        }
+        let after = check(&world.case()).await;
+        caught(&before, &after, "began without a second person's approval");
+        before = after;
         world.evidence.requests[0].body = serde_json::json!({"selection": {"scope": "selected", "accounts": ["p1"]}});
         caught(&before, &check(&world.case()).await, "has 4 items, but 1 accounts were asked for");
     }

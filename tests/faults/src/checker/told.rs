@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use keybell_shared::codes::Code;
-use keybell_shared::notice::is_told;
 use keybell_shared::request::ResetRequest;
 
 use super::journal::Journal;
@@ -76,7 +75,7 @@ async fn changed(case: &Case<'_>) -> Vec<Changed> {
         .into_iter()
         .map(|[task, request]| {
             let request: Option<ResetRequest> = serde_json::from_str(&request).ok();
-            (task, request.map(|request| is_told(request.notify, request.password.is_generated())))
+            (task, request.map(|request| request.is_told()))
         })
         .collect();
     rows(

@@ -123,6 +123,7 @@ impl<'a> World<'a> {
                     attempt: AttemptId::fresh(),
                     hash: hash(&password),
                     sealed: Some(Sealed { key_id: "k".to_owned(), bytes: vec![1] }),
+                    links: Vec::new(),
                     expires_in: Some(Duration::from_hours(1)),
                     seal_ttl: Duration::from_hours(1),
                 };

@@ -119,7 +119,7 @@ impl Bench {
     /// The time from `since` until the board shows of every open task what the ledger had then, or more.
     pub(super) async fn board_is_true(&self, since: Ms) -> Option<Ms> {
         let sql = "SELECT t.id, COALESCE(SUM(c.revision), 0) FROM tasks t LEFT JOIN counters c ON c.task_id = t.id
-                   WHERE t.state IN ('expanding', 'running', 'paused', 'cancelling') GROUP BY t.id";
+                   WHERE t.state IN ('expanding', 'awaiting_approval', 'running', 'paused', 'cancelling') GROUP BY t.id";
         let truth: Vec<(String, i64)> = self
             .ledger()
             .rows(sql)

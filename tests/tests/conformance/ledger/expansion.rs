@@ -4,11 +4,16 @@ use keybell_shared::actor::{Actor, Role};
 use keybell_shared::codes::Code;
 use keybell_shared::eligibility::{Facts, exclusion};
 use keybell_shared::ids::{AccountId, TaskId};
-use keybell_shared::ports::ledger::{Chunk, ExpansionLedger as _, ItemFilter, TaskLedger as _};
+use keybell_shared::ports::ledger::{
+    Chunk, ExpansionLedger as _, IntakeLedger as _, ItemFilter, ResetOutcome, TaskLedger as _,
+};
+use keybell_shared::request::{Confirm, Mode};
 use keybell_shared::states::{ItemState, TaskState};
 use keybell_tests::ledgers::{Fixture, TestLedger, accept, district_with, request, task};
 use keybell_tests::on_both;
 use serde_json::json;
+
+use super::flow::reset;
 
 on_both!(
     chunks_add_up_and_the_last_one_starts_the_task,
@@ -16,6 +21,7 @@ on_both!(
     two_expanders_write_every_item_once,
     a_cancel_wins_between_two_chunks,
     the_rules_in_sql_are_the_rules_in_rust,
+    what_is_confirmed_is_reset_by_the_same_rules_at_both_ends,
 );
 
 async fn chunks_add_up_and_the_last_one_starts_the_task(on: &TestLedger) {
@@ -104,7 +110,7 @@ async fn a_cancel_wins_between_two_chunks(on: &TestLedger) {
 /// Every combination of the facts about an account: the expansion (SQL) and the commit (Rust) must agree.
 async fn the_rules_in_sql_are_the_rules_in_rust(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 64).await;
-    let mut expected: Vec<(AccountId, Option<Code>)> = Vec::new();
+    let mut known: Vec<(AccountId, Facts)> = Vec::new();
     for (bits, account) in fixture.pupils.iter().enumerate() {
         let on_bit = |bit: usize| bits & (1 << bit) != 0;
         let rank = if on_bit(4) { 40 } else { 10 };
@@ -129,19 +135,71 @@ async fn the_rules_in_sql_are_the_rules_in_rust(on: &TestLedger) {
             active: !on_bit(1),
             managed_elsewhere: on_bit(0),
             quick_login: on_bit(2),
+            sets_password: true,
             protected: on_bit(3),
             requester: false,
             rank,
             reach: Role::Teacher.reach(),
             in_scope: !on_bit(5),
+            confirm: Confirm::default(),
         };
-        expected.push((*account, exclusion(&facts)));
+        known.push((*account, facts));
     }
     let teacher = Actor { role: Role::Teacher, person: Some(fixture.teacher), name: "t".to_owned(), ..fixture.admin() };
     let names: Vec<String> = (1..=64).map(|n| format!("p{n}")).collect();
-    let asked = request(json!({"selection": {"scope": "selected", "accounts": names}}));
-    let task: TaskId = task(&*on.ledger, &teacher, asked).await;
-    let items = on.ledger.items(fixture.district.id, task, ItemFilter::default(), 100).await.expect("items");
-    let found: Vec<(AccountId, Option<Code>)> = items.iter().map(|item| (item.account, item.code)).collect();
-    assert_eq!(found, expected);
+    for mode in [Mode::Force, Mode::Request, Mode::ForceThenRequest] {
+        let asked = request(json!({"selection": {"scope": "selected", "accounts": names}, "mode": mode}));
+        let task: TaskId = task(&*on.ledger, &teacher, asked).await;
+        let items = on.ledger.items(fixture.district.id, task, ItemFilter::default(), 100).await.expect("items");
+        let found: Vec<(AccountId, Option<Code>)> = items.iter().map(|item| (item.account, item.code)).collect();
+        let excluded = |facts: &Facts| exclusion(&Facts { sets_password: mode.sets_password(), ..facts.clone() });
+        let expected: Vec<_> = known.iter().map(|(account, facts)| (*account, excluded(facts))).collect();
+        assert_eq!(found, expected, "{mode:?}");
+    }
+}
+
+/// Protected accounts and the requester's own, with every combination of what is confirmed: in the preview, in the
+/// expansion, and at the reset itself, when the account has become what it is in between.
+async fn what_is_confirmed_is_reset_by_the_same_rules_at_both_ends(on: &TestLedger) {
+    for bits in 0..4_u8 {
+        let confirm = Confirm { requester: bits & 1 != 0, protected: bits & 2 != 0 };
+        let fixture = district_with(&*on.ledger, 4).await;
+        let (own, kept) = (fixture.pupils[0], fixture.pupils[1]);
+        let admin = Actor { person: Some(own), ..fixture.admin() };
+        on.raw.run(&format!("UPDATE accounts SET protected = TRUE WHERE id = '{kept}'")).await;
+        // Staff above everybody's reach stays out of it.
+        on.raw
+            .run(&format!("UPDATE accounts SET rank = 99, protected = TRUE WHERE id = '{}'", fixture.pupils[2]))
+            .await;
+        let names = ["p1", "p2", "p3", "p4"];
+        let asked = request(json!({"selection": {"scope": "selected", "accounts": names}, "confirm": confirm}));
+        let skipped = |confirmed: bool, code: Code| (!confirmed).then_some(code);
+        let expected = [
+            skipped(confirm.requester, Code::S05),
+            skipped(confirm.protected, Code::S04),
+            Some(if confirm.protected { Code::E10 } else { Code::S04 }),
+            None,
+        ];
+        let preview = on
+            .ledger
+            .preview(&admin, &asked.selection, confirm, &fixture.pupils, Mode::Force)
+            .await
+            .expect("a preview");
+        assert_eq!(preview.eligible, expected.iter().filter(|code| code.is_none()).count() as u64, "{confirm:?}");
+        let task: TaskId = task(&*on.ledger, &admin, asked).await;
+        let items = on.ledger.items(fixture.district.id, task, ItemFilter::default(), 100).await.expect("items");
+        assert_eq!(items.iter().map(|item| item.code).collect::<Vec<_>>(), expected, "{confirm:?}");
+        // The last one becomes protected only now.
+        on.raw.run(&format!("UPDATE accounts SET protected = TRUE WHERE id = '{}'", fixture.pupils[3])).await;
+        on.raw
+            .run(&format!(
+                "UPDATE items SET state = 'queued', queued_at = 1 WHERE task_id = '{task}' AND state = 'pending'"
+            ))
+            .await;
+        let open: Vec<_> = items.iter().filter(|item| item.code.is_none()).map(|item| item.id).collect();
+        let outcomes = reset(on, &open).await;
+        let changed = outcomes.iter().filter(|(_, outcome)| matches!(outcome, ResetOutcome::Changed(_))).count();
+        let at_last = usize::from(confirm.protected);
+        assert_eq!(changed, open.len() - 1 + at_last, "{confirm:?}: {outcomes:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use keybell_shared::ids::{AttemptId, ItemId, NotificationId, TaskId};
 use keybell_shared::message::{Message, Work};
+use keybell_shared::notice::{Channel, channels};
 use keybell_shared::ports::ledger::{
     Claim, Claimed, DispatchLedger as _, NoticeLedger as _, ResetJob, ResetLedger as _, ResetOutcome, ResetWrite,
     SendOutcome, SendReport,
@@ -20,15 +21,22 @@ pub(super) async fn pending(on: &TestLedger, task: TaskId) -> Vec<ItemId> {
 
 /// A finished password for a job.
 pub(super) fn write(job: &ResetJob) -> ResetWrite {
+    let channels = if job.request.sends_link() { channels(job.request.channel) } else { &[] };
     ResetWrite {
         item: job.item,
         account: job.account,
         attempt: AttemptId::fresh(),
-        hash: format!("$argon2id$of-item-{}", job.item),
+        hash: if job.request.mode.sets_password() { format!("$argon2id$of-item-{}", job.item) } else { String::new() },
         sealed: Some(Sealed { key_id: "k".to_owned(), bytes: vec![1, 2, 3] }),
+        links: channels.iter().map(|&channel| (channel, link_hash(job.item, channel))).collect(),
         expires_in: Some(Duration::from_hours(1)),
         seal_ttl: Duration::from_hours(1),
     }
+}
+
+/// What stands for the hash of the token of an item's link.
+pub(super) fn link_hash(item: ItemId, channel: Channel) -> String {
+    format!("hash-of-{item}-{}", channel.as_str())
 }
 
 /// Reads the items' jobs and commits a password for each.

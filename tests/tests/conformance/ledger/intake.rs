@@ -4,6 +4,7 @@ use keybell_shared::actor::{Actor, Role};
 use keybell_shared::codes::Code;
 use keybell_shared::ids::TaskId;
 use keybell_shared::ports::ledger::{Acceptance, Idempotency, IntakeLedger as _, NewTask, TaskLedger as _};
+use keybell_shared::request::{Confirm, Mode};
 use keybell_tests::ledgers::{TestLedger, district_with, request};
 use keybell_tests::on_both;
 use serde_json::json;
@@ -89,9 +90,17 @@ async fn unknown_schools_classes_grades_and_types_are_listed(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 4).await;
     let asked = request(json!({"selection": {"scope": "all", "where": {
         "schools": ["s1", "North School", "South"], "classes": ["c1", "1a", "9z"], "grades": ["05", "13"],
-        "user_types": ["student", "pirate"]}}}));
+        "user_types": ["student", "pirate"], "graduation_years": [1999], "groups": ["chess"],
+        "family_name_prefix": ["zz"]}}}));
     let unknown = on.ledger.unknown_names(fixture.district.id, &asked.selection).await.expect("an answer");
-    let expected = [("schools", "South"), ("classes", "9z"), ("grades", "13"), ("user_types", "pirate")];
+    let expected = [
+        ("schools", "South"),
+        ("classes", "9z"),
+        ("grades", "13"),
+        ("user_types", "pirate"),
+        ("graduation_years", "1999"),
+        ("groups", "chess"),
+    ];
     assert_eq!(unknown, expected.map(|(field, name)| (field, name.to_owned())));
 }
 
@@ -102,12 +111,14 @@ async fn a_preview_counts_by_code(on: &TestLedger) {
     on.raw.run(&format!("UPDATE accounts SET active = FALSE WHERE id IN ('{}', '{}')", p[1], p[2])).await;
     on.raw.run(&format!("UPDATE accounts SET protected = TRUE WHERE id = '{}'", p[3])).await;
     let selection = request(json!({"selection": {"scope": "without_role"}})).selection;
-    let preview = on.ledger.preview(&fixture.admin(), &selection, &[]).await.expect("a preview");
+    let preview =
+        on.ledger.preview(&fixture.admin(), &selection, Confirm::default(), &[], Mode::Force).await.expect("a preview");
     // Nine pupils and three guardians, less one, two and one.
     assert_eq!(preview.eligible, 8);
     assert_eq!(preview.skipped, [(Code::S01, 1), (Code::S03, 2), (Code::S04, 1)]);
     let named = request(json!({"selection": {"scope": "all_except", "accounts": ["p9"]}})).selection;
-    let preview = on.ledger.preview(&fixture.admin(), &named, &[p[8]]).await.expect("a preview");
+    let preview =
+        on.ledger.preview(&fixture.admin(), &named, Confirm::default(), &[p[8]], Mode::Force).await.expect("a preview");
     assert_eq!(preview.eligible + preview.skipped.iter().map(|(_, n)| n).sum::<u64>(), 12, "all but one of thirteen");
 }
 
@@ -116,10 +127,14 @@ async fn a_teacher_reaches_the_own_classes_only(on: &TestLedger) {
     let teacher = Actor { role: Role::Teacher, person: Some(fixture.teacher), name: "t".to_owned(), ..fixture.admin() };
     on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{}'", fixture.pupils[0])).await;
     let all = request(json!({"selection": {"scope": "all"}})).selection;
-    let preview = on.ledger.preview(&teacher, &all, &[]).await.expect("a preview");
+    let preview = on.ledger.preview(&teacher, &all, Confirm::default(), &[], Mode::Force).await.expect("a preview");
     // Five pupils of the class; the teacher is in the class, too, and is nobody's to reset by themselves.
     assert_eq!((preview.eligible, preview.skipped), (5, vec![(Code::S05, 1)]));
     let selected = request(json!({"selection": {"scope": "selected", "accounts": ["p1"]}})).selection;
-    let preview = on.ledger.preview(&teacher, &selected, &fixture.pupils[..1]).await.expect("a preview");
+    let preview = on
+        .ledger
+        .preview(&teacher, &selected, Confirm::default(), &fixture.pupils[..1], Mode::Force)
+        .await
+        .expect("a preview");
     assert_eq!((preview.eligible, preview.skipped), (0, vec![(Code::S09, 1)]));
 }

@@ -3,16 +3,21 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails here fails the test, with its reason")]
 
 mod accounts;
+mod approval;
 mod cancel;
 mod control;
+mod directory;
 mod expansion;
 mod flow;
 mod intake;
 mod keys;
 mod leader;
+mod links;
 mod measured;
 mod notices;
 mod outbox;
+mod passwords;
+mod planned;
 mod plans;
 mod producers;
 mod reissue;

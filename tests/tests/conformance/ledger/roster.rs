@@ -2,9 +2,11 @@
 
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::RowFate::{Created, Dangling, Inactive, Unchanged, Updated, UsernameTaken};
+use keybell_shared::ports::ledger::{AccountLedger as _, IntakeLedger as _, ItemFilter, TaskLedger as _};
 use keybell_shared::ports::ledger::{Class, Enrolment, KeyLedger, Membership, Person, RosterLedger, RowFate, School};
-use keybell_tests::ledgers::{TestLedger, district_with, guardian, pupil};
+use keybell_tests::ledgers::{TestLedger, as_district_admin, district_with, guardian, pupil, request, task};
 use keybell_tests::on_both;
+use serde_json::json;
 
 on_both!(
     schools_are_made_changed_and_kept,
@@ -13,11 +15,16 @@ on_both!(
     people_need_one_school_of_those_they_name,
     a_school_that_arrives_later_makes_a_difference,
     a_username_is_taken_without_regard_to_case,
+    an_assumed_role_makes_nobody_less_privileged,
     usernames_are_swapped_and_passed_on_within_a_batch,
     who_is_refused_keeps_everything,
     who_leaves_becomes_inactive_whatever_else_is_wrong,
     the_same_person_twice_in_a_batch_is_the_last_row,
     a_person_keeps_password_and_protection,
+    groups_and_graduation_year_are_replaced,
+    the_most_privileged_role_of_several_counts,
+    family_names_are_folded_also_those_of_an_older_build,
+    usernames_are_the_same_in_every_encoding,
     guardians_are_replaced_in_order,
     enrolments_need_class_and_person,
     districts_do_not_see_each_other,
@@ -127,6 +134,20 @@ async fn a_school_that_arrives_later_makes_a_difference(test: &TestLedger) {
     assert_eq!(put(test, district, &[person]).await, [Unchanged]);
 }
 
+async fn an_assumed_role_makes_nobody_less_privileged(test: &TestLedger) {
+    let district = district(test).await;
+    let pupil = pupil(1);
+    let teacher = Person { role: "teacher".to_owned(), rank: 30, ..pupil.clone() };
+    assert_eq!(put(test, district, std::slice::from_ref(&teacher)).await, [RowFate::Created]);
+    let assumed = Person { role_assumed: true, ..pupil.clone() };
+    assert_eq!(put(test, district, std::slice::from_ref(&assumed)).await, [RowFate::Outranked]);
+    assert_eq!(put(test, district, std::slice::from_ref(&teacher)).await, [RowFate::Unchanged]);
+    // Who left becomes inactive all the same, and a role that a roster says counts.
+    let gone = Person { active: false, ..assumed };
+    assert_eq!(put(test, district, &[gone]).await, [RowFate::Inactive]);
+    assert_eq!(put(test, district, &[teacher, pupil]).await, [RowFate::Updated, RowFate::Updated]);
+}
+
 async fn a_username_is_taken_without_regard_to_case(test: &TestLedger) {
     let district = district(test).await;
     assert_eq!(put(test, district, &[called(1, "Émile"), called(2, "éMILE")]).await, [Created, UsernameTaken]);
@@ -190,6 +211,82 @@ async fn a_person_keeps_password_and_protection(test: &TestLedger) {
     assert_eq!(put(test, district, &[called(1, "other")]).await, [Updated]);
     let sql = "SELECT password_hash, credential_version, protected, must_change, quick_login FROM accounts";
     assert_eq!(test.raw.rows(sql).await, [["$h$", "3", "true", "true", "true"]]);
+}
+
+async fn groups_and_graduation_year_are_replaced(test: &TestLedger) {
+    let district = district(test).await;
+    let in_groups = |groups: &[&str], year| Person {
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        graduation_year: year,
+        ..pupil(1)
+    };
+    assert_eq!(put(test, district, &[in_groups(&["chess", " choir ", "chess", " "], Some(2030))]).await, [Created]);
+    let groups = "SELECT name FROM account_groups ORDER BY name";
+    assert_eq!(test.raw.column(groups).await, ["chess", "choir"], "each once, none blank");
+    assert_eq!(put(test, district, &[in_groups(&["chess", " choir ", "chess", " "], Some(2030))]).await, [Unchanged]);
+    assert_eq!(put(test, district, &[in_groups(&["drama"], None)]).await, [Updated]);
+    assert_eq!(test.raw.column(groups).await, ["drama"]);
+    assert_eq!(test.raw.text("SELECT graduation_year FROM accounts").await, "NULL");
+    assert_eq!(put(test, district, &[in_groups(&["drama"], Some(2031))]).await, [Updated]);
+    assert_eq!(test.raw.number("SELECT graduation_year FROM accounts").await, 2031);
+}
+
+/// Whichever role a roster names first: whoever holds any privileged one counts as staff.
+async fn the_most_privileged_role_of_several_counts(test: &TestLedger) {
+    let district = district(test).await;
+    let place = |role: &str| Membership { school: "s1".to_owned(), role: role.to_owned() };
+    let roles = |n, roles: &[&str]| Person { memberships: roles.iter().map(|role| place(role)).collect(), ..pupil(n) };
+    let people =
+        [roles(1, &["student", "guardian"]), roles(2, &["student", "teacher"]), roles(3, &["ext:coach", "student"])];
+    put(test, district, &people).await;
+    let ranks = "SELECT username, rank FROM accounts ORDER BY username";
+    assert_eq!(test.raw.rows(ranks).await, [["p1", "10"], ["p2", "30"], ["p3", "60"]]);
+    let without = request(json!({"selection": {"scope": "without_role"}}));
+    let meant = task(&*test.ledger, &as_district_admin(district), without).await;
+    let items = test.ledger.items(district, meant, ItemFilter::default(), 10).await.expect("items");
+    assert_eq!(items.into_iter().map(|item| item.username).collect::<Vec<_>>(), ["p1"]);
+}
+
+async fn family_names_are_folded_also_those_of_an_older_build(test: &TestLedger) {
+    let district = district(test).await;
+    let named = |n, family: &str| Person { family_name: family.to_owned(), ..pupil(n) };
+    put(test, district, &[named(1, "Müller"), named(2, "O'NEIL"), named(3, "Łukasz")]).await;
+    let keys = "SELECT family_key FROM accounts ORDER BY username";
+    assert_eq!(test.raw.column(keys).await, ["muller", "o'neil", "lukasz"]);
+    put(test, district, &[named(1, "Núñez")]).await;
+    assert_eq!(test.raw.column(keys).await, ["nunez", "o'neil", "lukasz"], "a change changes it");
+    // What an older build wrote has none, and more of it than is filled in at a time.
+    let many: Vec<Person> = (4..=1_200).map(|n| named(n, "Ångström")).collect();
+    put(test, district, &many).await;
+    test.raw.run("UPDATE accounts SET family_key = NULL").await;
+    test.ledger.migrate().await.expect("migrated again");
+    assert_eq!(test.raw.number("SELECT count(*) FROM accounts WHERE family_key = 'angstrom'").await, 1_197);
+    assert_eq!(test.raw.column(keys).await.first().map(String::as_str), Some("nunez"));
+    assert_eq!(test.raw.number("SELECT count(*) FROM accounts WHERE family_key IS NULL").await, 0);
+}
+
+/// `ü` may be one character or two; whoever types the one finds the other, and nobody else can have it.
+async fn usernames_are_the_same_in_every_encoding(test: &TestLedger) {
+    let district = district(test).await;
+    assert_eq!(
+        put(test, district, &[called(1, "mu\u{308}ller"), called(2, "M\u{fc}ller")]).await,
+        [Created, UsernameTaken]
+    );
+    let names = ["MÜLLER".to_owned()];
+    let resolved = test.ledger.resolve_accounts(district, &names).await.expect("resolved");
+    assert_eq!((resolved.found.len(), resolved.unknown.len()), (1, 0));
+    assert!(test.ledger.sign_in(district, "müller").await.expect("an answer").is_some());
+    // As an older build wrote them: each as it was encoded. Of two that are the same now, one stays as it was.
+    put(test, district, &[called(3, "bo\u{308}"), called(4, "other")]).await;
+    test.raw.run("UPDATE accounts SET family_key = NULL, username_key = username WHERE username <> 'other'").await;
+    test.raw
+        .run("UPDATE accounts SET family_key = NULL, username = 'bö', username_key = 'bö' WHERE username = 'other'")
+        .await;
+    test.ledger.migrate().await.expect("migrated again");
+    assert!(test.ledger.sign_in(district, "müller").await.expect("an answer").is_some());
+    let kept = test.ledger.sign_in(district, "bö").await.expect("an answer").expect("the one who had it");
+    assert_eq!(kept.username, "bö");
+    assert_eq!(test.raw.number("SELECT count(*) FROM accounts WHERE username_key = 'bo\u{308}'").await, 1);
 }
 
 async fn guardians_are_replaced_in_order(test: &TestLedger) {

@@ -21,7 +21,7 @@ fn paths(door: &Door) -> Vec<Row> {
         row(
             "H87",
             "an action that there is not",
-            door.post(&format!("/v1/tasks/{}/approve", door.ended), "{}"),
+            door.post(&format!("/v1/tasks/{}/reject", door.ended), "{}"),
             (404, "route.unknown"),
         ),
         row("H88", "TRACE", Ask::new("TRACE", "/v1/tasks").by(&door.key), (405, "method.not_allowed")),

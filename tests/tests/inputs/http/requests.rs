@@ -161,7 +161,12 @@ fn passwords(door: &Door) -> Vec<Row> {
             share("Otter-lamp\n-47"),
             (422, "password.control_character", value),
         ),
-        at("H51", "a blank shared password, which counts as none", share("   "), (422, "password.blank", value)),
+        at(
+            "H51",
+            "a blank shared password, which counts as none: generated ones would be told to nobody",
+            door.start(with("\"password\":{\"source\":\"shared\",\"value\":\"   \"},\"notify\":\"never\"")),
+            (422, "notify.nobody_would_know", "notify"),
+        ),
         at("H52", "a shared password that everybody tries first", share("Password1"), (422, "password.common", value)),
         at(
             "H53",
@@ -217,9 +222,9 @@ fn words(door: &Door) -> Vec<Row> {
         at("H60", "a channel that there is not", member("\"channel\":\"fax\""), (400, "field.invalid", "channel")),
         at(
             "H61",
-            "a delivery that there is not yet",
+            "a link, where nobody has said where links lead",
             member("\"delivery\":\"link\""),
-            (400, "field.unknown", "delivery"),
+            (422, "links.no_url", "delivery"),
         ),
         at(
             "H62",

@@ -75,7 +75,7 @@ pub(super) fn rows() -> Vec<Row> {
             &[("manifest.csv", old.as_bytes())],
             (1, &["1.0"], &[]),
         ),
-        folder("R50", "users in delta mode", &[("manifest.csv", delta.as_bytes())], (1, &["E13", "delta"], &[])),
+        folder("R50", "users in delta mode", &[("manifest.csv", delta.as_bytes())], in_the_zip),
         file("R51", "a compound file, as encrypted workbooks are", ("people.xlsx", compound), refused),
         file("R52", "a workbook", ("people.xlsx", workbook), refused),
         file(
@@ -84,7 +84,12 @@ pub(super) fn rows() -> Vec<Row> {
             ("people.zip", b"<!doctype html><title>Sign in</title>".to_vec()),
             refused,
         ),
-        file("R54", "XML with entities of its own: nothing here reads XML", ("people.zip", billion.to_vec()), refused),
+        file(
+            "R54",
+            "XML with entities of its own: a text without any column that is known",
+            ("people.zip", billion.to_vec()),
+            (1, &["E01", "refused"], &[]),
+        ),
         file(
             "R55",
             "a zip that unpacks to a thousand times its size",

@@ -73,6 +73,7 @@ pub(in crate::checker) async fn reset(
         attempt: AttemptId::fresh(),
         hash: hash(password),
         sealed: Some(Sealed { key_id: "k".to_owned(), bytes: vec![1, 2, 3] }),
+        links: Vec::new(),
         expires_in: Some(Duration::from_hours(1)),
         seal_ttl: Duration::from_hours(1),
     };

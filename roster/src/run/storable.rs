@@ -7,10 +7,10 @@ use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
 
 /// A put under way.
-pub(super) type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<RowFate>>> + Send + 'a>>;
+pub(crate) type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<RowFate>>> + Send + 'a>>;
 
 /// Rows of one kind, and how the ledger takes them.
-pub(super) trait Storable: Send + Sync + Sized + 'static {
+pub(crate) trait Storable: Send + Sync + Sized + 'static {
     /// The roster's id, where rows of this kind are asked for by it later.
     fn id(&self) -> Option<&str> {
         None
@@ -62,7 +62,7 @@ impl Storable for Enrolment {
 }
 
 /// The rows of a file of which the ledger stores none by itself.
-pub(super) type Nothing = Infallible;
+pub(crate) type Nothing = Infallible;
 
 impl Storable for Nothing {
     fn put<'a>(_: &'a dyn RosterLedger, _: DistrictId, _: &'a [Self]) -> Putting<'a> {

@@ -1,0 +1,195 @@
+//! The directory of accounts: looking for them, and marking them.
+//!
+//! A search walks through *candidates*, in the order of their ids, and shows those that the filter lets through. The
+//! candidates come from whichever index fits the filter best; see [`candidates`]. Each round reads a bounded number of
+//! them, and each call makes a bounded number of rounds, so that no filter makes a call slow: what is rare and has no
+//! index of its own takes more pages instead.
+
+mod candidates;
+mod plans;
+
+use async_trait::async_trait;
+use keybell_shared::actor::Actor;
+use keybell_shared::fold::{after_prefix, fold, username_key};
+use keybell_shared::ids::AccountId;
+use keybell_shared::ports::ledger::{AccountFilter, AccountPage, AccountView, DirectoryLedger, LedgerResult, Marks};
+use keybell_shared::request::{Confirm, Scope, Selection};
+use serde_json::json;
+use uuid::Uuid;
+
+use self::candidates::Sieve;
+use super::SqlLedger;
+use super::journal::{self, NewAudit};
+use super::selection::{filter_args, selected};
+use super::sql::{Row, Sql, Value, args, json as json_arg};
+
+/// How many rounds one call makes at most.
+const ROUNDS: u32 = 4;
+
+/// The columns of an [`AccountView`], of account `a`; continue with `WHERE`.
+macro_rules! viewed {
+    ($rest:expr) => {
+        concat!(
+            "SELECT a.id, a.source_id, a.username, a.given_name, a.family_name, a.role, a.grade,
+                 CAST(a.graduation_year AS BIGINT) AS graduation_year, h.name AS school, a.managed_by, a.active,
+                 a.protected, a.quick_login
+             FROM accounts a LEFT JOIN schools h ON h.id = a.school_id WHERE ",
+            $rest
+        )
+    };
+}
+
+#[async_trait]
+impl DirectoryLedger for SqlLedger {
+    async fn search(
+        &self,
+        actor: &Actor,
+        filter: &AccountFilter,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> LedgerResult<AccountPage> {
+        Ok(self.search_from(actor, filter, after.unwrap_or(AccountId(Uuid::nil())), limit).await?)
+    }
+
+    async fn mark(&self, actor: &Actor, account: AccountId, marks: Marks) -> LedgerResult<Option<AccountView>> {
+        Ok(self.db.retrying(|| self.mark_once(actor, account, marks)).await?)
+    }
+}
+
+impl SqlLedger {
+    async fn search_from(
+        &self,
+        actor: &Actor,
+        filter: &AccountFilter,
+        from: AccountId,
+        limit: u32,
+    ) -> Sql<AccountPage> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let sieve = Sieve::of(self, actor, filter, limit).await?;
+        let (mut after, mut accounts) = (from, Vec::new());
+        for round in 0..ROUNDS {
+            let round = sieve.next(self, after, round).await?;
+            // One more than asked tells whether there is another page.
+            let rest = limit.saturating_add(1) - u32::try_from(accounts.len()).unwrap_or(limit);
+            accounts.extend(self.let_through(actor, filter, &round.ids, rest).await?);
+            if accounts.len() > wanted {
+                accounts.truncate(wanted);
+                let next = accounts.last().map(|last: &AccountView| last.id);
+                return Ok(AccountPage { accounts, next });
+            }
+            match round.reach {
+                Some(reach) => after = reach,
+                None => return Ok(AccountPage { accounts, next: None }),
+            }
+        }
+        Ok(AccountPage { accounts, next: Some(after) })
+    }
+
+    /// Those of the candidates that the actor may see and the filter lets through.
+    async fn let_through(
+        &self,
+        actor: &Actor,
+        filter: &AccountFilter,
+        candidates: &[AccountId],
+        limit: u32,
+    ) -> Sql<Vec<AccountView>> {
+        let everybody = Selection { scope: Scope::All, accounts: Vec::new(), narrowed: filter.narrowed.clone() };
+        let mut arguments = filter_args(
+            actor.district,
+            &everybody,
+            actor.role,
+            actor.person,
+            Confirm { requester: true, protected: true },
+        );
+        arguments.extend(args![actor.role.reach(), json_arg(candidates), beginnings(filter.begins.as_deref()), limit]);
+        // Looking resets nobody, so that everybody is confirmed; PostgreSQL wants every argument to be used.
+        let rows = self
+            .db
+            .read(
+                viewed!(concat!(
+                    "a.id {in $15 uuid} AND a.rank <= $14 AND ($12 OR $13)
+                     AND ($16 = '[]' OR EXISTS (
+                         SELECT 1 FROM {rows $16: low text, high text, family text, beyond text} AS r
+                         WHERE (a.username_key {pg COLLATE \"C\"} >= r.low AND a.username_key {pg COLLATE \"C\"} < r.high)
+                             OR (a.family_key >= r.family AND a.family_key < r.beyond)))
+                     AND ",
+                    selected!("FALSE"),
+                    " ORDER BY a.id LIMIT $17"
+                )),
+                arguments,
+            )
+            .await?;
+        rows.iter().map(view).collect()
+    }
+
+    async fn mark_once(&self, actor: &Actor, account: AccountId, marks: Marks) -> Sql<Option<AccountView>> {
+        let mut tx = self.db.begin().await?;
+        let before = tx
+            .first(
+                "SELECT protected, quick_login FROM accounts WHERE id = $1 AND district_id = $2 {lock}",
+                args![account, actor.district],
+            )
+            .await?;
+        let Some(before) = before else { return Ok(None) };
+        let (was_protected, was_quick): (bool, bool) = (before.get("protected")?, before.get("quick_login")?);
+        let protected = marks.protected.unwrap_or(was_protected);
+        let quick_login = marks.quick_login.unwrap_or(was_quick);
+        let mut audits = Vec::new();
+        for (changed, action, on) in [
+            (protected != was_protected, ["account.unprotected", "account.protected"], protected),
+            (quick_login != was_quick, ["account.has_password", "account.quick_login"], quick_login),
+        ] {
+            let [off, set] = action;
+            if changed {
+                audits.push(NewAudit {
+                    district: actor.district,
+                    actor: actor.name.clone(),
+                    action: if on { set } else { off },
+                    subject: format!("account {account}"),
+                    detail: String::new(),
+                });
+            }
+        }
+        tx.run(
+            "UPDATE accounts SET protected = $2, quick_login = $3 WHERE id = $1",
+            args![account, protected, quick_login],
+        )
+        .await?;
+        journal::audits(&mut tx, &audits).await?;
+        let row = tx.first(viewed!("a.id = $1"), args![account]).await?;
+        tx.commit().await?;
+        row.map(|row| view(&row)).transpose()
+    }
+}
+
+/// The ranges of usernames and family names that begin so, each as it is compared.
+fn beginnings(begins: Option<&str>) -> Value {
+    let ranges: Vec<_> = begins
+        .map(|begins| {
+            let (name, family) = (username_key(begins), fold(begins));
+            // Of a beginning that folds to nothing, only usernames are left: everybody's family name begins with it.
+            let beyond = if family.is_empty() { String::new() } else { after_prefix(&family) };
+            json!({"low": name, "high": after_prefix(&name), "family": family, "beyond": beyond})
+        })
+        .into_iter()
+        .collect();
+    json_arg(&ranges)
+}
+
+fn view(row: &Row) -> Sql<AccountView> {
+    Ok(AccountView {
+        id: row.get("id")?,
+        source_id: row.get("source_id")?,
+        username: row.get("username")?,
+        given_name: row.get("given_name")?,
+        family_name: row.get("family_name")?,
+        role: row.get("role")?,
+        grade: row.get("grade")?,
+        graduation_year: row.get::<Option<i64>>("graduation_year")?.and_then(|year| i32::try_from(year).ok()),
+        school: row.get("school")?,
+        managed_by: row.get("managed_by")?,
+        active: row.get("active")?,
+        protected: row.get("protected")?,
+        quick_login: row.get("quick_login")?,
+    })
+}

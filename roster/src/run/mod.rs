@@ -1,0 +1,209 @@
+//! One import, whatever the format: a blocking thread reads and judges a file and hands over batches ([`stream`]); here
+//! they are stored, and what became of each row is counted.
+
+mod fields;
+mod settle;
+mod storable;
+mod stream;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use keybell_shared::error::LedgerError;
+use keybell_shared::ids::DistrictId;
+use keybell_shared::ports::ledger::{RosterLedger, RowFate, School};
+use tokio::sync::mpsc;
+
+pub(crate) use fields::{Distinct, is_active, is_enabled, name, required, usable};
+pub(crate) use storable::{Nothing, Storable};
+pub(crate) use stream::{BATCH, Batch, Notes, Outlet, Pass, of_file, scan};
+
+use crate::code::RowCode;
+use crate::error::RosterError;
+use crate::report::{Effect, FileReport, Outcome, Problem, Report};
+use crate::seen::{Bits, Seen};
+use crate::source::Source;
+use crate::text::{Layout, Mapping};
+use settle::tally;
+
+/// How far an import is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The file that is being read.
+    pub file: Cow<'static, str>,
+    /// How many of its rows have been judged.
+    pub rows: u64,
+}
+
+/// Who went in.
+#[derive(Debug, Default)]
+pub(crate) struct Accepted {
+    /// By row of the file of people: went in, and is nobody's guardian.
+    pub(crate) wards: Bits,
+    /// The ids of everybody who went in.
+    pub(crate) people: Seen,
+    /// The ids of those who are guardians.
+    pub(crate) kin: Seen,
+}
+
+/// What an import is made of besides its files.
+pub(crate) struct Ground<F> {
+    pub(crate) district: DistrictId,
+    pub(crate) ledger: Arc<dyn RosterLedger>,
+    pub(crate) progress: F,
+    /// What somebody said that headers mean.
+    pub(crate) mapping: Arc<Mapping>,
+}
+
+/// An import under way.
+pub(crate) struct Import<F> {
+    pub(crate) source: Arc<Source>,
+    pub(crate) ground: Ground<F>,
+    pub(crate) report: Report,
+    /// Organisations that become schools if something refers to them.
+    pub(crate) waiting: HashMap<String, School>,
+    /// The file that the waiting ones come from.
+    pub(crate) schools_file: &'static str,
+    pub(crate) accepted: Accepted,
+}
+
+impl<F: Fn(Progress) + Send + Sync> Import<F> {
+    pub(crate) fn new(source: Source, ground: Ground<F>, report: Report) -> Self {
+        Self {
+            source: Arc::new(source),
+            ground,
+            report,
+            waiting: HashMap::new(),
+            schools_file: "",
+            accepted: Accepted::default(),
+        }
+    }
+
+    /// The report of a whole import.
+    pub(crate) fn finish(mut self) -> Report {
+        // What nothing refers to is known and not stored.
+        if !self.waiting.is_empty() {
+            let left = u64::try_from(self.waiting.len()).unwrap_or(0);
+            self.report.file(self.schools_file).counts.unchanged += left;
+        }
+        self.report.finish();
+        debug_assert!(self.report.files.iter().all(|file| file.counts.add_up()), "{:?}", self.report.files);
+        self.report
+    }
+
+    /// What is reported of a file.
+    pub(crate) fn file(&mut self, layout: &'static Layout) -> &mut FileReport {
+        let name = self.source.shown(layout.file);
+        self.report.file(&name)
+    }
+
+    /// Leaves a whole file out.
+    pub(crate) fn refuse(&mut self, layout: &'static Layout, reason: String) {
+        self.file(layout).outcome = Outcome::Refused;
+        self.report.note(of_file(self.source.shown(layout.file), RowCode::E13, Effect::File, reason));
+    }
+
+    /// Notes how the reading of a file ended.
+    pub(crate) fn ended(&mut self, layout: &'static Layout, outcome: Outcome) -> Outcome {
+        self.file(layout).outcome = outcome;
+        outcome
+    }
+
+    /// Reads a file in a thread of its own and stores what comes.
+    pub(crate) async fn pump<T: Storable, R: Send + 'static>(
+        &mut self,
+        layout: &'static Layout,
+        pass: Pass,
+        read: impl FnOnce(&Source, &mut Outlet<T>) -> Result<R, RosterError> + Send + 'static,
+    ) -> Result<R, RosterError> {
+        let (sender, mut batches) = mpsc::channel(2);
+        let source = Arc::clone(&self.source);
+        let mapping = Arc::clone(&self.ground.mapping);
+        let reading = tokio::task::spawn_blocking(move || read(&source, &mut Outlet::new(sender, pass, mapping)));
+        while let Some(batch) = batches.recv().await {
+            self.store(layout, pass, batch).await?;
+            let rows = self.file(layout).counts.read;
+            (self.ground.progress)(Progress { file: self.source.shown(layout.file), rows });
+        }
+        reading.await.map_err(|_| RosterError::Stopped)?
+    }
+
+    async fn store<T: Storable>(
+        &mut self,
+        layout: &'static Layout,
+        pass: Pass,
+        batch: Batch<T>,
+    ) -> Result<(), RosterError> {
+        self.file(layout).counts += batch.counts;
+        batch.problems.into_iter().for_each(|problem| self.report.note(problem));
+        if !batch.schools.is_empty() {
+            // These are no rows of the roster, so their fates are not counted.
+            self.put(layout, &batch.schools).await?;
+        }
+        if batch.entries.is_empty() {
+            return Ok(());
+        }
+        self.put_waiting(layout, batch.entries.iter().flat_map(|entry| entry.value.schools())).await?;
+        let (rows, places): (Vec<T>, Vec<(u64, usize, Notes)>) =
+            batch.entries.into_iter().map(|entry| (entry.value, (entry.line, entry.number, entry.notes))).unzip();
+        let fates = self.put(layout, &rows).await?;
+        for ((row, (line, number, notes)), fate) in rows.iter().zip(places).zip(fates) {
+            match pass {
+                Pass::Judging => self.settle(layout, row.id(), (line, number), &notes, fate),
+                Pass::Again => self.remark(layout, line, notes, fate),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts those of the waiting organisations into the ledger that are referred to.
+    async fn put_waiting(
+        &mut self,
+        layout: &'static Layout,
+        schools: impl Iterator<Item = &str>,
+    ) -> Result<(), RosterError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let needed: Vec<School> = schools.filter_map(|id| self.waiting.remove(id)).collect();
+        if needed.is_empty() {
+            return Ok(());
+        }
+        let fates = self.put(layout, &needed).await?;
+        for fate in fates {
+            tally(&mut self.report.file(self.schools_file).counts, fate, 1);
+        }
+        Ok(())
+    }
+
+    async fn put<T: Storable>(&mut self, layout: &'static Layout, rows: &[T]) -> Result<Vec<RowFate>, RosterError> {
+        let put = T::put(&*self.ground.ledger, self.ground.district, rows).await;
+        let fates = put.map_err(|cause| self.failed(layout, cause))?;
+        if fates.len() != rows.len() {
+            let cause = LedgerError::Defect(format!("{} answers to {} rows", fates.len(), rows.len()));
+            return Err(self.failed(layout, cause));
+        }
+        Ok(fates)
+    }
+
+    /// The ledger did not take something.
+    pub(crate) fn failed(&mut self, layout: &'static Layout, cause: LedgerError) -> RosterError {
+        let report = self.file(layout);
+        RosterError::Ledger { file: report.file.clone().into_owned(), rows: report.counts.read, cause }
+    }
+}
+
+impl<F> Import<F> {
+    /// Notes a problem of a row, once it is known that there is one.
+    pub(crate) fn told(
+        &mut self,
+        file: Cow<'static, str>,
+        line: u64,
+        column: Option<Cow<'static, str>>,
+        what: (RowCode, Effect, &'static str),
+    ) {
+        let (code, effect, reason) = what;
+        self.report.note(Problem { file, line, column, code, effect, reason: reason.into(), shape: None });
+    }
+}
