@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// Why an item stands where it stands.
+        /// Why an item, or a row of an upload, stands where it stands.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Code { $($(#[$doc])* $name),+ }
 
@@ -57,8 +57,32 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A row of an upload in order.
+    OK = "in order: the row will be done as it says",
+    /// Missing column.
+    E01 = "missing column: the file cannot be used without it; export it again and edit that",
+    /// Renamed column.
+    E02 = "renamed column: give it back the title that the export wrote",
+    /// Unknown account.
+    E03 = "unknown account: nobody in the district has this id and username",
+    /// Duplicate row.
+    E04 = "duplicate row: an earlier row is about the same account",
+    /// Username too short.
+    E05 = "username too short, too long, or with characters that no username has",
+    /// Username taken.
+    E06 = "username taken: another account has it, or an earlier row wants it",
+    /// Password against the policy.
+    E07 = "the password is against the policy",
+    /// Password on the blocklist.
+    E08 = "the password is easily guessed, or holds the username or a name of the district or school",
+    /// Blank password.
+    E09 = "blank password: write one, or remove the row",
     /// Not permitted.
     E10 = "not permitted: the account is more privileged than the requester",
+    /// Encoding.
+    E11 = "encoding: the text lost letters before it came here",
+    /// Malformed row.
+    E12 = "malformed row, or a cell that a spreadsheet program damaged",
     /// Managed elsewhere.
     S01 = "skipped: signs in through an outside identity provider",
     /// Never registered a password.

@@ -32,5 +32,6 @@ pub mod stage;
 pub mod states;
 pub mod tls;
 pub mod trace;
+pub mod upload;
 pub mod verdict;
 pub mod webhook;

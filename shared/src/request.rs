@@ -302,6 +302,8 @@ pub enum PasswordSource {
         #[serde(default)]
         acknowledged: bool,
     },
+    /// For each account the one that stands in an uploaded file. No request says so: a file is uploaded instead.
+    Uploaded,
 }
 
 /// By hand, because a derived schema leaves out what is never written, and does not say that unknown fields are refused.
@@ -347,6 +349,10 @@ impl PartialSchema for PasswordSource {
                     .property("value", value)
                     .property("acknowledged", acknowledged),
             )
+            .item(source(
+                "uploaded",
+                "For each account the one that stands in an uploaded file. No request says so: upload the file instead.",
+            ))
             .into()
     }
 }
@@ -369,6 +375,15 @@ impl PasswordSource {
     #[must_use]
     pub const fn is_generated(&self) -> bool {
         matches!(self, Self::Generated { .. })
+    }
+
+    /// Whether they must be changed at the first sign-in where nothing is said about it. Uploaded ones were chosen to stay.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        match self {
+            Self::Generated { .. } | Self::Shared { .. } => true,
+            Self::Uploaded => false,
+        }
     }
 }
 
@@ -485,7 +500,7 @@ impl ResetRequest {
     /// Whether the new passwords must be changed at the first sign-in.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.temporary.unwrap_or(true)
+        self.temporary.unwrap_or(self.password.is_temporary())
     }
 
     /// How long a temporary password lives, in hours; `None` for a permanent one.

@@ -51,6 +51,8 @@ pub enum Binding {
     Link(DistrictId, AccountId, AttemptId),
     /// A task's shared password; for the reset workers.
     Task(DistrictId, TaskId),
+    /// The password that was uploaded for one account of a task; for the reset workers.
+    Upload(DistrictId, TaskId, AccountId),
 }
 
 impl Binding {
@@ -59,6 +61,7 @@ impl Binding {
             Self::Account(district, account, attempt) => format!("account|{district}|{account}|{attempt}"),
             Self::Link(district, account, attempt) => format!("link|{district}|{account}|{attempt}"),
             Self::Task(district, task) => format!("task|{district}|{task}"),
+            Self::Upload(district, task, account) => format!("upload|{district}|{task}|{account}"),
         }
         .into_bytes()
     }

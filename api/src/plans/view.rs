@@ -163,6 +163,7 @@ impl From<&ResetRequest> for Rules {
             _ if !sets => ("kept", None, None),
             PasswordSource::Generated { format, language } => ("generated", Some(*format), *language),
             PasswordSource::Shared { .. } => ("shared", None, None),
+            PasswordSource::Uploaded => ("uploaded", None, None),
         };
         Self {
             mode: request.mode,

@@ -44,6 +44,7 @@ mod sql;
 mod stored;
 mod tasks;
 mod trace;
+mod uploads;
 mod webhooks;
 
 use std::path::Path;

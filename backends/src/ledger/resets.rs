@@ -45,6 +45,7 @@ impl ResetLedger for SqlLedger {
                 decision: decide(&facts),
                 request: known.request.clone(),
                 shared: known.shared.clone(),
+                uploaded: None,
                 grade: row.get("grade")?,
                 rank: facts.rank,
                 forbidden: forbidden(row)?,

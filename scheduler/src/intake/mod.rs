@@ -149,7 +149,17 @@ impl Intake {
         let shared =
             checked.shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
         let named = checked.named;
-        self.accept(NewTask { id, actor: actor.clone(), request, named, shared, idempotency, reissue: None }).await
+        self.accept(NewTask {
+            id,
+            actor: actor.clone(),
+            request,
+            named,
+            shared,
+            uploaded: Vec::new(),
+            idempotency,
+            reissue: None,
+        })
+        .await
     }
 
     /// What was accepted once stays accepted: a repetition is not checked against the district of today.

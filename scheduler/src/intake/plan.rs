@@ -145,7 +145,16 @@ impl Intake {
         }
         let id = TaskId::fresh();
         let shared = shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
-        let new = NewTask { id, actor: actor.clone(), request, named: Vec::new(), shared, idempotency, reissue: None };
+        let new = NewTask {
+            id,
+            actor: actor.clone(),
+            request,
+            named: Vec::new(),
+            shared,
+            uploaded: Vec::new(),
+            idempotency,
+            reissue: None,
+        };
         match self.ledger.apply_plan(new, plan).await? {
             Applied::Answered(acceptance) => self.answered(actor, acceptance),
             Applied::Changed(difference) => Err(changed(&difference)),
@@ -188,7 +197,7 @@ fn take_password(request: &mut ResetRequest, given: Option<PasswordSource>) -> R
         PasswordSource::Shared { value: Some(again), acknowledged } if !is_blank(again.expose_secret()) => {
             Some((again, acknowledged))
         }
-        PasswordSource::Shared { .. } | PasswordSource::Generated { .. } => None,
+        PasswordSource::Shared { .. } | PasswordSource::Generated { .. } | PasswordSource::Uploaded => None,
     });
     let Some((again, also)) = again else {
         let detail =

@@ -111,6 +111,11 @@ impl Reissuing {
                               another one, or the source `generated`";
                 return Err(Problem::invalid("reissue.password_needed", "password", detail));
             }
+            (None, PasswordSource::Uploaded) => {
+                let detail = "the earlier task had uploaded passwords, which Keybell does not keep; upload a file again, or \
+                              give the source `generated`";
+                return Err(Problem::invalid("reissue.password_needed", "password", detail));
+            }
         };
         let temporary = self.temporary.or(earlier.temporary);
         // The earlier expiry means nothing to passwords that are permanent now.
@@ -185,7 +190,17 @@ impl Intake {
         let id = TaskId::fresh();
         let shared = shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
         let (actor, reissue) = (actor.clone(), Some(reissue));
-        self.accept(NewTask { id, actor, request, named: Vec::new(), shared, idempotency, reissue }).await
+        self.accept(NewTask {
+            id,
+            actor,
+            request,
+            named: Vec::new(),
+            shared,
+            uploaded: Vec::new(),
+            idempotency,
+            reissue,
+        })
+        .await
     }
 }
 

@@ -1,8 +1,10 @@
 //! A PostgreSQL database for one test, cloned from a migrated template that is built once for each schema.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use keybell_backends::ledger::SqlLedger;
+use keybell_shared::clock::Stopwatch;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use sqlx::migrate::Migrator;
@@ -12,6 +14,9 @@ use uuid::Uuid;
 
 /// Only names the template: the ledger migrates it itself.
 static SCHEMA: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// How long a database may be in use before a test gives up on it.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Any number that no one else uses: one process at a time builds the template.
 const TEMPLATE_LOCK: i64 = 0x6b65_7962_656c_6c00;
@@ -29,7 +34,7 @@ impl Database {
         let name = format!("kb_test_{}", Uuid::now_v7().simple());
         let mut admin = connect(&server).await;
         let template = template(&mut admin, &server).await;
-        run(&mut admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        changed(&mut admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         admin.close().await.expect("close the administrative connection");
         let url = with_database(&server, &name);
         Self { server, name, url }
@@ -48,7 +53,7 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let mut admin = connect(&server).await;
-                run(&mut admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                changed(&mut admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
             });
         });
         assert!(
@@ -66,11 +71,22 @@ fn server() -> String {
 }
 
 async fn connect(url: &str) -> PgConnection {
-    PgConnectOptions::from_str(url)
-        .expect("KEYBELL_DATABASE_URL is a PostgreSQL URL")
-        .connect()
-        .await
-        .expect("PostgreSQL does not answer; start the services: eval \"$(scripts/services env)\"")
+    let options = PgConnectOptions::from_str(url).expect("KEYBELL_DATABASE_URL is a PostgreSQL URL");
+    let began = Stopwatch::start();
+    loop {
+        match options.connect().await {
+            Ok(connection) => return connection,
+            // Tests side by side may have every connection that the server allows; some of them end soon.
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some("53300") && began.elapsed() < PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => {
+                panic!("PostgreSQL does not answer ({error}); start the services: eval \"$(scripts/services env)\"")
+            }
+        }
+    }
 }
 
 /// The name of the migrated template; it is built if this schema has none yet.
@@ -105,6 +121,23 @@ async fn exists(admin: &mut PgConnection, name: &str) -> bool {
 
 async fn run(admin: &mut PgConnection, statement: &str) {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(admin).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
+
+/// Creates or drops a database. The server waits five seconds for others to let go of it (an autovacuum; a connection that
+/// ends while the disk is busy), and refuses then; it is asked again for a while.
+async fn changed(admin: &mut PgConnection, statement: &str) {
+    let began = Stopwatch::start();
+    loop {
+        match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *admin).await {
+            Ok(_) => return,
+            Err(sqlx::Error::Database(error)) if is_in_use(error.as_ref()) && began.elapsed() < PATIENCE => {}
+            Err(error) => panic!("{statement}: {error}"),
+        }
+    }
+}
+
+fn is_in_use(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().as_deref() == Some("55006")
 }
 
 /// The URL with another database's name.

@@ -29,8 +29,16 @@ pub async fn accept<L: IntakeLedger>(ledger: &L, actor: &Actor, request: ResetRe
     let id = TaskId::fresh();
     let idempotency =
         Idempotency { producer: actor.name.clone(), key: id.to_string(), fingerprint: format!("of {id}") };
-    let new =
-        NewTask { id, actor: actor.clone(), request, named: resolved.found, shared: None, idempotency, reissue: None };
+    let new = NewTask {
+        id,
+        actor: actor.clone(),
+        request,
+        named: resolved.found,
+        shared: None,
+        uploaded: Vec::new(),
+        idempotency,
+        reissue: None,
+    };
     let acceptance = ledger.accept(new).await.expect("the request is accepted");
     assert_eq!(acceptance, Acceptance::Accepted(id));
     id

@@ -99,6 +99,7 @@ impl ResetLedger for FakeLedger {
                 decision: if closed { Decision::Closed } else { item.hint },
                 request: Arc::clone(&item.request),
                 shared: item.shared.clone(),
+                uploaded: None,
                 grade: Some("07".into()),
                 rank: 10,
                 forbidden: item.forbidden.clone(),

@@ -142,5 +142,6 @@ fn password_of(job: &ResetJob, shared: &Opened) -> Option<SecretString> {
                 .ok()
         }
         PasswordSource::Shared { .. } => shared.get(&job.task).cloned().flatten(),
+        PasswordSource::Uploaded => None,
     }
 }

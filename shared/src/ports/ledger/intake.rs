@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Chosen, LedgerResult};
+use super::{Chosen, LedgerResult, Uploaded};
 use crate::actor::Actor;
 use crate::ids::{AccountId, DistrictId, TaskId};
 use crate::request::{Confirm, Mode, ResetRequest, Selection};
@@ -21,6 +21,8 @@ pub struct NewTask {
     pub named: Vec<AccountId>,
     /// A shared password, sealed to the reset workers and bound to the district and the task.
     pub shared: Option<Sealed>,
+    /// For uploaded passwords: what the file says of each of the named accounts.
+    pub uploaded: Vec<Uploaded>,
     /// What makes a repetition recognisable.
     pub idempotency: Idempotency,
     /// Set when the task takes up items of another one: then `named` is empty, the selection is `selected`, and its

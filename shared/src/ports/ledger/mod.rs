@@ -22,6 +22,7 @@ mod resets;
 mod retention;
 mod roster;
 mod tasks;
+mod uploads;
 mod webhooks;
 
 pub use accounts::*;
@@ -42,6 +43,7 @@ pub use resets::*;
 pub use retention::*;
 pub use roster::*;
 pub use tasks::*;
+pub use uploads::*;
 pub use webhooks::*;
 
 use crate::error::LedgerError;
@@ -70,6 +72,7 @@ pub trait Ledger:
     + WebhookLedger
     + PlanLedger
     + ApprovalLedger
+    + UploadLedger
 {
 }
 
@@ -93,5 +96,6 @@ impl<T> Ledger for T where
         + WebhookLedger
         + PlanLedger
         + ApprovalLedger
+        + UploadLedger
 {
 }

@@ -30,6 +30,8 @@ pub struct ResetJob {
     pub request: std::sync::Arc<ResetRequest>,
     /// The task's shared password, sealed to the reset workers.
     pub shared: Option<Sealed>,
+    /// The password that was uploaded for the account, sealed to the reset workers.
+    pub uploaded: Option<Sealed>,
     /// The account's grade, as the roster writes it.
     pub grade: Option<String>,
     /// The account's rank.

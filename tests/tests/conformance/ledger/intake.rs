@@ -25,6 +25,7 @@ fn new_task(actor: &Actor, key: &str, fingerprint: &str) -> NewTask {
         request: request(json!({"selection": {"scope": "all"}})),
         named: Vec::new(),
         shared: None,
+        uploaded: Vec::new(),
         idempotency: Idempotency {
             producer: actor.name.clone(),
             key: key.to_owned(),

@@ -51,6 +51,7 @@ fn as_task(fixture: &Fixture, plan: &PlanView, key: &str) -> NewTask {
         request: plan.request.clone(),
         named: Vec::new(),
         shared: None,
+        uploaded: Vec::new(),
         idempotency: Idempotency {
             producer: "console".to_owned(),
             key: key.to_owned(),

@@ -28,6 +28,7 @@ fn published(actor: &Actor, key: &str) -> NewTask {
         request: request(json!({"selection": {"scope": "all"}})),
         named: Vec::new(),
         shared: None,
+        uploaded: Vec::new(),
         idempotency: Idempotency { producer, key: key.to_owned(), fingerprint: "same".to_owned() },
         reissue: None,
     }

@@ -47,6 +47,7 @@ fn child(actor: &Actor, key: &str, parent: TaskId, chosen: &Chosen) -> NewTask {
         request: asked,
         named: Vec::new(),
         shared: None,
+        uploaded: Vec::new(),
         idempotency: Idempotency { producer: actor.name.clone(), key: key.to_owned(), fingerprint },
         reissue: Some(Reissue { parent, chosen: chosen.clone() }),
     }

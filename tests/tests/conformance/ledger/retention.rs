@@ -51,6 +51,7 @@ async fn again(on: &TestLedger, fixture: &Fixture, parent: TaskId) -> TaskId {
         request: asked,
         named: Vec::new(),
         shared: None,
+        uploaded: Vec::new(),
         idempotency: Idempotency { producer: "console".to_owned(), key: id.to_string(), fingerprint: "f".to_owned() },
         reissue: Some(Reissue { parent, chosen: Chosen::States(vec![ItemState::Undelivered]) }),
     };
