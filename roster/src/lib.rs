@@ -28,6 +28,7 @@ mod seen;
 mod shape;
 mod source;
 mod text;
+pub mod upload;
 
 pub use code::RowCode;
 pub use error::RosterError;
