@@ -66,6 +66,7 @@ impl Bench {
             account: AccountId::fresh(),
             request: Arc::clone(request),
             shared: None,
+            uploaded: None,
             hint: Decision::Reset,
             decision: Decision::Reset,
             forbidden: vec!["mjones".into()],
