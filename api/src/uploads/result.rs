@@ -50,7 +50,7 @@ pub(super) async fn csv(
     Parameters(asked): Parameters<Asked>,
     UploadedFile(file): UploadedFile,
 ) -> Result<Response, Refusal> {
-    let bytes = written(&api, &actor, file, asked, result::csv).await?;
+    let bytes = written(&api, &actor, file, asked, |rows, judged| result::csv_page(true, rows, judged)).await?;
     Ok((named(CSV, "result.csv"), bytes).into_response())
 }
 
@@ -87,8 +87,16 @@ pub(super) async fn xlsx(
     Parameters(asked): Parameters<Asked>,
     UploadedFile(file): UploadedFile,
 ) -> Result<Response, Refusal> {
-    let bytes = written(&api, &actor, file, asked, result::xlsx).await?;
+    let bytes = written(&api, &actor, file, asked, workbook).await?;
     Ok((named(XLSX, "result.xlsx"), bytes).into_response())
+}
+
+fn workbook(rows: &[UploadRow], judged: &[Judged]) -> Result<Vec<u8>, ExportError> {
+    let mut sheet = result::xlsx(rows.len() as u64)?;
+    result::push(&mut sheet, rows, judged)?;
+    let mut bytes = Vec::new();
+    sheet.finish(&mut bytes)?;
+    Ok(bytes)
 }
 
 async fn written(api: &Api, actor: &Actor, file: UploadFile, asked: Asked, write: Writer) -> Result<Vec<u8>, Refusal> {

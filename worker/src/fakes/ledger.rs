@@ -136,11 +136,7 @@ impl ResetLedger for FakeLedger {
                     item.written = Some(write.clone());
                     ResetOutcome::Changed(item.waits.then(|| notice(write.item, item)).into_iter().collect())
                 }
-                Decision::Skip(_)
-                | Decision::Fail(_)
-                | Decision::Supersede
-                | Decision::Hold
-                | Decision::Closed => {
+                Decision::Skip(_) | Decision::Fail(_) | Decision::Supersede | Decision::Hold | Decision::Closed => {
                     ResetOutcome::NotChanged(decision)
                 }
             };

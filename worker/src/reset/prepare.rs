@@ -54,7 +54,9 @@ impl Preparer<'_> {
     fn open(&self, jobs: &[ResetJob]) -> Opened {
         let mut opened = Opened::new();
         let shared = |job: &&ResetJob| {
-            job.decision == Decision::Reset && job.request.mode.sets_password() && matches!(job.request.password, PasswordSource::Shared { .. })
+            job.decision == Decision::Reset
+                && job.request.mode.sets_password()
+                && matches!(job.request.password, PasswordSource::Shared { .. })
         };
         for job in jobs.iter().filter(shared) {
             opened.entry(job.task).or_insert_with(|| self.open_one(job));
