@@ -144,7 +144,6 @@ fn as_a_name(text: &str) -> String {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that checks nothing must say so")]
 fn every_naughty_string_survives_the_way_out_and_back() {
     let Some(real) = std::env::var_os("KEYBELL_REAL").map(PathBuf::from) else {
         println!("KEYBELL_REAL is not set: real strings not checked");
