@@ -176,15 +176,13 @@ async fn a_username_that_is_taken_behind_the_commit_fails_the_item_and_no_other(
         let (task, items) = running(on, &fixture, &rows).await;
         let items = if together { items } else { items[..1].to_vec() };
         let writes: Vec<_> = on.ledger.reset_jobs(&items).await.expect("jobs").iter().map(write).collect();
-        let taker = fixture.pupils[2 + round];
-        let (raw, taken) = (
-            on.raw.clone(),
-            format!(
-                "BEGIN; UPDATE accounts SET username = '{name}', username_key = '{name}' WHERE id = '{taker}';
-             SELECT pg_sleep(0.5) AS taken; COMMIT"
-            ),
+        let raw = on.raw.clone();
+        let open = format!(
+            "BEGIN; UPDATE accounts SET username = '{name}', username_key = '{name}' WHERE id = '{}';
+             SELECT pg_sleep(0.5) AS taken; COMMIT",
+            fixture.pupils[2 + round]
         );
-        let other = tokio::spawn(async move { raw.run(&taken).await });
+        let other = tokio::spawn(async move { raw.run(&open).await });
         until(
             on,
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()",
