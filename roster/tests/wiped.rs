@@ -1,6 +1,6 @@
 //! What was read of passwords is overwritten. Alone in its program, since all memory of the program is looked through.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test whose set-up fails has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test whose set-up fails has failed")]
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -25,10 +25,15 @@ fn file(mark: &[u8], letter: fn(u8) -> [u8; 2], width: usize) -> Zeroizing<Vec<u
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024 * 1024));
     bytes.extend_from_slice(mark);
     let mut put = |byte: u8| bytes.extend_from_slice(&letter(byte)[..width]);
-    TITLES.join(",").bytes().for_each(&mut put);
+    let mut all = |bytes: &mut dyn Iterator<Item = u8>| {
+        for byte in bytes {
+            put(byte);
+        }
+    };
+    all(&mut TITLES.join(",").bytes());
     for n in 0..ROWS {
-        format!("\na{n},user{n},,,,,,,").bytes().for_each(&mut put);
-        MASKED.iter().for_each(|masked| put(masked ^ MASK));
+        all(&mut format!("\na{n},user{n},,,,,,,").bytes());
+        all(&mut MASKED.iter().map(|masked| masked ^ MASK));
     }
     bytes
 }

@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::{Filled, accounts, compare, filled, formulas, opened, openpyxl, xlsx};
 
 /// A conversion takes two seconds; the first one makes a profile.
-const PATIENT: Duration = Duration::from_secs(180);
+const PATIENT: Duration = Duration::from_mins(3);
 
 /// How a person opens our CSV in the dialogue: commas, quotation marks, UTF-8, from line 1. Every column is text, or
 /// whatever the program thinks that it is.
