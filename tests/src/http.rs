@@ -157,6 +157,25 @@ impl Caller {
         answer(self.request(Method::POST, path).header("idempotency-key", key).json(body)).await
     }
 
+    /// POST with a file, as CSV, under an idempotency key.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn send_file(&self, path: &str, key: &str, file: &str) -> Answer {
+        let request = self.request(Method::POST, path).header("idempotency-key", key);
+        answer(request.header("content-type", "text/csv").body(file.to_owned())).await
+    }
+
+    /// The text of a file.
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn text_of(&self, path: &str) -> String {
+        let response = self.request(Method::GET, path).send().await.expect("an answer");
+        assert_eq!(response.status(), 200, "{path}");
+        response.text().await.expect("a text")
+    }
+
     /// Asks whether this is the password: status and verdict (`ok`, `must_change`, or the problem's code). A busy
     /// lane is asked again.
     ///
