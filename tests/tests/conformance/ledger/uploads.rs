@@ -4,8 +4,8 @@ use keybell_shared::codes::Code;
 use keybell_shared::eligibility::Decision;
 use keybell_shared::ids::{AccountId, ItemId, TaskId};
 use keybell_shared::ports::ledger::{
-    Acceptance, DispatchLedger as _, Idempotency, IntakeLedger as _, ItemFilter, NewTask, ResetLedger as _,
-    ResetOutcome, RetentionLedger as _, TaskLedger as _, Uploaded,
+    Acceptance, DispatchLedger as _, Idempotency, IntakeLedger as _, ItemFilter, KeyLedger as _, NewTask,
+    ResetLedger as _, ResetOutcome, RetentionLedger as _, TaskLedger as _, Uploaded,
 };
 use keybell_shared::request::ResetRequest;
 use keybell_shared::seal::{Sealed, hex};
@@ -23,6 +23,7 @@ mod rosters;
 on_both!(
     an_uploaded_password_is_stored_sealed_and_gone_after_its_reset,
     a_large_upload_is_stored_whole,
+    a_key_is_needed_as_long_as_an_uploaded_password_is_sealed_to_it,
     tasks_without_an_upload_have_no_uploaded_passwords,
     whoever_is_left_out_at_the_start_leaves_no_password,
     whoever_is_left_out_at_the_reset_leaves_no_password,
@@ -121,6 +122,15 @@ async fn a_large_upload_is_stored_whole(on: &TestLedger) {
     let task = upload(on, &fixture, &rows).await;
     assert_eq!(left(on, task).await, 700);
     assert_eq!(on.raw.number("SELECT count(DISTINCT username) FROM uploaded_passwords").await, 700);
+}
+
+async fn a_key_is_needed_as_long_as_an_uploaded_password_is_sealed_to_it(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 2).await;
+    let rows: Vec<_> = fixture.pupils.iter().map(|account| (*account, None)).collect();
+    let (_, items) = running(on, &fixture, &rows).await;
+    assert_eq!(on.ledger.sealed_with("k1").await, Ok(2));
+    reset(on, &items).await;
+    assert_eq!(on.ledger.sealed_with("k1").await, Ok(0));
 }
 
 async fn tasks_without_an_upload_have_no_uploaded_passwords(on: &TestLedger) {
