@@ -81,14 +81,14 @@ fn filled_in(dice: &mut Dice, town: &Town, most: usize, number: &str) -> (String
     let all: Vec<String> = town.inhabitants.iter().map(|one| one.person.username.clone()).collect();
     let n = 1 + dice.below(most.max(1));
     let accounts = dice.some(&all, n);
-    let mut file = format!("{}\r\n", TITLES.join(","));
+    let mut lines = vec![TITLES.join(",")];
     let mut secrets = Vec::with_capacity(accounts.len());
     for account in &accounts {
         let value = format!("Steady-brook-{:08}-{:08}", dice.below(100_000_000), dice.below(100_000_000));
-        file.push_str(&format!(",{account},,,,,,,{value}\r\n"));
+        lines.push(format!(",{account},,,,,,,{value}"));
         secrets.push(Secret { name: format!("the uploaded password of {account} in {number}"), value });
     }
-    (file, accounts, secrets)
+    (lines.join("\r\n"), accounts, secrets)
 }
 
 /// Everything but whom.

@@ -131,12 +131,11 @@ async fn by_http(ground: &Ground, errand: &Errand) -> (Answer, Vec<Try>) {
     let mut tries = Vec::new();
     let Some(town) = ground.towns.get(errand.district) else { return (Answer::Unknown, tries) };
     while !ground.gives_up() {
-        let heard = match &errand.upload {
-            Some(file) => uploads::ask(ground, &town.district, &errand.key, &errand.body, file).await,
-            None => {
-                let ask = Ask::post("/v1/tasks").under(&errand.key).with(&errand.body);
-                ground.doors.ask(&town.district, ask).await
-            }
+        let heard = if let Some(file) = &errand.upload {
+            uploads::ask(ground, &town.district, &errand.key, &errand.body, file).await
+        } else {
+            let ask = Ask::post("/v1/tasks").under(&errand.key).with(&errand.body);
+            ground.doors.ask(&town.district, ask).await
         };
         tries.push(heard.as_try());
         if heard.status == 202 {
