@@ -171,9 +171,11 @@ impl Caller {
     /// # Panics
     /// When it cannot be had.
     pub async fn text_of(&self, path: &str) -> String {
-        let response = self.request(Method::GET, path).send().await.expect("an answer");
-        assert_eq!(response.status(), 200, "{path}");
-        response.text().await.expect("a text")
+        let text = async {
+            let response = self.request(Method::GET, path).send().await?;
+            response.error_for_status()?.text().await
+        };
+        text.await.unwrap_or_else(|error| panic!("no text at {path}: {error}"))
     }
 
     /// Asks whether this is the password: status and verdict (`ok`, `must_change`, or the problem's code). A busy
