@@ -179,7 +179,7 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
     let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
         .all_rows(
-            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.rank FROM {rows $2: name text} AS r
+            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.rank FROM {table $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
             &named(&names),
@@ -212,7 +212,7 @@ async fn owners(tx: &mut Tx, district: DistrictId, claims: &[Claim]) -> Sql<Hash
     }
     let rows = tx
         .all_rows(
-            "SELECT a.username_key, a.source_id FROM {rows $2: name text} AS r
+            "SELECT a.username_key, a.source_id FROM {table $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.username_key = r.name)",
             &named(&wanted),

@@ -16,6 +16,8 @@ pub(crate) enum Value {
     Text(Option<String>),
     Uuid(Option<Uuid>),
     Bool(bool),
+    /// Where the rows of a `{table …}` go; they are handed over beside the arguments.
+    Rows,
 }
 
 /// The arguments of a statement, in the order of `$1`, `$2`, …
