@@ -10,10 +10,12 @@ mod fairness;
 mod ground;
 mod import;
 mod output;
+mod plans;
 mod plot;
 mod processes;
 mod reads;
 mod role;
+mod search;
 mod workers;
 
 use std::path::PathBuf;
@@ -57,6 +59,10 @@ enum Part {
     Fairness(fairness::Options),
     /// A OneRoster zip into an empty ledger.
     Import(import::Options),
+    /// Plans of a large district: made and started.
+    Plans(plans::Options),
+    /// Looking for accounts among very many.
+    Search(search::Options),
     /// What the other parts start. Its setting comes as JSON on standard input; it ends when that is closed.
     #[command(hide = true)]
     Role,
@@ -94,6 +100,10 @@ fn run(cli: &Cli) -> Result<()> {
         Part::Fairness(options) => output::show(json, &runtime.block_on(fairness::measure(options))?, fairness::table),
         Part::Import(options) => {
             output::show(json, runtime.block_on(import::measure(options))?.as_slice(), import::table)
+        }
+        Part::Plans(options) => output::show(json, runtime.block_on(plans::measure(options))?.as_slice(), plans::table),
+        Part::Search(options) => {
+            output::show(json, runtime.block_on(search::measure(options))?.as_slice(), search::table)
         }
         Part::Role => runtime.block_on(role::run()),
     }

@@ -15,7 +15,10 @@ pub(super) async fn replace(
     if of.is_empty() {
         return Ok(());
     }
-    tx.run_rows("DELETE FROM account_groups WHERE account_id {among $1 uuid}", &each(known), |accounts| args![accounts]).await?;
+    tx.run_rows("DELETE FROM account_groups WHERE account_id {among $1 uuid}", &each(known), |accounts| {
+        args![accounts]
+    })
+    .await?;
     let rows: Vec<_> = of
         .iter()
         .flat_map(|(account, groups)| groups.iter().map(move |name| (account, name.trim())))

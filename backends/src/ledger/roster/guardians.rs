@@ -63,7 +63,8 @@ async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> 
     begin_writing(tx).await?;
     let pupils: Vec<AccountId> = wanted.keys().copied().collect();
     let changed: Vec<AccountId> = pupils.into_iter().filter(|pupil| known.contains_key(pupil)).collect();
-    tx.run_rows("DELETE FROM guardians WHERE account_id {among $1 uuid}", &each(&changed), |pupils| args![pupils]).await?;
+    tx.run_rows("DELETE FROM guardians WHERE account_id {among $1 uuid}", &each(&changed), |pupils| args![pupils])
+        .await?;
     let links: Vec<_> = wanted
         .iter()
         .flat_map(|(pupil, guardians)| {

@@ -23,7 +23,8 @@ pub(super) async fn replace(tx: &mut Tx, of: &[(AccountId, &[(i64, &str)])], kno
     if of.is_empty() {
         return Ok(());
     }
-    tx.run_rows("DELETE FROM memberships WHERE account_id {among $1 uuid}", &each(known), |accounts| args![accounts]).await?;
+    tx.run_rows("DELETE FROM memberships WHERE account_id {among $1 uuid}", &each(known), |accounts| args![accounts])
+        .await?;
     let rows: Vec<_> = of
         .iter()
         .flat_map(|(account, memberships)| memberships.iter().map(|(school, role)| cells![*account, *school, *role]))

@@ -37,8 +37,7 @@ impl SqlLedger {
                 wanted.put(school.source_id.clone(), (school.name.clone(), None, school.active), school.active)
             })
             .collect();
-        let changed: Vec<_> =
-            wanted.changed().map(|(id, (name, _, active))| cells![id, name, *active]).collect();
+        let changed: Vec<_> = wanted.changed().map(|(id, (name, _, active))| cells![id, name, *active]).collect();
         begin_writing(&mut tx).await?;
         store_schools(&mut tx, district, &changed).await?;
         tx.commit().await?;

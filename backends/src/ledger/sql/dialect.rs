@@ -176,7 +176,10 @@ mod tests {
     #[test]
     fn the_columns_of_a_table_are_arguments_after_all_others() {
         let statement = "SELECT $2, x.* FROM {table $1: a uuid, b text, c bigint} AS x WHERE x.a = $3";
-        assert!(translate(Dialect::Postgres, statement).contains("unnest($1::uuid[], $4::text[], $5::bigint[]) AS r(a, b, c)"));
+        assert!(
+            translate(Dialect::Postgres, statement)
+                .contains("unnest($1::uuid[], $4::text[], $5::bigint[]) AS r(a, b, c)")
+        );
         assert!(translate(Dialect::Sqlite, statement).contains("json_extract(value, '$[2]') AS c FROM json_each($1)"));
     }
 }

@@ -16,7 +16,7 @@ use super::{Failure, Row, Sql, Tx, Value};
 use keybell_shared::ids::{AccountId, DistrictId};
 
 /// The most bytes of rows in one statement. The buffer has 16 KiB, and a statement has other parts too.
-static PIECE: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("KB_PIECE").ok().and_then(|x| x.parse().ok()).unwrap_or(15_000));
+const PIECE: usize = 15_000;
 
 /// One value of a row. Its kind is the column's, also where there is no value.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -146,7 +146,7 @@ fn pieces<'r, 'a, const N: usize>(rows: &'r [[Cell<'a>; N]]) -> Vec<&'r [[Cell<'
     for row in rows {
         let weight = row.iter().map(|cell| cell.bytes()).sum::<usize>();
         if count > 0
-            && bytes + weight > *PIECE
+            && bytes + weight > PIECE
             && let Some((piece, after)) = rest.split_at_checked(count)
         {
             pieces.push(piece);
@@ -173,9 +173,7 @@ pub(super) fn bind<const N: usize>(arguments: &mut PgArguments, piece: &[[Cell<'
     let cells = || piece.iter().filter_map(|row| row.get(column));
     let bound = match cells().next() {
         Some(Cell::Uuid(_)) => arguments.add(
-            cells()
-                .map(|cell| if let Cell::Uuid(id) = cell { Some(*id) } else { None })
-                .collect::<Vec<Option<Uuid>>>(),
+            cells().map(|cell| if let Cell::Uuid(id) = cell { Some(*id) } else { None }).collect::<Vec<Option<Uuid>>>(),
         ),
         Some(Cell::Long(_)) => arguments.add(
             cells()
@@ -183,17 +181,13 @@ pub(super) fn bind<const N: usize>(arguments: &mut PgArguments, piece: &[[Cell<'
                 .collect::<Vec<Option<i64>>>(),
         ),
         Some(Cell::Int(_)) => arguments.add(
-            cells()
-                .map(|cell| if let Cell::Int(number) = cell { *number } else { None })
-                .collect::<Vec<Option<i32>>>(),
+            cells().map(|cell| if let Cell::Int(number) = cell { *number } else { None }).collect::<Vec<Option<i32>>>(),
         ),
         Some(Cell::Bool(_)) => {
             arguments.add(cells().map(|cell| matches!(cell, Cell::Bool(true))).collect::<Vec<bool>>())
         }
         Some(Cell::Text(_)) | None => arguments.add(
-            cells()
-                .map(|cell| if let Cell::Text(text) = cell { *text } else { None })
-                .collect::<Vec<Option<&str>>>(),
+            cells().map(|cell| if let Cell::Text(text) = cell { *text } else { None }).collect::<Vec<Option<&str>>>(),
         ),
     };
     bound.map_err(|error| Failure::row(error.to_string()))
@@ -211,7 +205,7 @@ mod tests {
             let mut back: Vec<String> = Vec::new();
             for piece in pieces(&cells) {
                 let some: Vec<Vec<String>> = serde_json::from_str(&as_json(piece)).unwrap();
-                assert!(some.iter().map(|row| row[0].len() + 4).sum::<usize>() <= *PIECE || some.len() == 1);
+                assert!(some.iter().map(|row| row[0].len() + 4).sum::<usize>() <= PIECE || some.len() == 1);
                 back.extend(some.concat());
             }
             assert_eq!(back, rows);

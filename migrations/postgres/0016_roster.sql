@@ -6,3 +6,9 @@ ALTER TABLE memberships DROP CONSTRAINT memberships_account_id_fkey, DROP CONSTR
 ALTER TABLE enrolments DROP CONSTRAINT enrolments_class_id_fkey, DROP CONSTRAINT enrolments_account_id_fkey;
 ALTER TABLE guardians DROP CONSTRAINT guardians_account_id_fkey, DROP CONSTRAINT guardians_guardian_id_fkey;
 ALTER TABLE account_groups DROP CONSTRAINT account_groups_district_id_fkey, DROP CONSTRAINT account_groups_account_id_fkey;
+
+-- Nobody is looked for by a grade or a year that they do not have: guardians and staff need no entry in these.
+DROP INDEX accounts_by_grade;
+DROP INDEX accounts_by_year;
+CREATE INDEX accounts_by_grade ON accounts (district_id, grade, id) WHERE grade IS NOT NULL;
+CREATE INDEX accounts_by_year ON accounts (district_id, graduation_year, id) WHERE graduation_year IS NOT NULL;
