@@ -1,5 +1,5 @@
--- Checks that every row of a roster paid for, each with a look at another table and a lock there: a third of what bringing
--- people in cost the database. These rows are made from schools, classes and accounts that the same transaction has read,
+-- Checks that every row of a roster paid for, each with a look at another table and a lock there: a quarter to two
+-- thirds of what inserting it cost. These rows are made from schools, classes and accounts that the same transaction has read,
 -- under the lock of their district, and none of these is ever deleted.
 ALTER TABLE accounts DROP CONSTRAINT accounts_district_id_fkey, DROP CONSTRAINT accounts_school_id_fkey;
 ALTER TABLE memberships DROP CONSTRAINT memberships_account_id_fkey, DROP CONSTRAINT memberships_school_id_fkey;

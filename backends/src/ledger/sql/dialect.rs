@@ -10,6 +10,7 @@
 //! | `{rows $1: a bigint, b text}` | a row source with these columns, from a JSON array of objects | the same |
 //! | `{table $1: a bigint, b text}` | a row source with these columns, from an array for each, see [`super::table`] | from a JSON array of arrays |
 //! | `{among $1 uuid}` | `= ANY (…)` over the only column of such rows | `IN (…)` |
+//! | `{any $1 uuid}` | `= ANY (…)` over an array | `IN (…)` over a JSON array |
 //! | `{pg …}` / `{lite …}` | the text / nothing | nothing / the text |
 
 use std::collections::HashMap;
@@ -97,6 +98,13 @@ fn expand(dialect: Dialect, marker: &str, statement: &str) -> String {
         }
         ("rows", _) => rows(dialect, rest),
         ("table", _) => table(dialect, rest, highest(statement)),
+        ("any", _) => {
+            let (argument, kind) = rest.split_once(' ').unwrap_or((rest, "text"));
+            match dialect {
+                Dialect::Postgres => format!("= ANY ({argument}::{kind}[])"),
+                Dialect::Sqlite => format!("IN (SELECT value FROM json_each({argument}))"),
+            }
+        }
         ("among", _) => {
             let (argument, kind) = rest.split_once(' ').unwrap_or((rest, "text"));
             match dialect {
