@@ -15,6 +15,7 @@ mod claim;
 mod docs;
 mod edge;
 mod etag;
+mod files;
 mod fleet;
 mod health;
 mod hex;
@@ -33,6 +34,7 @@ mod router;
 mod serve;
 mod tasks;
 mod unasked;
+mod uploads;
 mod webhooks;
 
 pub use monitor::{MetricsFormat, Monitored, monitor};

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Lane;
 use crate::limit::Limits;
 use crate::openapi::Document;
+use crate::uploads::Reading;
 
 /// The name under which this room writes to the ledger. All API processes share it: what they count (notifications
 /// superseded by a password change) is so little that one row is never hot.
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) lane: Lane,
     /// How often callers may ask.
     pub(crate) limits: Limits,
+    /// Where uploaded files are read.
+    pub(crate) reading: Reading,
     /// The description of the API.
     pub(crate) document: Document,
 }
@@ -58,7 +61,7 @@ impl Api {
     /// Sets up the state.
     pub(crate) fn new(parts: ApiParts, document: Document) -> Self {
         let (lane, limits) = (Lane::new(parts.hashing), Limits::new(parts.http));
-        Self(Arc::new(Inner { parts, lane, limits, document }))
+        Self(Arc::new(Inner { parts, lane, limits, reading: Reading::default(), document }))
     }
 }
 

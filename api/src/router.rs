@@ -11,7 +11,9 @@ use crate::openapi::{self, Document};
 use crate::parts::{Api, ApiParts};
 use crate::refusal::Refusal;
 use crate::unasked::{self, Operations};
-use crate::{accounts, apikeys, auth, before, claim, docs, edge, fleet, health, links, plans, tasks, webhooks};
+use crate::{
+    accounts, apikeys, auth, before, claim, docs, edge, fleet, health, links, plans, tasks, uploads, webhooks,
+};
 
 /// All routes of version 1, behind the edge.
 pub fn router(parts: ApiParts) -> Router {
@@ -37,6 +39,7 @@ fn routes() -> OpenApiRouter<Api> {
         .merge(before::routes())
         .merge(plans::routes())
         .merge(tasks::routes())
+        .merge(uploads::routes())
         .merge(auth::routes())
         .merge(accounts::routes())
         .merge(links::routes())

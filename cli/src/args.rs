@@ -8,6 +8,7 @@ mod plan;
 mod reset;
 mod roster;
 mod task;
+mod upload;
 mod webhook;
 mod words;
 
@@ -26,6 +27,7 @@ pub(crate) use plan::{Apply, OnePlan, Plan, PlanAction};
 pub(crate) use reset::{Asked, Confirmed, Exceptions, Formats, Reset, Telling};
 pub(crate) use roster::{Import, Roster, Said};
 pub(crate) use task::{Chosen, One, Reissue, Report, ReportFormat, Task};
+pub(crate) use upload::{Export, Filled, Start, Try, Upload};
 pub(crate) use webhook::{Webhook, WebhookOne};
 
 /// Bulk password resets for school districts.
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     Plan(Box<Plan>),
     /// Reset passwords in bulk: shows how many, asks, then starts.
     Reset(Box<Reset>),
+    /// Set passwords and usernames from a file: export it, fill it in, try it out, start it.
+    #[command(subcommand)]
+    Upload(Upload),
     /// Look at tasks and control them.
     #[command(subcommand)]
     Task(Task),

@@ -68,6 +68,9 @@ pub enum Decision {
     Reset,
     /// Leave it untouched and say why.
     Skip(Code),
+    /// What its request wants cannot be done: it ends failed, and nothing of the account changes. Only a commit finds that
+    /// out.
+    Fail(Code),
     /// A newer task was faster.
     Supersede,
     /// Put it back: the task is paused.

@@ -3,9 +3,13 @@
 //! The reader of files makes an [`UploadFile`] of any bytes; the intake judges its rows ([`Judged`]) in a trial run and again
 //! when the upload starts. Passwords are wiped when a file is dropped, and no code, detail or warning holds one.
 
+mod mark;
+
 use secrecy::SecretString;
 
 use crate::codes::Code;
+
+pub use mark::Mark;
 
 /// The most rows of one upload.
 pub const MAX_ROWS: usize = crate::request::MAX_NAMED;
@@ -20,7 +24,7 @@ pub const TITLES: [&str; 9] =
 /// A file, as it was read.
 #[derive(Clone, Debug)]
 pub struct UploadFile {
-    /// SHA-256 of its bytes, in lower-case hexadecimal.
+    /// SHA-256 of its bytes, in lower-case hexadecimal. As secret as the file: see [`Mark`].
     pub digest: String,
     /// What it was taken for, in plain words: `CSV, UTF-8, semicolons`, `XLSX, worksheet Accounts`.
     pub kind: String,

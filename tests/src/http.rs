@@ -157,6 +157,27 @@ impl Caller {
         answer(self.request(Method::POST, path).header("idempotency-key", key).json(body)).await
     }
 
+    /// POST with a file, as CSV, under an idempotency key.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn send_file(&self, path: &str, key: &str, file: &str) -> Answer {
+        let request = self.request(Method::POST, path).header("idempotency-key", key);
+        answer(request.header("content-type", "text/csv").body(file.to_owned())).await
+    }
+
+    /// The text of a file.
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn text_of(&self, path: &str) -> String {
+        let text = async {
+            let response = self.request(Method::GET, path).send().await?;
+            response.error_for_status()?.text().await
+        };
+        text.await.unwrap_or_else(|error| panic!("no text at {path}: {error}"))
+    }
+
     /// Asks whether this is the password: status and verdict (`ok`, `must_change`, or the problem's code). A busy
     /// lane is asked again.
     ///

@@ -96,7 +96,7 @@ pub(super) async fn list(
 }
 
 /// Reads the filter, as strictly as a request's. Whatever cannot be read has one code; the detail says what it is.
-fn filter(text: &str) -> Result<Where, Refusal> {
+pub(crate) fn filter(text: &str) -> Result<Where, Refusal> {
     json::parse_filter(text.as_bytes()).map_err(|problem| {
         let field = problem.field.as_deref().map_or_else(|| "where".to_owned(), |field| format!("where.{field}"));
         let code = if problem.kind == ProblemKind::Malformed { "query.where" } else { problem.code };

@@ -9,6 +9,8 @@ use utoipa_axum::routes;
 
 use crate::parts::Api;
 
+pub(crate) use list::filter;
+
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::default().routes(routes!(list::list)).routes(routes!(change::change))

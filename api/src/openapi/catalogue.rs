@@ -23,6 +23,9 @@ pub(crate) mod groups {
         (413, "body.too_large"),
         (415, "body.media_type body.encoding"),
     ];
+    /// Operations whose body is a file.
+    pub(crate) const FILE: &[(u16, &str)] =
+        &[(400, "body.broken body.length"), (413, "body.too_large"), (415, "body.encoding")];
     /// Operations without a body.
     pub(crate) const NO_BODY: &[(u16, &str)] = &[(400, "body.unexpected")];
     /// Operations with a query, and those with a key, which refuse any other.
@@ -76,8 +79,8 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("key.person_missing", "A key of this role needs the username of its person"),
     ("key.person_unknown", "There is no such account in the district"),
     ("key.throttled", "Too many wrong keys from this address; wait before the next try"),
-    ("keys.reset_missing", "Shared passwords cannot be sealed: an operator must look at the key folder"),
-    ("keys.reset_unusable", "Shared passwords cannot be sealed: an operator must look at the key folder"),
+    ("keys.reset_missing", "Given passwords cannot be sealed: an operator must look at the key folder"),
+    ("keys.reset_unusable", "Given passwords cannot be sealed: an operator must look at the key folder"),
     ("ledger.unavailable", "The database cannot be reached right now; repeat the same request later"),
     ("link.gone", "There is no such link, or it was used, or its time is over"),
     ("links.no_url", "One-time links lead nowhere: an operator must set `links.url`"),
@@ -111,6 +114,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("password.too_long", "The password is too long"),
     ("password.too_many_grades", "More grades are named than are read at once"),
     ("password.too_short", "The password is too short"),
+    ("password.upload_only", "Uploaded passwords come with a file, by `POST /v1/uploads`"),
     ("password.unchanged", "The new password is the old one"),
     ("plan.changed", "The people are not those of the plan any more; `entries` lists the first of them"),
     ("plan.expired", "The plan is too old to be started; make it again"),
@@ -162,6 +166,16 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("sign_in.refused", "The username or the password is wrong, or the account cannot sign in here"),
     ("sign_in.throttled", "Too many wrong passwords; wait before the next try"),
     ("task.ended", "The task has ended, and this cannot be done with it any more"),
+    ("upload.busy", "There is not enough memory at the moment; try again in a minute"),
+    ("upload.changed", "A trial run would not answer the same any more; try the file out again"),
+    ("upload.columns", "Columns are missing or renamed; `entries` lists all of them"),
+    ("upload.media_type", "The body is not sent as `text/csv` or as an XLSX workbook"),
+    ("upload.no_trial", "The upload was not tried out; send the `trial` of a trial run"),
+    ("upload.nothing_to_do", "No row can be done"),
+    ("upload.other_file", "The file is not the one that was tried out"),
+    ("upload.rows_refused", "Rows have errors; `entries` lists the first of them"),
+    ("upload.same_password", "Very many rows have the same password; use a shared one, which has rules for that"),
+    ("upload.unreadable", "The file cannot be read; the detail says why"),
     ("version.unsupported", "This Keybell understands version 1 only"),
     ("webhook.disabled", "The webhook is disabled; enable it first"),
     ("webhook.events", "There are no event patterns, too many, or one that cannot be read"),

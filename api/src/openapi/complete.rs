@@ -67,11 +67,13 @@ fn finish(path: &str, operation: &mut Value, shared: &mut Shared) {
     }
     let query = |parameter: &Value| parameter["in"] == "query";
     let asks = operation["parameters"].as_array().is_some_and(|all| all.iter().any(query));
+    let file = operation["requestBody"]["content"].get("text/csv").is_some();
     let mut common = Codes::new();
     for (applies, group) in [
         (true, groups::ALWAYS),
         (keyed, groups::KEYED),
-        (operation.get("requestBody").is_some(), groups::BODY),
+        (operation.get("requestBody").is_some() && !file, groups::BODY),
+        (file, groups::FILE),
         (keyed && operation.get("requestBody").is_none(), groups::NO_BODY),
         (keyed || asks, groups::QUERY),
         (keyed && path.contains('{'), groups::PATH),

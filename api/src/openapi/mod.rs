@@ -19,12 +19,13 @@ pub(crate) use complete::complete;
 pub(crate) use serve::{Document, routes};
 
 /// The groups of operations, in the order of the page.
-pub(crate) const TAGS: [(&str, &str); 9] = [
+pub(crate) const TAGS: [(&str, &str); 10] = [
     (
         "Before",
         "What to know before a bulk reset: the precautions, the legend of codes, the formats of passwords, and a trial run.",
     ),
     ("Tasks", "Bulk resets: start, look at, list and follow them."),
+    ("Uploads", "New passwords and usernames from a file: export, fill in, try out, start."),
     ("Control", "Pause, resume, cancel, tell again, take up again."),
     ("Reports", "Outcomes as files for people. Never with a password; formulas are neutralised."),
     ("Sign-in", "Checking and changing passwords, for upstream sign-in pages."),

@@ -13,14 +13,24 @@ use super::decided::{Decided, decide_group};
 use super::links::store_links;
 use super::sql::{Failure, Sql, Tx, args};
 use super::stored::{store_accounts, store_items, store_journal, store_notifications, store_seals};
+use super::uploaded::store_usernames;
 
 impl SqlLedger {
+    /// Commits a group. A username may be taken between the look at its owner and the write: the next look sees that.
+    pub(super) async fn commit_anew(&self, writer: &str, resets: &[ResetWrite]) -> Sql<Vec<(ItemId, ResetOutcome)>> {
+        match self.db.retrying(|| self.commit_group(writer, resets)).await {
+            Err(Failure::Duplicate(_)) => self.db.retrying(|| self.commit_group(writer, resets)).await,
+            other => other,
+        }
+    }
+
     /// Decides and stores one group.
-    pub(super) async fn commit_group(&self, writer: &str, resets: &[ResetWrite]) -> Sql<Vec<(ItemId, ResetOutcome)>> {
+    async fn commit_group(&self, writer: &str, resets: &[ResetWrite]) -> Sql<Vec<(ItemId, ResetOutcome)>> {
         let mut tx = self.db.begin().await?;
         let group = decide_group(&mut tx, resets).await?;
         store_items(&mut tx, &group).await?;
         store_accounts(&mut tx, &group).await?;
+        store_usernames(&mut tx, &group).await?;
         store_seals(&mut tx, &group).await?;
         store_links(&mut tx, &group).await?;
         let mut messages = store_notifications(&mut tx, &group).await?;

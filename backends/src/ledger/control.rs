@@ -12,6 +12,7 @@ use super::counters::{Deltas, counter_sums, counts};
 use super::journal::{self, NewAudit, NewEvent};
 use super::periodic;
 use super::sql::{Failure, Row, Sql, Tx, args};
+use super::uploaded::forget_all;
 
 /// Items that one transaction of a cancel closes.
 const BATCH: u32 = 2_000;
@@ -196,6 +197,9 @@ pub(super) async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state
         "UPDATE tasks SET state = $2 WHERE id = $1"
     };
     tx.run(statement, args![task, state.as_str()]).await?;
+    if finished {
+        forget_all(tx, task).await?;
+    }
     let action = fact.kind();
     journal::events(tx, &[NewEvent { district, fact }]).await?;
     note(tx, district, task, action, state.to_string(), by).await

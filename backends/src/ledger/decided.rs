@@ -15,6 +15,7 @@ use super::contacts::contacts;
 use super::facts::{facts, facts_of_items};
 use super::requests::{self, REQUESTS, TaskRequest};
 use super::sql::{Sql, Tx, args, json as json_arg};
+use super::uploaded::take_uploaded;
 
 /// One item under its account's lock, with the decision about it.
 pub(super) struct Decided<'a> {
@@ -30,6 +31,8 @@ pub(super) struct Decided<'a> {
     pub(super) asks: bool,
     /// Whether people are told by a one-time link.
     pub(super) sends_link: bool,
+    /// The username that the account gets, where an upload changes it.
+    pub(super) username: Option<String>,
 }
 
 impl Decided<'_> {
@@ -40,6 +43,7 @@ impl Decided<'_> {
             (Decision::Reset, Plan::Silent) => Some((ItemState::Silent, Some(Code::N01))),
             (Decision::Reset, Plan::Unreachable) => Some((ItemState::Undelivered, Some(Code::N02))),
             (Decision::Skip(code), _) => Some((ItemState::Skipped, Some(code))),
+            (Decision::Fail(code), _) => Some((ItemState::Failed, Some(code))),
             (Decision::Supersede, _) => Some((ItemState::Superseded, Some(Code::S06))),
             (Decision::Hold | Decision::Closed, _) => None,
         }
@@ -97,7 +101,9 @@ pub(super) async fn decide_group<'a>(tx: &mut Tx, writes: &'a [ResetWrite]) -> S
             plan,
             asks: request.mode.asks(),
             sends_link,
+            username: None,
         });
     }
+    take_uploaded(tx, &mut group).await?;
     Ok(group)
 }

@@ -18,6 +18,7 @@ use super::journal::{self, NewAudit, NewEvent};
 use super::periodic;
 use super::selection::{exclusion, filter_args, selected};
 use super::sql::{Failure, Row, Sql, Tx, args};
+use super::uploaded::forget_left_out;
 
 /// Writes accounts down as items of task `$15`: those of a query that answers `id` and `code`.
 macro_rules! written {
@@ -205,6 +206,7 @@ async fn insert_items(
 /// The set is frozen: its digest is stored, and the task runs, or is paused if it was held; or it waits for a second person.
 async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding, approval_above: Option<u32>) -> Sql<()> {
     let (task, district) = (expanding.task, expanding.district);
+    forget_left_out(tx, task, &expanding.request).await?;
     let digest = digest(tx, task).await?;
     let awaiting = awaiting(tx, task, approval_above).await?;
     let (state, fact) = if let Some(accounts) = awaiting {

@@ -20,6 +20,7 @@ use super::producers;
 use super::reissue::take_up;
 use super::selection::{exclusion, filter_args, selected};
 use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
+use super::uploaded::store_uploaded;
 
 /// What was accepted under a key.
 const KNOWN: &str =
@@ -307,6 +308,7 @@ pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan:
         )
         .await?;
     }
+    store_uploaded(tx, task.id, &task.uploaded).await?;
     journal_acceptance(tx, task, plan).await?;
     let mut deltas = Deltas::default();
     deltas.of(task.id);

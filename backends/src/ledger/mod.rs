@@ -44,6 +44,7 @@ mod sql;
 mod stored;
 mod tasks;
 mod trace;
+mod uploaded;
 mod uploads;
 mod webhooks;
 

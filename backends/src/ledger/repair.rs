@@ -1,10 +1,11 @@
 //! Bringing back what a crash left behind.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::codes::Code;
-use keybell_shared::ids::{ItemId, NotificationId};
+use keybell_shared::ids::{AccountId, ItemId, NotificationId, TaskId};
 use keybell_shared::message::{Message, Work};
 use keybell_shared::ports::ledger::{LedgerResult, MAX_DEAD, MAX_REPUBLICATIONS, RepairLedger};
 use keybell_shared::stage::Stage;
@@ -17,6 +18,7 @@ use super::periodic;
 use super::record::Results;
 use super::resets::notification_message;
 use super::sql::{Row, Sql, Tx, Value, args, json};
+use super::uploaded::forget;
 
 #[async_trait]
 impl RepairLedger for SqlLedger {
@@ -225,13 +227,19 @@ impl SqlLedger {
         let rows = tx
             .all(
                 "UPDATE items SET state = 'failed', code = $2, changed_at = {now}
-                 WHERE id {in $1 bigint} AND state IN ('pending', 'queued') RETURNING task_id",
+                 WHERE id {in $1 bigint} AND state IN ('pending', 'queued') RETURNING task_id, account_id",
                 args![json(items), code.as_str()],
             )
             .await?;
         let mut deltas = Deltas::default();
+        let mut failed: BTreeMap<TaskId, BTreeSet<AccountId>> = BTreeMap::new();
         for row in &rows {
-            deltas.of(row.get("task_id")?).step(ItemState::Queued, ItemState::Failed);
+            let task = row.get("task_id")?;
+            deltas.of(task).step(ItemState::Queued, ItemState::Failed);
+            failed.entry(task).or_default().insert(row.get("account_id")?);
+        }
+        for (task, accounts) in failed {
+            forget(&mut tx, task, &accounts).await?;
         }
         deltas.store(&mut tx, writer).await?;
         tx.commit().await

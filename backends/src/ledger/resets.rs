@@ -52,6 +52,7 @@ impl ResetLedger for SqlLedger {
                 waiting: Vec::new(),
             });
         }
+        self.add_uploaded(&mut jobs).await?;
         let told: Vec<ItemId> =
             jobs.iter().filter(|job| job.decision == Decision::Closed).map(|job| job.item).collect();
         if !told.is_empty() {
@@ -77,13 +78,13 @@ impl ResetLedger for SqlLedger {
     }
 
     async fn commit_resets(&self, writer: &str, resets: &[ResetWrite]) -> LedgerResult<Vec<(ItemId, ResetOutcome)>> {
-        match self.db.retrying(|| self.commit_group(writer, resets)).await {
+        match self.commit_anew(writer, resets).await {
             // One bad row must not keep a whole group: each is tried alone, and the bad one is left out.
             Err(Failure::Defect(reason) | Failure::Duplicate(reason)) if resets.len() > 1 => {
                 tracing::error!(reason, items = resets.len(), "a group of resets was refused; trying one by one");
                 let mut outcomes = Vec::with_capacity(resets.len());
                 for write in resets {
-                    match self.db.retrying(|| self.commit_group(writer, std::slice::from_ref(write))).await {
+                    match self.commit_anew(writer, std::slice::from_ref(write)).await {
                         Ok(alone) => outcomes.extend(alone),
                         Err(Failure::Defect(reason) | Failure::Duplicate(reason)) => {
                             tracing::error!(reason, item = %write.item, "this reset was refused");

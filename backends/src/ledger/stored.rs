@@ -184,11 +184,12 @@ pub(super) async fn store_journal(tx: &mut Tx, writer: &str, group: &[Decided<'_
             action: if decided.sets_password() { "account.reset" } else { "account.change_requested" },
             subject: format!("account {}", decided.write.account),
             detail: format!(
-                "task {}, item {}, version {}{}",
+                "task {}, item {}, version {}{}{}",
                 decided.task,
                 decided.write.item,
                 decided.version,
-                if decided.request.clear_security_questions { ", security questions to be cleared" } else { "" }
+                if decided.request.clear_security_questions { ", security questions to be cleared" } else { "" },
+                if decided.username.is_some() { ", username changed" } else { "" }
             ),
         })
         .collect();
@@ -201,7 +202,15 @@ fn fact(decided: &Decided<'_>) -> Fact {
     let credential_version = decided.version;
     if decided.sets_password() {
         let clear_security_questions = decided.request.clear_security_questions;
-        Fact::CredentialReset(CredentialReset { account, task, item, credential_version, clear_security_questions })
+        let username = decided.username.clone();
+        Fact::CredentialReset(CredentialReset {
+            account,
+            task,
+            item,
+            credential_version,
+            clear_security_questions,
+            username,
+        })
     } else {
         Fact::ChangeRequested(ChangeRequested { account, task, item, credential_version })
     }

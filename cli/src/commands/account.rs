@@ -1,13 +1,12 @@
 //! `keybell account`.
 
-use anyhow::{Context as _, Result};
-use reqwest::Url;
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::task::listed;
 use crate::args::{Account, AccountOne, Output, Search};
 use crate::context::Context;
-use crate::desk::{Ask, Desk, shapes};
+use crate::desk::{Ask, Desk, query, shapes};
 use crate::outcome::Exit;
 use crate::output::table::{Cell, text, words};
 use crate::output::{complain, say, say_json, say_table};
@@ -40,7 +39,7 @@ async fn search(context: &Context, search: Search) -> Result<Exit> {
         let mut page = asked.clone();
         page.push(("limit", rest.to_string()));
         page.extend(next.map(|cursor| ("after", cursor)));
-        let page = desk.get(&path(&page)?).await?;
+        let page = desk.get(&query("/v1/accounts", &page)?).await?;
         let more: Vec<Value> = listed(&page, "accounts")?;
         accounts.extend(more);
         next = page.get("next").and_then(Value::as_str).map(str::to_owned);
@@ -62,16 +61,9 @@ async fn search(context: &Context, search: Search) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The path of the list with these parameters, in the spelling of a query.
-fn path(parameters: &[(&str, String)]) -> Result<String> {
-    let url =
-        Url::parse_with_params("http://console/v1/accounts", parameters).context("the search cannot be written")?;
-    Ok(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
-}
-
 async fn protect(context: &Context, one: &AccountOne, protected: bool) -> Result<Exit> {
     let desk = Desk::open(context, one.district.district.as_deref()).await?;
-    let page = desk.get(&path(&[("account", one.name.clone())])?).await?;
+    let page = desk.get(&query("/v1/accounts", &[("account", one.name.clone())])?).await?;
     let found: Vec<shapes::Account> = listed(&page, "accounts")?;
     let Some(account) = found.first() else {
         desk.close().await;

@@ -8,6 +8,7 @@ mod children;
 mod confirm;
 mod demo;
 mod doctor;
+mod download;
 mod fleet;
 mod formats;
 mod keys;
@@ -23,6 +24,7 @@ mod reset;
 mod roster;
 mod serve;
 mod task;
+mod upload;
 mod webhook;
 
 use anyhow::{Context as _, Result};
@@ -86,6 +88,7 @@ async fn dispatch(context: Context, command: Command) -> Result<Exit> {
         Command::Roster(arguments) => roster::run(context, arguments).await,
         Command::Plan(arguments) => Box::pin(plan::run(context, *arguments)).await,
         Command::Reset(arguments) => Box::pin(reset::run(context, *arguments)).await,
+        Command::Upload(arguments) => Box::pin(upload::run(context, arguments)).await,
         Command::Task(arguments) => Box::pin(task::run(context, arguments)).await,
         Command::Account(arguments) => account::run(context, arguments).await,
         Command::Fleet => fleet::run(context).await,
@@ -114,6 +117,7 @@ fn refuse_server(server: Option<&Server>, key_file: bool, command: &Command) -> 
     let name = match command {
         Command::Plan(_)
         | Command::Reset(_)
+        | Command::Upload(_)
         | Command::Task(_)
         | Command::Account(_)
         | Command::Apikey(_)

@@ -53,7 +53,8 @@ pub(super) async fn apply(context: Context, arguments: Apply) -> Result<Exit> {
         return Ok(Exit::Declined);
     }
     let body = request::written(body, acknowledged.version())?;
-    start(context, desk, &format!("{path}/apply"), body, arguments.key, arguments.detach).await
+    let path = format!("{path}/apply");
+    start(context, desk, Ask::post(&path).with(body), arguments.key, arguments.detach).await
 }
 
 async fn opened(context: &Context, one: &OnePlan) -> Result<Desk> {

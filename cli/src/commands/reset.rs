@@ -4,7 +4,6 @@ use anyhow::Result;
 use keybell_shared::ids::TaskId;
 use keybell_shared::states::TaskState;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::confirm::Acknowledgement;
 use super::task::{legend, listed};
@@ -50,20 +49,19 @@ pub(crate) async fn run(context: Context, arguments: Reset) -> Result<Exit> {
     if !acknowledged.confirm(&question(&preview)) {
         return Ok(Exit::Declined);
     }
-    start(context, desk, "/v1/tasks", body, arguments.key, arguments.detach).await
+    start(context, desk, Ask::post("/v1/tasks").with(body), arguments.key, arguments.detach).await
 }
 
 /// Starts a task, and follows it unless nobody wants to wait.
 pub(super) async fn start(
     context: Context,
     desk: Desk,
-    path: &str,
-    body: Zeroizing<Vec<u8>>,
+    ask: Ask<'_>,
     key: Option<String>,
     detach: bool,
 ) -> Result<Exit> {
     let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let (answer, replayed) = desk.submit(Ask::post(path).with(body).keyed(&key)).await?;
+    let (answer, replayed) = desk.submit(ask.keyed(&key)).await?;
     let Accepted { task } = read(&answer)?;
     complain(&format!("task {task}{}", if replayed { " (this key had started it before)" } else { "" }));
     if detach {

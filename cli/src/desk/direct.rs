@@ -79,9 +79,7 @@ impl Direct {
         }
         let body = match ask.body {
             Some(mut bytes) => {
-                request = request
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .header(header::CONTENT_LENGTH, bytes.len());
+                request = request.header(header::CONTENT_TYPE, ask.media).header(header::CONTENT_LENGTH, bytes.len());
                 HttpBody::from(std::mem::take(&mut *bytes))
             }
             None => HttpBody::empty(),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use keybell_shared::ports::ledger::District;
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -46,8 +46,10 @@ enum Way {
 pub(crate) struct Ask<'a> {
     method: Method,
     path: &'a str,
-    /// JSON; it may hold a password.
+    /// It may hold passwords.
     body: Option<Zeroizing<Vec<u8>>>,
+    /// What the body is.
+    media: &'static str,
     idempotency_key: Option<&'a str>,
     last_event: Option<&'a str>,
 }
@@ -71,7 +73,14 @@ pub(crate) enum Body {
 impl<'a> Ask<'a> {
     /// A question that changes nothing.
     pub(crate) const fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, body: None, idempotency_key: None, last_event: None }
+        Self {
+            method: Method::GET,
+            path,
+            body: None,
+            media: "application/json",
+            idempotency_key: None,
+            last_event: None,
+        }
     }
 
     /// Asks for a change, without a body.
@@ -92,6 +101,11 @@ impl<'a> Ask<'a> {
     /// With this JSON document.
     pub(crate) fn with(self, body: Zeroizing<Vec<u8>>) -> Self {
         Self { body: Some(body), ..self }
+    }
+
+    /// With this file.
+    pub(crate) fn with_media(self, body: Zeroizing<Vec<u8>>, media: &'static str) -> Self {
+        Self { body: Some(body), media, ..self }
     }
 
     /// With a JSON document made of this value.
@@ -214,6 +228,16 @@ impl Desk {
             Way::Remote(_) => {}
         }
     }
+}
+
+/// A path with these parameters, in the spelling of a query.
+pub(crate) fn query(path: &str, parameters: &[(&str, String)]) -> Result<String> {
+    if parameters.is_empty() {
+        return Ok(path.to_owned());
+    }
+    let url = Url::parse_with_params(&format!("http://console{path}"), parameters)
+        .context("the parameters of the question cannot be written")?;
+    Ok(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
 }
 
 /// Reads what a command needs to know of an answer.

@@ -62,7 +62,7 @@ impl Remote {
             request = request.header("last-event-id", mark);
         }
         if let Some(mut bytes) = ask.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(std::mem::take(&mut *bytes));
+            request = request.header(CONTENT_TYPE, ask.media).body(std::mem::take(&mut *bytes));
         }
         let response =
             request.send().await.map_err(|error| away(&format!("{} cannot be reached", self.base), &error))?;

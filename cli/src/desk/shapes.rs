@@ -273,3 +273,47 @@ pub(crate) struct PlannedAccount {
     pub(crate) code: Option<String>,
     pub(crate) meaning: Option<String>,
 }
+
+/// A trial run of an upload.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Trial {
+    pub(crate) trial: String,
+    pub(crate) file: TriedFile,
+    pub(crate) rows: TriedRows,
+    pub(crate) codes: Vec<RowsWith>,
+    pub(crate) listed: Vec<TriedRow>,
+    pub(crate) unlisted: u64,
+}
+
+/// Its file.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct TriedFile {
+    pub(crate) kind: String,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How its rows would fare.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct TriedRows {
+    pub(crate) ok: u64,
+    pub(crate) renamed: u64,
+    pub(crate) skipped: u64,
+    pub(crate) errors: u64,
+}
+
+/// How many rows have a code.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RowsWith {
+    pub(crate) code: String,
+    pub(crate) meaning: String,
+    pub(crate) rows: u64,
+}
+
+/// A row that would not be done.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct TriedRow {
+    pub(crate) line: u64,
+    pub(crate) username: String,
+    pub(crate) code: String,
+    pub(crate) detail: String,
+}

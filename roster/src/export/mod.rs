@@ -2,18 +2,24 @@
 //!
 //! Cells are data and never formulas: a name such as `=HYPERLINK(…)` reaches a spreadsheet as text. In CSV, where every
 //! cell is interpreted, an apostrophe goes in front of it ([`neutral`]); in XLSX, cells are stored as text.
-//! [`outcome`] has the columns of a task's report.
+//! [`outcome`] has the columns of a task's report, [`upload`] those of the export for upload, [`result`] those of what
+//! became of an upload. The latter two are read again by [`upload::read`](crate::upload::read), so their texts have the
+//! apostrophe in both formats, and the reader takes it away.
 
 mod csv_sheet;
 pub mod neutral;
+mod notes;
 pub mod outcome;
+pub mod result;
 #[cfg(test)]
 mod tests;
+pub mod upload;
 mod xlsx_sheet;
 
 use keybell_shared::clock::Millis;
 
 pub use csv_sheet::CsvSheet;
+pub use notes::Notes;
 pub use xlsx_sheet::{MAX_ROWS, XlsxSheet};
 
 /// One column of a table.
@@ -83,6 +89,12 @@ pub enum ExportError {
         cells: usize,
         /// How many columns there are.
         columns: usize,
+    },
+    /// Rows and what became of them do not belong together.
+    #[error("the row of line {line} has no outcome; this is a defect of Keybell")]
+    Unpaired {
+        /// The line of the file.
+        line: u64,
     },
     /// The writer of XLSX files failed, as a rule because the folder for temporary files is full.
     #[error("the XLSX file could not be made: {0}; is there room in the folder for temporary files (TMPDIR)?")]

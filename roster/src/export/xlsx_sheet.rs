@@ -5,17 +5,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
-use super::{Cell, Column, ExportError, Sheet};
+use super::neutral::neutral;
+use super::{Cell, Column, ExportError, Notes, Sheet};
 
 /// How many rows fit below the header.
 pub const MAX_ROWS: u64 = 1_048_575;
 
-/// An XLSX table that is being written, with one sheet.
+/// The number of the format text (`@`), which every program knows.
+pub(super) const TEXT: u8 = 49;
+
+/// An XLSX table that is being written, on the first worksheet.
 pub struct XlsxSheet {
     book: Workbook,
     columns: &'static [Column],
     text: Format,
     rows: u64,
+    neutral: bool,
 }
 
 impl XlsxSheet {
@@ -28,7 +33,13 @@ impl XlsxSheet {
             return Err(ExportError::TooManyRows { rows: expected });
         }
         // Cells of the kind text stay text even when somebody edits them in the spreadsheet.
-        let mut sheet = Self { book: Workbook::new(), columns, text: Format::new().set_num_format("@"), rows: 0 };
+        let mut sheet = Self {
+            book: Workbook::new(),
+            columns,
+            text: Format::new().set_num_format_index(TEXT),
+            rows: 0,
+            neutral: false,
+        };
         guarded(|| {
             let page = sheet.book.add_worksheet_with_constant_memory()?;
             page.set_name(name)?.set_freeze_panes(1, 0)?;
@@ -42,6 +53,24 @@ impl XlsxSheet {
         Ok(sheet)
     }
 
+    /// Lets people fill the table in, so that it can be read again. Columns become text where they are empty, so that what
+    /// is written there keeps its leading zeros; and texts get the apostrophe that they have in CSV, so that they can be
+    /// told from what somebody wrote whatever program saved them, and in whichever format.
+    pub fn to_fill_in(mut self, columns: impl IntoIterator<Item = u16>) -> Result<Self, ExportError> {
+        self.neutral = true;
+        guarded(|| {
+            let page = self.book.worksheet_from_index(0)?;
+            columns.into_iter().try_for_each(|column| page.set_column_format(column, &self.text).map(|_| ()))
+        })?;
+        Ok(self)
+    }
+
+    /// Adds a worksheet with notes behind the table.
+    pub fn with_notes(mut self, notes: &Notes) -> Result<Self, ExportError> {
+        guarded(|| notes.write(self.book.add_worksheet()))?;
+        Ok(self)
+    }
+
     /// Ends the table and writes the file. What it is written to needs no seeking.
     pub fn finish<W: Write + Send>(mut self, out: W) -> Result<(), ExportError> {
         guarded(|| self.book.save_to_writer(out))
@@ -51,6 +80,7 @@ impl XlsxSheet {
         let page = self.book.worksheet_from_index(0)?;
         for (at, cell) in (0..).zip(cells) {
             match *cell {
+                Cell::Text(text) if self.neutral => put(page, row, at, &neutral(text), &self.text)?,
                 Cell::Text(text) => put(page, row, at, text, &self.text)?,
                 Cell::Time(time) => put(page, row, at, &time.rfc3339(), &self.text)?,
                 #[expect(clippy::cast_precision_loss, reason = "a spreadsheet's numbers are floating point")]

@@ -12,8 +12,10 @@ use super::{MAX_ENTRIES, pick};
 use crate::error::RosterError;
 use crate::recognise::{self, Format};
 
-/// The most bytes that all entries together may unpack to.
-const MAX_TOTAL: u64 = 2 * 1024 * 1024 * 1024;
+/// The most bytes that all entries of a roster together may unpack to.
+pub(super) const MAX_TOTAL: u64 = 2 * GIB;
+const GIB: u64 = 1024 * MIB;
+const MIB: u64 = 1024 * 1024;
 /// The most bytes that one packed byte may unpack to. Rosters reach about twenty.
 const MAX_RATIO: u64 = 200;
 
@@ -33,44 +35,40 @@ pub(super) struct Entry {
 
 /// Why a zip cannot be used, before it is known how it is called.
 #[derive(Debug)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
+    /// It is broken; how.
     Unreadable(String),
-    Refused(RosterError),
+    /// It is not safe to read; why.
+    Unsafe(String),
 }
 
 impl Unusable {
     pub(super) fn at(self, path: &Path) -> RosterError {
         match self {
             Self::Unreadable(reason) => RosterError::Unreadable { path: path.to_owned(), reason },
-            Self::Refused(error) => error,
+            Self::Unsafe(reason) => RosterError::UnsafeArchive(reason),
         }
     }
 }
 
-impl From<RosterError> for Unusable {
-    fn from(error: RosterError) -> Self {
-        Self::Refused(error)
-    }
-}
-
 /// A zip that keeps the bounds, and the files in it.
-pub(super) type Surveyed = (ZipArchive<BufReader<File>>, Vec<(String, Entry)>);
+pub(super) type Surveyed<R> = (ZipArchive<BufReader<R>>, Vec<(String, Entry)>);
 
-/// Looks at every entry before one is opened.
-pub(super) fn survey(mut file: File) -> Result<Surveyed, Unusable> {
+/// Looks at every entry before one is opened; all together may unpack to `most` bytes.
+pub(super) fn survey<R: Read + Seek>(mut file: R, most: u64) -> Result<Surveyed<R>, Unusable> {
     let unreadable = |error: &dyn std::fmt::Display| Unusable::Unreadable(error.to_string());
     check_announced(&mut file).map_err(|error| unreadable(&error))??;
     let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|error| unreadable(&error))?;
     let mut paths = Vec::new();
     let mut total = 0_u64;
     if zip.len() > MAX_ENTRIES || zip.has_duplicate_names() {
-        return Err(RosterError::UnsafeArchive("too many entries, or two of the same name".to_owned()).into());
+        return Err(Unusable::Unsafe("too many entries, or two of the same name".to_owned()));
     }
     for index in 0..zip.len() {
         let entry = zip.by_index_raw(index).map_err(|error| unreadable(&error))?;
         let name = entry.name().map_or_else(|_| String::new(), std::borrow::Cow::into_owned);
         total = total.saturating_add(entry.size());
-        check(&entry, total)?;
+        check(&entry, total, most)?;
         if entry.is_file() {
             paths.push((name, Entry { index, size: entry.size() }));
         }
@@ -82,7 +80,7 @@ impl Archive {
     pub(super) fn open(path: &Path) -> Result<Self, RosterError> {
         let unreadable = |reason: String| RosterError::Unreadable { path: path.to_owned(), reason };
         let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-        let (_, paths) = survey(file).map_err(|error| error.at(path))?;
+        let (_, paths) = survey(file, MAX_TOTAL).map_err(|error| error.at(path))?;
         if let Some(format) = recognise::packed(paths.iter().map(|(name, _)| name.as_str())) {
             return Err(RosterError::Unsupported { format });
         }
@@ -107,7 +105,7 @@ impl Archive {
 
 /// Checks the number of entries that the end of the zip announces, before a directory of any length is read. More than
 /// one such end can be found in a crafted file, so all of them must agree with the bound.
-fn check_announced(file: &mut File) -> io::Result<Result<(), RosterError>> {
+fn check_announced(file: &mut (impl Read + Seek)) -> io::Result<Result<(), Unusable>> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(66_000)))?;
     let mut tail = Vec::new();
@@ -119,21 +117,22 @@ fn check_announced(file: &mut File) -> io::Result<Result<(), RosterError>> {
         _ => 0,
     });
     if most.max().is_some_and(|entries| entries > MAX_ENTRIES) {
-        return Ok(Err(RosterError::UnsafeArchive(format!("it has more than {MAX_ENTRIES} entries"))));
+        return Ok(Err(Unusable::Unsafe(format!("it has more than {MAX_ENTRIES} entries"))));
     }
     Ok(Ok(()))
 }
 
-fn check<R: Read>(entry: &zip::read::ZipFile<'_, R>, total: u64) -> Result<(), RosterError> {
-    let refused = |reason: String| Err(RosterError::UnsafeArchive(reason));
+fn check<R: Read>(entry: &zip::read::ZipFile<'_, R>, total: u64, most: u64) -> Result<(), Unusable> {
+    let refused = |reason: String| Err(Unusable::Unsafe(reason));
     if entry.encrypted() {
         return refused("it is encrypted".to_owned());
     }
     if ![CompressionMethod::Stored, CompressionMethod::Deflated].contains(&entry.compression()) {
         return refused("an entry is packed with another method than deflate".to_owned());
     }
-    if total > MAX_TOTAL {
-        return refused("its files are larger than 2 GiB in all".to_owned());
+    if total > most {
+        let most = if most < GIB { format!("{} MiB", most / MIB) } else { format!("{} GiB", most / GIB) };
+        return refused(format!("its files are larger than {most} in all"));
     }
     if entry.size() > entry.compressed_size().saturating_mul(MAX_RATIO) {
         return refused(format!("an entry unpacks to more than {MAX_RATIO} times its packed size"));

@@ -6,16 +6,26 @@ use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use calamine::{Reader as _, SheetType, SheetVisible, Xlsx};
+use zeroize::Zeroizing;
 
-use super::archive::{Bounded, Entry, survey};
+use super::archive::{Bounded, Entry, MAX_TOTAL, Unusable, survey};
 use super::safe;
 use crate::error::RosterError;
 use crate::text::{Lines, Workbook, worksheet_rows};
 
-/// The longest worksheet, in bytes: a million rows of ten columns.
-const MAX_SHEET: u64 = 512 * 1024 * 1024;
-/// The longest other part, in bytes. The texts that cells share are kept in memory.
-const MAX_PART: u64 = 96 * 1024 * 1024;
+/// How long the parts of a workbook may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// All together.
+    pub(crate) total: u64,
+    /// A worksheet.
+    pub(crate) sheet: u64,
+    /// Another part. The texts that cells share are kept in memory.
+    pub(crate) part: u64,
+}
+
+/// A roster's: a million rows of ten columns.
+const ROSTER: Bounds = Bounds { total: MAX_TOTAL, sheet: 512 * 1024 * 1024, part: 96 * 1024 * 1024 };
 /// How far the styles are looked through for number formats.
 const MAX_STYLES: usize = 1024 * 1024;
 /// The most bytes between two tags.
@@ -36,23 +46,9 @@ impl Book {
     pub(super) fn open(path: &Path, sheet: Option<&str>) -> Result<Self, RosterError> {
         let (book, _) = open(path)?;
         let unreadable = |reason: &str| RosterError::Unreadable { path: path.to_owned(), reason: reason.to_owned() };
-        let all = book.sheets_metadata().iter().filter(|it| it.typ == SheetType::WorkSheet);
-        let mut seen = false;
-        let is_chosen = |it: &&calamine::Sheet| match sheet {
-            Some(name) => it.name == name,
-            None => it.visible == SheetVisible::Visible && !std::mem::replace(&mut seen, true),
-        };
-        let (chosen, others): (Vec<_>, Vec<_>) = all.partition(is_chosen);
-        let chosen = chosen.first().ok_or_else(|| {
-            unreadable(if sheet.is_some() {
-                "the workbook has no worksheet of that name"
-            } else {
-                "the workbook has no worksheet that can be seen"
-            })
-        })?;
-        let others = others.iter().filter(|it| it.visible == SheetVisible::Visible);
-        let others = others.map(|it| format!("worksheet `{}`", safe(&it.name))).collect();
-        Ok(Self { path: path.to_owned(), sheet: chosen.name.clone(), others })
+        let (sheet, others) = choose(&book, sheet).map_err(unreadable)?;
+        let others = others.iter().map(|name| format!("worksheet `{name}`")).collect();
+        Ok(Self { path: path.to_owned(), sheet, others })
     }
 
     /// Reads the rows.
@@ -63,11 +59,36 @@ impl Book {
     }
 }
 
+/// The worksheet of this name, or the first that is visible; and the names of the visible ones that are not read.
+pub(crate) fn choose<R: Read + Seek>(
+    book: &Workbook<R>,
+    sheet: Option<&str>,
+) -> Result<(String, Vec<String>), &'static str> {
+    let all = book.sheets_metadata().iter().filter(|it| it.typ == SheetType::WorkSheet);
+    let mut seen = false;
+    let is_chosen = |it: &&calamine::Sheet| match sheet {
+        Some(name) => it.name == name,
+        None => it.visible == SheetVisible::Visible && !std::mem::replace(&mut seen, true),
+    };
+    let (chosen, others): (Vec<_>, Vec<_>) = all.partition(is_chosen);
+    let chosen = chosen.first().ok_or(if sheet.is_some() {
+        "the workbook has no worksheet of that name"
+    } else {
+        "the workbook has no worksheet that can be seen"
+    })?;
+    let others = others.iter().filter(|it| it.visible == SheetVisible::Visible).map(|it| safe(&it.name));
+    Ok((chosen.name.clone(), others.collect()))
+}
+
+fn open(path: &Path) -> Result<(Workbook<File>, usize), RosterError> {
+    let file = File::open(path)
+        .map_err(|error| RosterError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
+    open_in(file, ROSTER).map_err(|error| error.at(path))
+}
+
 /// Opens a workbook and looks at its parts; also answers how many digits it shows of numbers that it fills up with zeros.
-fn open(path: &Path) -> Result<(Workbook, usize), RosterError> {
-    let unreadable = |reason: String| RosterError::Unreadable { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let (mut zip, parts) = survey(file).map_err(|error| error.at(path))?;
+pub(crate) fn open_in<R: Read + Seek>(file: R, bounds: Bounds) -> Result<(Workbook<R>, usize), Unusable> {
+    let (mut zip, parts) = survey(file, bounds.total)?;
     let mut padded = 0;
     for (name, entry) in parts {
         let name = name.to_ascii_lowercase();
@@ -75,12 +96,12 @@ fn open(path: &Path) -> Result<(Workbook, usize), RosterError> {
         if !matches!(kind, Some("xml" | "rels")) {
             continue;
         }
-        let most = if name.starts_with("xl/worksheets/") { MAX_SHEET } else { MAX_PART };
+        let most = if name.starts_with("xl/worksheets/") { bounds.sheet } else { bounds.part };
         let Entry { index, size } = entry;
         if size > most {
-            return Err(RosterError::UnsafeArchive(format!("a part of the workbook is larger than {most} bytes")));
+            return Err(Unusable::Unsafe(format!("a part of the workbook is larger than {most} bytes")));
         }
-        let part = zip.by_index(index).map_err(|error| unreadable(error.to_string()))?;
+        let part = zip.by_index(index).map_err(|error| unreadable(&error))?;
         let mut styles = Vec::new();
         let longest = look(Bounded { inner: part, left: size }, |bytes| {
             if name == "xl/styles.xml" && styles.len() < MAX_STYLES {
@@ -88,20 +109,26 @@ fn open(path: &Path) -> Result<(Workbook, usize), RosterError> {
             }
         });
         padded = padded.max(zeros(&styles));
-        if longest.map_err(|error| unreadable(error.to_string()))? > MAX_TEXT {
-            return Err(RosterError::UnsafeArchive("a cell of the workbook is longer than 256 KiB".to_owned()));
+        if longest.map_err(|error| unreadable(&error))? > MAX_TEXT {
+            return Err(Unusable::Unsafe("a cell of the workbook is longer than 256 KiB".to_owned()));
         }
     }
     let mut input = zip.into_inner();
-    input.rewind().map_err(|error| unreadable(error.to_string()))?;
-    let damaged =
-        |_| unreadable("the workbook is damaged; open it in a spreadsheet program and save it again".to_owned());
+    input.rewind().map_err(|error| unreadable(&error))?;
+    let damaged = |_| {
+        let reason = "the workbook is damaged; open it in a spreadsheet program and save it again";
+        Unusable::Unreadable(reason.to_owned())
+    };
     Ok((Xlsx::new(BufReader::new(input.into_inner())).map_err(damaged)?, padded))
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> Unusable {
+    Unusable::Unreadable(error.to_string())
 }
 
 /// Reads a part to its end; answers the most bytes between two tags.
 fn look(mut part: impl Read, mut each: impl FnMut(&[u8])) -> std::io::Result<usize> {
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = Zeroizing::new(vec![0; 64 * 1024]);
     let (mut run, mut longest) = (0, 0);
     loop {
         let count = part.read(&mut buffer)?;

@@ -12,7 +12,9 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use archive::Archive;
+pub(crate) use archive::Unusable;
 use book::Book;
+pub(crate) use book::{Bounds, choose, open_in};
 use folder::Folder;
 
 use crate::error::RosterError;

@@ -1,6 +1,7 @@
 //! One cell: from bytes to text, and free of characters that nobody can see.
 
 use encoding_rs::WINDOWS_1252;
+use zeroize::Zeroizing;
 
 /// The five bytes that Windows-1252 does not define.
 const UNDEFINED: [u8; 5] = [0x81, 0x8D, 0x8F, 0x90, 0x9D];
@@ -19,7 +20,8 @@ pub(crate) fn decode(bytes: &[u8], text: &mut String) -> Result<bool, &'static s
         if bytes.iter().any(|byte| UNDEFINED.contains(byte)) {
             return Err("the text is neither UTF-8 nor Windows-1252; export it as UTF-8");
         }
-        text.push_str(&WINDOWS_1252.decode_without_bom_handling(bytes).0);
+        // It may be a password, of which no copy shall be left.
+        text.push_str(&Zeroizing::new(WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()));
     }
     if text.contains('\u{FFFD}') {
         return Err("letters were lost before the file came here (U+FFFD); export it again as UTF-8");

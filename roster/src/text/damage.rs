@@ -18,7 +18,7 @@ pub(crate) fn damage(kind: Kind, text: &str, identity: bool) -> Option<&'static 
             Some("the cell is a number that the workbook shows with leading zeros; make the column text")
         }
         Kind::Date => Some("the cell is a date, which the spreadsheet made of something else"),
-        Kind::Text | Kind::Number | Kind::Padded => None,
+        Kind::Text | Kind::Number | Kind::Padded | Kind::Truth => None,
     }
 }
 
@@ -39,7 +39,7 @@ fn written(text: &str) -> Option<&'static str> {
 }
 
 /// `1.23457E+12`, as Excel writes it: digits, a point or comma, `E`, a sign, digits.
-fn is_scientific(text: &str) -> bool {
+pub(crate) fn is_scientific(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else { return false };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));

@@ -3,6 +3,9 @@
 use std::io::{self, Cursor, Read};
 
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
+use zeroize::Zeroizing;
+
+use super::wiped::Wiped;
 
 /// The byte-order mark that a file begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -45,7 +48,7 @@ pub(crate) fn decoded<'a>(mut file: impl Read + 'a) -> io::Result<Box<dyn Read +
     Ok(Box::new(Utf16 {
         input,
         decoder: utf16.new_decoder_without_bom_handling(),
-        text: Vec::new(),
+        text: Wiped::default(),
         at: 0,
         ended: false,
     }))
@@ -54,25 +57,25 @@ pub(crate) fn decoded<'a>(mut file: impl Read + 'a) -> io::Result<Box<dyn Read +
 struct Utf16<R> {
     input: R,
     decoder: Decoder,
-    text: Vec<u8>,
+    text: Wiped,
     at: usize,
     ended: bool,
 }
 
 impl<R: Read> Utf16<R> {
     fn refill(&mut self) -> io::Result<()> {
-        let mut raw = [0_u8; 8192];
-        let count = self.input.read(&mut raw)?;
+        let mut raw = Zeroizing::new([0_u8; 8192]);
+        let count = self.input.read(raw.as_mut_slice())?;
         let raw = raw.get(..count).unwrap_or_default();
         self.ended = raw.is_empty();
         let room = self.decoder.max_utf8_buffer_length(count).unwrap_or(4 * raw.len() + 16);
         self.text.clear();
-        self.text.resize(room, 0);
+        self.text.resize(room);
         // The buffer holds the longest text that these bytes can become, so one call takes them all. Broken pairs turn
         // into U+FFFD, which the cell refuses.
-        let (result, _, written, _) = self.decoder.decode_to_utf8(raw, &mut self.text, self.ended);
+        let (result, _, written, _) = self.decoder.decode_to_utf8(raw, self.text.bytes(), self.ended);
         debug_assert_eq!(result, CoderResult::InputEmpty);
-        self.text.truncate(written);
+        self.text.resize(written);
         self.at = 0;
         Ok(())
     }

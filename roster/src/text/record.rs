@@ -1,5 +1,7 @@
 //! One record: its fields as bytes.
 
+use super::wiped::Wiped;
+
 /// One record. Reused from row to row.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -7,7 +9,7 @@ pub(crate) struct Record {
     pub(crate) line: u64,
     /// Whether a NUL byte is in it.
     pub(crate) nul: bool,
-    data: Vec<u8>,
+    data: Wiped,
     fields: Vec<Field>,
 }
 
@@ -21,6 +23,8 @@ pub(crate) enum Kind {
     Number,
     /// A number with fewer digits than the workbook shows of some of its numbers.
     Padded,
+    /// A truth value.
+    Truth,
     /// A date, a time or a duration.
     Date,
     /// The result of a formula, whatever it is.
@@ -78,7 +82,7 @@ impl Record {
         field.kind = kind;
         field.blank = kind == Kind::Text && text.trim().is_empty();
         if keep {
-            self.data.extend_from_slice(text.as_bytes());
+            self.data.extend(text.as_bytes());
         }
         self.field_ends(field);
     }

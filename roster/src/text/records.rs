@@ -7,6 +7,7 @@
 use std::io::{self, ErrorKind, Read};
 
 use super::record::{Field, Record};
+use super::wiped::Wiped;
 
 /// The longest field, in bytes.
 pub(crate) const MAX_FIELD: usize = 4096;
@@ -67,6 +68,18 @@ pub enum Delimiter {
     Pipe,
 }
 
+impl Delimiter {
+    /// The byte that it is.
+    pub(crate) const fn byte(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+            Self::Tab => b'\t',
+            Self::Pipe => b'|',
+        }
+    }
+}
+
 enum Stop {
     Delimiter,
     Line,
@@ -77,7 +90,8 @@ enum Stop {
 /// Reads records from a stream.
 pub(crate) struct Records<R> {
     input: R,
-    buffer: Vec<u8>,
+    /// What was read and is not used up; a roster's passwords are among it.
+    buffer: Wiped,
     at: usize,
     filled: usize,
     line: u64,
@@ -88,7 +102,7 @@ impl<R: Read> Records<R> {
     /// Starts reading and finds the delimiter: the one of `,` `;` tab `|` that the first line has most of, or the one that
     /// a line `sep=;` announces.
     pub(crate) fn new(input: R) -> io::Result<Self> {
-        let mut records = Self { input, buffer: vec![0; 64 * 1024], at: 0, filled: 0, line: 1, delimiter: b',' };
+        let mut records = Self { input, buffer: Wiped::zeros(64 * 1024), at: 0, filled: 0, line: 1, delimiter: b',' };
         records.find_delimiter()?;
         Ok(records)
     }
@@ -287,15 +301,15 @@ impl<R: Read> Records<R> {
     /// Reads more behind what is there. What has been used up makes room when room gets scarce.
     fn fill(&mut self) -> io::Result<bool> {
         if self.buffer.len() - self.filled < self.buffer.len() / 4 {
-            self.buffer.copy_within(self.at..self.filled, 0);
+            self.buffer.bytes().copy_within(self.at..self.filled, 0);
             self.filled -= self.at;
             self.at = 0;
             if self.buffer.len() - self.filled < self.buffer.len() / 4 {
-                self.buffer.resize(2 * self.buffer.len(), 0);
+                self.buffer.resize(2 * self.buffer.len());
             }
         }
         loop {
-            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            let room = self.buffer.bytes().get_mut(self.filled..).unwrap_or_default();
             match self.input.read(room) {
                 Ok(count) => {
                     self.filled += count;

@@ -16,6 +16,7 @@ mod rules;
 mod selection;
 mod shared_password;
 mod strict;
+mod upload;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub use directory::Looking;
 pub use idempotency::{MAX_KEY, producer};
 pub use plan::{Applying, KEEP, Planned};
 pub use reissue::Reissuing;
+pub use upload::{Starting, Trial, TrialCounts, Uploading};
 
 /// An accepted request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

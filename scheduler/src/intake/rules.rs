@@ -45,6 +45,7 @@ pub(super) fn check(actor: &Actor, request: &ResetRequest) -> Result<(), Problem
 /// Every rule but the acknowledgement: the precautions ask for a look at the counts before anything is acknowledged.
 pub(super) fn check_preview(actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
     version(request.version)?;
+    no_upload(&request.password)?;
     selection(&request.selection)?;
     confirmed(actor, request.confirm)?;
     passwords(request)
@@ -52,9 +53,34 @@ pub(super) fn check_preview(actor: &Actor, request: &ResetRequest) -> Result<(),
 
 /// Every rule but those about the selection, which a re-issue makes itself.
 pub(super) fn check_again(actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
+    no_upload(&request.password)?;
     confirmed(actor, request.confirm)?;
     acknowledgement(request.acknowledgement.as_deref())?;
     passwords(request)
+}
+
+/// Every rule of a trial run of an upload.
+pub(super) fn upload(actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
+    confirmed(actor, request.confirm)?;
+    passwords(request)
+}
+
+/// Every rule of an upload that starts.
+pub(super) fn upload_start(actor: &Actor, request: &ResetRequest) -> Result<(), Problem> {
+    acknowledgement(request.acknowledgement.as_deref())?;
+    upload(actor, request)
+}
+
+/// Only an upload brings passwords with it.
+pub(super) fn no_upload(password: &PasswordSource) -> Result<(), Problem> {
+    match password {
+        PasswordSource::Generated { .. } | PasswordSource::Shared { .. } => Ok(()),
+        PasswordSource::Uploaded => {
+            let detail =
+                "uploaded passwords come with a file: try it out and start it by `/v1/uploads` or `keybell upload`";
+            Err(Problem::invalid("password.upload_only", "password.source", detail))
+        }
+    }
 }
 
 /// Only district administrators confirm accounts that are otherwise left out.

@@ -5,7 +5,7 @@ use keybell_shared::ids::{DistrictId, TaskId};
 use keybell_shared::password::{self, Names, name_parts};
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::{PasswordSource, ResetRequest, SHARED_EXPIRY_HOURS};
-use keybell_shared::seal::{Binding, SealKey, Sealed};
+use keybell_shared::seal::{Binding, SealError, SealKey, Sealed};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A shared password, taken out of its request.
@@ -64,22 +64,25 @@ impl Given {
 
     /// Seals it to the reset workers, for this task only.
     pub(super) fn seal(&self, key: Option<&SealKey>, district: DistrictId, task: TaskId) -> Result<Sealed, Problem> {
-        key.ok_or_else(no_key)?.seal(&self.value, Binding::Task(district, task)).map_err(|error| {
-            tracing::error!(%error, "a shared password could not be sealed; check the reset workers' public key");
-            Problem::new(
-                ProblemKind::Unavailable,
-                "keys.reset_unusable",
-                "the reset workers' public key is not usable; an operator must look at `keybell doctor`",
-            )
-        })
+        key.ok_or_else(no_key)?.seal(&self.value, Binding::Task(district, task)).map_err(|error| unusable(&error))
     }
 }
 
-/// Without the reset workers' public key a shared password could only be stored in clear, so it is refused.
+/// The key is there and does not seal.
+pub(super) fn unusable(error: &SealError) -> Problem {
+    tracing::error!(%error, "a password could not be sealed; check the reset workers' public key");
+    Problem::new(
+        ProblemKind::Unavailable,
+        "keys.reset_unusable",
+        "the reset workers' public key is not usable; an operator must look at `keybell doctor`",
+    )
+}
+
+/// Without the reset workers' public key a given password could only be stored in clear, so it is refused.
 pub(super) fn no_key() -> Problem {
     Problem::new(
         ProblemKind::Unavailable,
         "keys.reset_missing",
-        "shared passwords cannot be accepted: the reset workers' public key (`reset.pub`) is missing in the key folder",
+        "given passwords cannot be accepted: the reset workers' public key (`reset.pub`) is missing in the key folder",
     )
 }

@@ -45,6 +45,10 @@ pub(crate) struct FakeTask {
 pub(crate) struct State {
     pub(crate) district: DistrictId,
     pub(crate) names: HashMap<String, AccountId>,
+    /// Who would be left as they are by an upload, and why.
+    pub(crate) left: HashMap<String, Code>,
+    /// How often every password was changed.
+    pub(crate) password_version: i64,
     pub(crate) preview: Preview,
     /// Whom a re-issue means.
     pub(crate) again: Preview,
@@ -89,6 +93,8 @@ impl FakeLedger {
         Self(Mutex::new(State {
             district: DistrictId::fresh(),
             names: (0..accounts).map(|n| (format!("a{n}"), AccountId::fresh())).collect(),
+            left: HashMap::new(),
+            password_version: 0,
             preview: Preview { eligible: accounts, skipped: Vec::new() },
             again: Preview { eligible: accounts, skipped: Vec::new() },
             resends: Vec::new(),

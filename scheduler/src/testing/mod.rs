@@ -5,6 +5,7 @@ mod plans;
 mod ports;
 mod requests;
 mod unused;
+mod uploads;
 mod webhooks;
 
 use keybell_shared::actor::{Actor, Role};

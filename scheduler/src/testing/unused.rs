@@ -8,8 +8,8 @@ use keybell_shared::ids::{AccountId, DistrictId, NotificationId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::ledger::{
     AccountFilter, AccountLedger, AccountPage, AccountView, Claimed, Class, DirectoryLedger, Enrolment, LedgerResult,
-    LinkHolder, LinkLedger, Marks, Meant, MeantAccount, NoticeLedger, Person, Purged, Retention, RetentionLedger,
-    RosterLedger, RowFate, School, SendReport, SignIn, UploadLedger,
+    LinkHolder, LinkLedger, Marks, NoticeLedger, Person, Purged, Retention, RetentionLedger, RosterLedger, RowFate,
+    School, SendReport, SignIn,
 };
 
 use super::ledger::{FakeLedger, unused};
@@ -100,17 +100,6 @@ impl DirectoryLedger for FakeLedger {
     }
 
     async fn mark(&self, _: &Actor, _: AccountId, _: Marks) -> LedgerResult<Option<AccountView>> {
-        unused()
-    }
-}
-
-#[async_trait]
-impl UploadLedger for FakeLedger {
-    async fn meant(&self, _: &Actor, _: &[Meant]) -> LedgerResult<Vec<Option<MeantAccount>>> {
-        unused()
-    }
-
-    async fn username_owners(&self, _: DistrictId, _: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {
         unused()
     }
 }

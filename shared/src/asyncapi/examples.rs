@@ -83,6 +83,7 @@ pub(super) fn facts() -> Vec<Fact> {
             item: ItemId(4711),
             credential_version: 2,
             clear_security_questions: true,
+            username: Some("mia.jensen".to_owned()),
         }),
         Fact::ChangeRequested(ChangeRequested {
             account: ACCOUNT,

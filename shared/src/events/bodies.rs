@@ -148,6 +148,10 @@ pub struct CredentialReset {
     #[serde(default, skip_serializing_if = "crate::request::is_false")]
     #[schema(default = false)]
     pub clear_security_questions: bool,
+    /// The username that the account has from now on, where the same upload changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub username: Option<String>,
 }
 
 /// A person is asked to choose a new password; the present one still holds.

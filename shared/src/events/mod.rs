@@ -1,7 +1,8 @@
 //! What upstream applications may hear of: every kind of event, with its facts.
 //!
 //! The ledger's journal writes a [`Fact`] and nothing else, and [`catalogue`] describes the same types for the schemas
-//! and the AsyncAPI document. Facts hold ids, counts and codes only: no name, no address, no password.
+//! and the AsyncAPI document. Facts hold ids, counts and codes only: no name, no address, no password. A changed username
+//! is the one exception: whoever keeps sessions by username must hear of it.
 
 mod bodies;
 

@@ -24,4 +24,5 @@ mod roles;
 mod school;
 mod search;
 mod secrets;
+mod uploads;
 mod webhooks;

@@ -22,7 +22,7 @@ const OPEN: [u16; 5] = [200; 5];
 const LOOKED_AT: [u16; 5] = [200, 404, 404, 200, 404];
 
 /// In an order in which one call leaves room for the next: what takes away comes last.
-const TABLE: [Row; 47] = [
+const TABLE: [Row; 53] = [
     ("getDocs", OPEN, 200),
     ("getHealth", OPEN, 200),
     ("getReadiness", OPEN, 200),
@@ -36,6 +36,13 @@ const TABLE: [Row; 47] = [
     ("getPlan", LOOKED_AT, 404),
     ("listPlannedAccounts", LOOKED_AT, 404),
     ("applyPlan", [202, 404, 404, 403, 404], 404),
+    ("exportAccountsCsv", [200, 200, 200, 403, 403], 200),
+    ("exportAccountsXlsx", [200, 200, 200, 403, 403], 200),
+    ("tryUpload", [200, 200, 200, 403, 200], 200),
+    ("tryUploadCsv", [200, 200, 200, 403, 200], 200),
+    ("tryUploadXlsx", [200, 200, 200, 403, 200], 200),
+    // The file was not tried out, which only those hear who may start at all.
+    ("startUpload", [422, 422, 422, 403, 422], 422),
     ("startTask", [202, 202, 202, 403, 202], 422),
     ("listTasks", OPEN, 200),
     ("getTask", LOOKED_AT, 404),
@@ -115,7 +122,19 @@ impl Own {
             Some("accounts") => &self.account,
             _ => "",
         };
-        template.replace("{id}", id)
+        let rules = if template.starts_with("/v1/uploads") && !template.contains("accounts") {
+            "?reason=lost&acknowledgement=2026-11"
+        } else {
+            ""
+        };
+        format!("{}{rules}", template.replace("{id}", id))
+    }
+
+    /// A file for the operations that take one.
+    fn file(&self, operation: &str) -> Option<String> {
+        let header = keybell_shared::upload::TITLES.join(",");
+        let takes = ["tryUpload", "tryUploadCsv", "tryUploadXlsx", "startUpload"].contains(&operation);
+        takes.then(|| format!("{header}\r\n{},,,,,,,,Otter-lamp-47\r\n", self.account))
     }
 
     /// A body that is right, about the administrator's things.
@@ -142,15 +161,34 @@ impl Own {
     }
 }
 
+/// What is sent with a call.
+enum Sent {
+    Json(Value),
+    File(String),
+}
+
+impl std::fmt::Display for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Json(body) => body.fmt(f),
+            Self::File(body) => body.fmt(f),
+        }
+    }
+}
+
 /// One call: its status and its body as text.
-async fn call(base: &str, key: Option<&str>, method: &Method, path: &str, body: Option<&Value>) -> (u16, String) {
+async fn call(base: &str, key: Option<&str>, method: &Method, path: &str, body: Option<&Sent>) -> (u16, String) {
     let client = Client::builder().no_proxy().timeout(keybell_tests::program::PATIENCE).build().expect("a client");
     let mut request = client.request(method.clone(), format!("{base}{path}"));
     if let Some(key) = key {
         request = request.bearer_auth(key);
     }
     if let Some(body) = body {
-        request = request.header("idempotency-key", format!("{path}-{}", key.unwrap_or_default())).json(body);
+        request = request.header("idempotency-key", format!("{path}-{}", key.unwrap_or_default()));
+        request = match body {
+            Sent::Json(body) => request.json(body),
+            Sent::File(body) => request.header("content-type", "text/csv").body(body.clone()),
+        };
     }
     let response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
@@ -220,7 +258,8 @@ async fn every_role_gets_what_the_table_says_and_a_stranger_nothing() {
     for (operation, statuses, strangers) in TABLE {
         let (method, template, keyed) = &operations[operation];
         let path = own.path(template);
-        let body = |caller: &str| own.body(operation, caller);
+        let body =
+            |caller: &str| own.file(operation).map(Sent::File).or_else(|| own.body(operation, caller).map(Sent::Json));
         if *keyed {
             let (status, _) = call(caller.base(), None, method, &path, body("nobody").as_ref()).await;
             assert_eq!(status, 401, "{operation} without a key");
@@ -231,7 +270,7 @@ async fn every_role_gets_what_the_table_says_and_a_stranger_nothing() {
             wrong.push(format!("{operation} by a stranger: {status} instead of {strangers}: {told}"));
         }
         // What they wrote themselves may come back to them.
-        let known = format!("{path} {}", asked.unwrap_or_default());
+        let known = format!("{path} {}", asked.as_ref().map(ToString::to_string).unwrap_or_default());
         for thing in ours.iter().filter(|thing| *keyed && !known.contains(**thing)) {
             assert!(!told.contains(*thing), "{operation} tells a stranger of {thing}: {told}");
         }

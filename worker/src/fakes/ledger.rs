@@ -25,6 +25,7 @@ pub(crate) struct Item {
     pub(crate) account: AccountId,
     pub(crate) request: Arc<ResetRequest>,
     pub(crate) shared: Option<Sealed>,
+    pub(crate) uploaded: Option<Sealed>,
     /// What `reset_jobs` says.
     pub(crate) hint: Decision,
     /// What the commit decides.
@@ -99,7 +100,7 @@ impl ResetLedger for FakeLedger {
                 decision: if closed { Decision::Closed } else { item.hint },
                 request: Arc::clone(&item.request),
                 shared: item.shared.clone(),
-                uploaded: None,
+                uploaded: item.uploaded.clone(),
                 grade: Some("07".into()),
                 rank: 10,
                 forbidden: item.forbidden.clone(),
@@ -135,7 +136,7 @@ impl ResetLedger for FakeLedger {
                     item.written = Some(write.clone());
                     ResetOutcome::Changed(item.waits.then(|| notice(write.item, item)).into_iter().collect())
                 }
-                Decision::Skip(_) | Decision::Supersede | Decision::Hold | Decision::Closed => {
+                Decision::Skip(_) | Decision::Fail(_) | Decision::Supersede | Decision::Hold | Decision::Closed => {
                     ResetOutcome::NotChanged(decision)
                 }
             };

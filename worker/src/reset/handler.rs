@@ -40,7 +40,7 @@ pub struct Parts {
     pub queue: Arc<dyn WorkQueue>,
     /// The hashing threads.
     pub pool: Arc<HashPool>,
-    /// `reset.key`: opens shared passwords.
+    /// `reset.key`: opens shared and uploaded passwords.
     pub open_key: Arc<KeyRing>,
     /// `notifier.pub`: seals new passwords to the notifiers.
     pub seal_key: Arc<SealKey>,
@@ -122,7 +122,7 @@ impl Resetter {
                     metrics::get().worker.outcome(Stage::Reset, Outcome::Skipped, 1);
                     waiting.extend(job.waiting.iter().map(|message| (job.item, traces.continued(job.item, *message))));
                 }
-                Decision::Reset | Decision::Skip(_) | Decision::Supersede => open.push(job),
+                Decision::Reset | Decision::Skip(_) | Decision::Fail(_) | Decision::Supersede => open.push(job),
             }
         }
         self.hold(&held, verdicts).await;
@@ -189,7 +189,8 @@ impl Resetter {
                 }
                 Ok(ResetOutcome::NotChanged(Decision::Hold)) => held.push(item),
                 Ok(ResetOutcome::NotChanged(decision)) => {
-                    count(Outcome::Skipped, 1);
+                    let failed = matches!(decision, Decision::Fail(_));
+                    count(if failed { Outcome::Failed } else { Outcome::Skipped }, 1);
                     debug!(%item, ?decision, "not changed");
                 }
                 Err(verdict) => verdicts.set(item, verdict),

@@ -22,7 +22,7 @@ use super::generate::{Wish, draw, draw_seed};
 /// What passwords are made with.
 pub(super) struct Preparer<'a> {
     pub(super) pool: &'a HashPool,
-    /// Opens shared passwords.
+    /// Opens shared and uploaded passwords.
     pub(super) open_key: &'a KeyRing,
     /// Seals new passwords to the notifiers.
     pub(super) sealer: Sealer<'a>,
@@ -54,7 +54,9 @@ impl Preparer<'_> {
     fn open(&self, jobs: &[ResetJob]) -> Opened {
         let mut opened = Opened::new();
         let shared = |job: &&ResetJob| {
-            job.decision == Decision::Reset && job.request.mode.sets_password() && !job.request.password.is_generated()
+            job.decision == Decision::Reset
+                && job.request.mode.sets_password()
+                && matches!(job.request.password, PasswordSource::Shared { .. })
         };
         for job in jobs.iter().filter(shared) {
             opened.entry(job.task).or_insert_with(|| self.open_one(job));
@@ -106,7 +108,7 @@ impl Preparer<'_> {
         if !sets_password {
             return Prepared::Write(write);
         }
-        let Some(password) = password_of(job, shared) else { return Prepared::Impossible(job.item) };
+        let Some(password) = self.password_of(job, shared) else { return Prepared::Impossible(job.item) };
         fault::leak(&password);
         if job.request.is_told() && !job.request.sends_link() {
             // Sealed before it is hashed, so that the clear text leaves this task as early as possible.
@@ -129,19 +131,33 @@ impl Preparer<'_> {
         let links = channels.map(|&channel| (channel, link::hash(seed.token(channel).expose_secret()))).collect();
         Ok((sealed, links))
     }
-}
 
-/// The item's new password; `None` when there can be none.
-fn password_of(job: &ResetJob, shared: &Opened) -> Option<SecretString> {
-    match &job.request.password {
-        PasswordSource::Generated { format, language } => {
-            let tier = format.tier(job.grade.as_deref(), job.rank);
-            let wish = Wish { format: tier, policy: job.request.policy, language: language.unwrap_or_default() };
-            draw(wish, &Names::new(&job.forbidden))
-                .inspect_err(|reason| warn!(task = %job.task, item = %job.item, %reason, "no password; X03"))
-                .ok()
+    /// The item's new password; `None` when there can be none.
+    fn password_of(&self, job: &ResetJob, shared: &Opened) -> Option<SecretString> {
+        match &job.request.password {
+            PasswordSource::Generated { format, language } => {
+                let tier = format.tier(job.grade.as_deref(), job.rank);
+                let wish = Wish { format: tier, policy: job.request.policy, language: language.unwrap_or_default() };
+                draw(wish, &Names::new(&job.forbidden))
+                    .inspect_err(|reason| warn!(task = %job.task, item = %job.item, %reason, "no password; X03"))
+                    .ok()
+            }
+            PasswordSource::Shared { .. } => shared.get(&job.task).cloned().flatten(),
+            PasswordSource::Uploaded => self.uploaded(job),
         }
-        PasswordSource::Shared { .. } => shared.get(&job.task).cloned().flatten(),
-        PasswordSource::Uploaded => None,
+    }
+
+    /// The password that was uploaded for the account.
+    fn uploaded(&self, job: &ResetJob) -> Option<SecretString> {
+        let Some(sealed) = &job.uploaded else {
+            error!(task = %job.task, item = %job.item, "the uploaded password of the item is gone; it fails with X03");
+            return None;
+        };
+        self.open_key
+            .open(sealed, Binding::Upload(job.district, job.task, job.account))
+            .inspect_err(|reason| {
+                error!(task = %job.task, item = %job.item, %reason, "the uploaded password of the item does not open; it fails with X03");
+            })
+            .ok()
     }
 }

@@ -1,18 +1,15 @@
-//! `GET /v1/tasks/{id}/report.csv` and `…/unreachable.csv`: pages are sent as they are read.
+//! `GET /v1/tasks/{id}/report.csv` and `…/unreachable.csv`.
 
-use axum::BoxError;
-use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use futures_util::stream;
-use keybell_roster::export::outcome;
+use axum::response::Response;
 use keybell_shared::actor::Actor;
 use keybell_shared::ids::TaskId;
 use keybell_shared::ports::ledger::ItemFilter;
 
-use super::pages::{Pages, UNREACHABLE};
-use super::{Asked, failed, file};
+use super::Asked;
+use super::pages::{Outcome, ReportPages, UNREACHABLE};
 use crate::auth::Caller;
+use crate::files;
 use crate::parts::Api;
 use crate::query::Parameters;
 use crate::refusal::Refusal;
@@ -69,27 +66,6 @@ pub(super) async fn unreachable(
 
 async fn sent(api: Api, actor: &Actor, task: TaskId, filter: ItemFilter, name: &str) -> Result<Response, Refusal> {
     visible(&api, actor, task).await?;
-    let mut pages = Pages::new(api, actor.district, task, filter);
-    // The first page is read before the answer begins, so that a ledger that is away can still be said.
-    let first = pages.next().await?.unwrap_or_default();
-    let head = outcome::csv_page(true, &first).map_err(|error| failed(&error.to_string()))?;
-    let rest = stream::unfold(Some(pages), |pages| async move {
-        let mut pages = pages?;
-        match next(&mut pages).await {
-            Ok(Some(page)) => Some((Ok(page), Some(pages))),
-            Ok(None) => None,
-            // The connection is cut, so that nobody takes the file for whole.
-            Err(error) => {
-                tracing::warn!(%error, "a report ended early");
-                Some((Err(error), None))
-            }
-        }
-    });
-    let body = Body::from_stream(futures_util::StreamExt::chain(stream::iter([Ok(head)]), rest));
-    Ok((file("text/csv; charset=utf-8", &format!("{name}-{task}.csv")), body).into_response())
-}
-
-async fn next(pages: &mut Pages) -> Result<Option<Vec<u8>>, BoxError> {
-    let Some(rows) = pages.next().await? else { return Ok(None) };
-    Ok(Some(outcome::csv_page(false, &rows)?))
+    let pages = ReportPages::new(api, actor.district, task, filter);
+    files::csv::<Outcome>(&format!("{name}-{task}.csv"), pages).await
 }

@@ -1,12 +1,10 @@
-//! Reports: outcomes as files for people, read page by page from the ledger and never held in memory as a whole.
+//! Reports: outcomes as files for people.
 
 mod csv;
 mod pages;
 mod xlsx;
 
-use axum::http::header;
 use keybell_shared::ports::ledger::ItemFilter;
-use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::states::ItemState;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,9 +14,6 @@ use utoipa_axum::routes;
 use super::items;
 use crate::parts::Api;
 use crate::refusal::Refusal;
-
-/// The media type of XLSX files.
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -45,18 +40,4 @@ impl Asked {
         let state = self.state.as_deref().map(items::state).transpose()?;
         Ok(ItemFilter { state, ..ItemFilter::default() })
     }
-}
-
-/// The file could not be made, for a reason that is ours.
-fn failed(reason: &str) -> Refusal {
-    tracing::error!(reason, "a report could not be made");
-    Problem::new(ProblemKind::Internal, "export.failed", "the file could not be made; the log says more").into()
-}
-
-/// The headers of a file with a plain name.
-fn file(media_type: &'static str, name: &str) -> [(header::HeaderName, String); 2] {
-    [
-        (header::CONTENT_TYPE, media_type.to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-    ]
 }

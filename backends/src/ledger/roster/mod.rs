@@ -33,7 +33,11 @@ impl RosterLedger for SqlLedger {
     }
 
     async fn put_people(&self, district: DistrictId, rows: &[Person]) -> LedgerResult<Vec<RowFate>> {
-        Ok(self.db.retrying(|| self.put_people_once(district, rows)).await?)
+        match self.db.retrying(|| self.put_people_once(district, rows)).await {
+            // An upload gave somebody a name that was free when this batch looked: the next look sees it.
+            Err(Failure::Duplicate(_)) => Ok(self.db.retrying(|| self.put_people_once(district, rows)).await?),
+            other => Ok(other?),
+        }
     }
 
     async fn link_guardians(

@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub(super) username: String,
     pub(super) key: String,
     pub(super) fingerprint: String,
+    /// Whether an upload gave the username.
+    renamed: bool,
     rank: i32,
 }
 
@@ -116,8 +118,8 @@ fn claims(last: &[&Reading<'_>], known: &HashMap<String, Known>) -> Vec<Claim> {
     last.iter()
         .map(|reading| {
             let known = known.get(&reading.person.source_id);
-            // Who says nothing new keeps the name that they have.
-            let same = known.filter(|known| known.fingerprint == reading.fingerprint);
+            // Who says nothing new keeps the name that they have, and so does whom an upload renamed.
+            let same = known.filter(|known| known.renamed || known.fingerprint == reading.fingerprint);
             Claim {
                 person: reading.person.source_id.clone(),
                 has: known.map(|known| known.key.clone()),
@@ -179,7 +181,7 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
     let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
         .all_rows(
-            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.rank FROM {table $2: name text} AS r
+            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.renamed, a.rank FROM {table $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
             &named(&names),
@@ -193,6 +195,7 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
                 username: row.get("username")?,
                 key: row.get("username_key")?,
                 fingerprint: row.get("fingerprint")?,
+                renamed: row.get("renamed")?,
                 rank: row.get("rank")?,
             };
             Ok((row.get("source_id")?, known))

@@ -16,7 +16,7 @@ pub(super) struct Write<'a> {
     pub(super) id: AccountId,
     pub(super) reading: &'a Reading<'a>,
     pub(super) known: Option<&'a Known>,
-    /// The username as it is written, and as it is compared.
+    /// The username as the roster says it, and as it is compared. An account that an upload renamed keeps its own.
     pub(super) username: &'a str,
     pub(super) key: &'a str,
 }
@@ -32,10 +32,15 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
         tx.all_rows(lock, &each(&known), |ids| args![ids]).await?;
         vacate(tx, &old, writes).await?;
         tx.run_rows(
-            "UPDATE accounts SET username = r.username, username_key = r.username_key, given_name = r.given_name,
-                 family_name = r.family_name, family_key = r.family_key, role = r.role, rank = r.rank, grade = r.grade,
-                 graduation_year = r.graduation_year, email = r.email, sms = r.sms, school_id = r.school,
-                 managed_by = r.managed_by, active = r.active, fingerprint = r.fingerprint
+            // Decided here, under the locks: an upload may have renamed somebody since they were looked up.
+            "UPDATE accounts SET
+                 username = CASE WHEN accounts.renamed AND accounts.username_key <> r.username_key
+                     THEN accounts.username ELSE r.username END,
+                 username_key = CASE WHEN accounts.renamed THEN accounts.username_key ELSE r.username_key END,
+                 renamed = (accounts.renamed AND accounts.username_key <> r.username_key),
+                 given_name = r.given_name, family_name = r.family_name, family_key = r.family_key, role = r.role,
+                 rank = r.rank, grade = r.grade, graduation_year = r.graduation_year, email = r.email, sms = r.sms,
+                 school_id = r.school, managed_by = r.managed_by, active = r.active, fingerprint = r.fingerprint
              FROM {table $1: id uuid, source_id text, username text, username_key text, given_name text, family_name text,
                  family_key text, role text, rank integer, grade text, graduation_year integer, email text,
                  sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r
@@ -76,7 +81,8 @@ async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
         .collect();
     if !leaving.is_empty() {
         tx.run_rows(
-            "UPDATE accounts SET username_key = 'passed on by ' || CAST(id AS TEXT) WHERE id {among $1 uuid}",
+            "UPDATE accounts SET username_key = 'passed on by ' || CAST(id AS TEXT)
+             WHERE id {among $1 uuid} AND NOT renamed",
             &each(&leaving),
             |ids| args![ids],
         )

@@ -8,7 +8,7 @@ use crate::commands::confirm::Acknowledgement;
 use crate::commands::request::{confirm, telling, written};
 use crate::commands::reset::start;
 use crate::context::Context;
-use crate::desk::Desk;
+use crate::desk::{Ask, Desk};
 use crate::outcome::Exit;
 
 pub(super) async fn run(context: Context, arguments: Reissue) -> Result<Exit> {
@@ -29,5 +29,6 @@ pub(super) async fn run(context: Context, arguments: Reissue) -> Result<Exit> {
         return Ok(Exit::Declined);
     }
     let body = written(request, acknowledged.version())?;
-    start(context, desk, &format!("/v1/tasks/{task}/reissue"), body, arguments.key, arguments.detach).await
+    let path = format!("/v1/tasks/{task}/reissue");
+    start(context, desk, Ask::post(&path).with(body), arguments.key, arguments.detach).await
 }
