@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use email_address::{EmailAddress, Options};
 
-use crate::text::is_invisible;
+use keybell_shared::unseen::is_unseen;
 
 /// Why a contact cannot be used; never repeats it.
 pub type Unusable = Cow<'static, str>;
@@ -20,7 +20,7 @@ const HOME: &str = "1";
 /// bytes before the `@` and 254 in all. Letters beyond ASCII are allowed on both sides (RFC 6531).
 pub fn email(text: &str) -> Result<String, Unusable> {
     let address = text.trim_matches(' ');
-    if let Some(odd) = address.chars().find(|c| c.is_control() || c.is_whitespace() || is_invisible(*c)) {
+    if let Some(odd) = address.chars().find(|c| c.is_control() || c.is_whitespace() || is_unseen(*c)) {
         return Err(format!("the address holds the character U+{:04X}", u32::from(odd)).into());
     }
     if address.contains(['"', '(', ')', '[', ']', '\\']) {

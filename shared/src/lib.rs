@@ -32,6 +32,7 @@ pub mod stage;
 pub mod states;
 pub mod tls;
 pub mod trace;
+pub mod unseen;
 pub mod upload;
 pub mod verdict;
 pub mod webhook;

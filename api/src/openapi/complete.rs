@@ -83,6 +83,9 @@ fn finish(path: &str, operation: &mut Value, shared: &mut Shared) {
         }
     }
     parameters(operation);
+    if let Some(body) = operation.get_mut("requestBody") {
+        files(body);
+    }
     let Some(Value::Object(responses)) = operation.get_mut("responses") else { return };
     let mut all = common.clone();
     for (status, response) in responses.iter_mut().filter(|(status, _)| *status != BARE) {
@@ -143,15 +146,20 @@ fn as_json(parameter: &mut Value, schema: &Value) {
     parameter.insert("content".to_owned(), json!({ "application/json": { "schema": schema, "example": example } }));
 }
 
-/// Files and streams, of which the generator knows nothing.
-fn bodies(response: &mut Value) {
+/// Workbooks, of which the generator thinks as lists of numbers.
+fn files(of: &mut Value) {
     for (media_type, content) in
-        response.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.iter_mut())
+        of.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.iter_mut())
     {
         if media_type.starts_with("application/vnd.") {
             content["schema"] = json!({ "type": "string", "format": "binary", "description": "A file." });
         }
     }
+}
+
+/// Files and streams, of which the generator knows nothing.
+fn bodies(response: &mut Value) {
+    files(response);
     if let Some(stream) = response.pointer_mut("/content/text~1event-stream") {
         // OpenAPI 3.1 has no words for the parts of a stream: this is each of its events.
         stream["example"] = json!({

@@ -231,7 +231,7 @@ impl UploadLedger for FakeLedger {
     async fn meant(&self, _: &Actor, rows: &[Meant]) -> LedgerResult<Vec<Option<MeantAccount>>> {
         self.ask().map(|_| vec![None; rows.len()])
     }
-    async fn username_owners(&self, _: DistrictId, _: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {
+    async fn name_owners(&self, _: DistrictId, _: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {
         self.ask().map(|_| Vec::new())
     }
 }

@@ -15,6 +15,8 @@ use crate::refusal::Refusal;
 
 /// The largest file, in bytes.
 pub(super) const MAX_BYTES: usize = upload::MAX_BYTES;
+/// What browsers on Windows call CSV files once Excel is installed.
+const OLD_EXCEL: &str = "application/vnd.ms-excel";
 /// Files that are read at a time.
 const AT_A_TIME: usize = 2;
 
@@ -66,7 +68,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let essence = types.next().and_then(|only| only.to_str().ok()?.split(';').next().map(str::trim));
-    let known = ["text/csv", XLSX, "application/octet-stream"];
+    let known = ["text/csv", XLSX, OLD_EXCEL, "application/octet-stream"];
     if types.next().is_none() && essence.is_some_and(|it| known.iter().any(|known| it.eq_ignore_ascii_case(known))) {
         return Ok(());
     }

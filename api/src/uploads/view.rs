@@ -62,6 +62,7 @@ pub(super) struct RowsWith {
     code: Code,
     /// In plain words.
     meaning: &'static str,
+    /// How many.
     #[schema(minimum = 0)]
     rows: u64,
 }

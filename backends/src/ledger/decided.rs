@@ -32,7 +32,13 @@ pub(super) struct Decided<'a> {
     /// Whether people are told by a one-time link.
     pub(super) sends_link: bool,
     /// The username that the account gets, where an upload changes it.
-    pub(super) username: Option<String>,
+    pub(super) username: Option<Renamed>,
+}
+
+/// A change of a username.
+pub(super) struct Renamed {
+    pub(super) from: String,
+    pub(super) to: String,
 }
 
 impl Decided<'_> {

@@ -46,7 +46,8 @@ impl IntakeLedger for SqlLedger {
             let rows = self
                 .db
                 .read(
-                    "SELECT r.name AS name, COALESCE(u.id, s.id, i.id) AS id
+                    "SELECT r.name AS name, COALESCE(i.id, u.id, s.id) AS id,
+                         (i.id IS NULL AND u.id IS NOT NULL AND s.id IS NOT NULL AND u.id <> s.id) AS twice
                      FROM {rows $2: name text, key text, id uuid} AS r
                      LEFT JOIN accounts u ON u.district_id = $1 AND u.username_key = r.key
                      LEFT JOIN accounts s ON s.district_id = $1 AND s.source_id = r.name
@@ -56,6 +57,13 @@ impl IntakeLedger for SqlLedger {
                 .await?;
             for row in rows {
                 match row.get::<Option<AccountId>>("id")? {
+                    // Never a guess: the wrong person would get another one's password.
+                    Some(_) if row.get("twice")? => {
+                        let name: String = row.get("name")?;
+                        resolved
+                            .unknown
+                            .push(format!("{name} (one's username and another's roster id; give the account id)"));
+                    }
                     Some(id) if seen.insert(id) => resolved.found.push(id),
                     Some(_) => {}
                     None => resolved.unknown.push(row.get("name")?),

@@ -189,11 +189,18 @@ pub(super) async fn store_journal(tx: &mut Tx, writer: &str, group: &[Decided<'_
                 decided.write.item,
                 decided.version,
                 if decided.request.clear_security_questions { ", security questions to be cleared" } else { "" },
-                if decided.username.is_some() { ", username changed" } else { "" }
+                renamed(decided)
             ),
         })
         .collect();
     journal::audits(tx, &new_audits).await
+}
+
+/// What the audit says of a new username.
+fn renamed(decided: &Decided<'_>) -> String {
+    let said =
+        decided.username.as_ref().map(|name| format!(", username changed from {:?} to {:?}", name.from, name.to));
+    said.unwrap_or_default()
 }
 
 /// What the outside hears of one reset, or of one request to choose a password.
@@ -202,7 +209,7 @@ fn fact(decided: &Decided<'_>) -> Fact {
     let credential_version = decided.version;
     if decided.sets_password() {
         let clear_security_questions = decided.request.clear_security_questions;
-        let username = decided.username.clone();
+        let username = decided.username.as_ref().map(|name| name.to.clone());
         Fact::CredentialReset(CredentialReset {
             account,
             task,

@@ -15,7 +15,7 @@ use keybell_shared::seal::{Sealed, hex, unhex};
 use serde_json::{Value as Json, json};
 
 use super::SqlLedger;
-use super::decided::Decided;
+use super::decided::{Decided, Renamed};
 use super::sql::{Cell, Failure, Row, Sql, Tx, args, cells, json as json_arg};
 
 /// Stores what the upload of a new task says.
@@ -94,12 +94,15 @@ pub(super) async fn take_uploaded(tx: &mut Tx, group: &mut [Decided<'_>]) -> Sql
     }
     let reset = |decided: &Decided<'_>| is_uploaded(&decided.request) && decided.is_reset();
     let mut wanted: Vec<Json> = Vec::new();
+    let mut renamed: Vec<AccountId> = Vec::new();
     for decided in group.iter().filter(|decided| reset(decided)) {
         if let Some(Some(username)) = said.get(&(decided.task, decided.write.account)) {
             wanted.push(json!({"district": decided.district, "key": username_key(username)}));
+            renamed.push(decided.write.account);
         }
     }
     let owners = owners(tx, &wanted).await?;
+    let mut names = names(tx, &renamed).await?;
     let mut promised = HashSet::new();
     for decided in group.iter_mut().filter(|decided| reset(decided)) {
         let account = decided.write.account;
@@ -111,40 +114,38 @@ pub(super) async fn take_uploaded(tx: &mut Tx, group: &mut [Decided<'_>]) -> Sql
         let Some(username) = said else { continue };
         let key = (decided.district, username_key(&username));
         let owner = owners.get(&key);
-        if owner.is_some_and(|owner| owner.account != account) || !promised.insert(key) {
+        if owner.is_some_and(|owner| *owner != account) || !promised.insert(key) {
             decided.decision = Decision::Fail(Code::E06);
-        } else if owner.is_none_or(|owner| owner.username != username) {
-            decided.username = Some(username);
+        } else if let Some(from) = names.remove(&account).filter(|from| *from != username) {
+            decided.username = Some(Renamed { from, to: username });
         }
     }
     Ok(())
 }
 
-/// Who has a username.
-struct Owner {
-    account: AccountId,
-    username: String,
-}
-
 /// Who has these usernames now, by district and key.
-async fn owners(tx: &mut Tx, wanted: &[Json]) -> Sql<HashMap<(DistrictId, String), Owner>> {
+async fn owners(tx: &mut Tx, wanted: &[Json]) -> Sql<HashMap<(DistrictId, String), AccountId>> {
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
     let rows = tx
         .all(
-            "SELECT a.district_id, a.username_key, a.username, a.id FROM {rows $1: district uuid, key text} AS r
+            "SELECT a.district_id, a.username_key, a.id FROM {rows $1: district uuid, key text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = r.district AND x.username_key = r.key)",
             args![json_arg(wanted)],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            let owner = Owner { account: row.get("id")?, username: row.get("username")? };
-            Ok(((row.get("district_id")?, row.get("username_key")?), owner))
-        })
-        .collect()
+    rows.iter().map(|row| Ok(((row.get("district_id")?, row.get("username_key")?), row.get("id")?))).collect()
+}
+
+/// What these accounts are called now; they are locked.
+async fn names(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<AccountId, String>> {
+    if accounts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = tx.all("SELECT id, username FROM accounts WHERE id {in $1 uuid}", args![json_arg(accounts)]).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("username")?))).collect()
 }
 
 /// Gives the accounts their new usernames. Somebody who took one since the look at its owner makes this a duplicate, and
@@ -152,7 +153,7 @@ async fn owners(tx: &mut Tx, wanted: &[Json]) -> Sql<HashMap<(DistrictId, String
 pub(super) async fn store_usernames(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
     let mut rows: Vec<Json> = Vec::new();
     for decided in group.iter().filter(|decided| decided.is_reset()) {
-        if let Some(username) = &decided.username {
+        if let Some(Renamed { to: username, .. }) = &decided.username {
             let key = username_key(username);
             rows.push(json!({"account": decided.write.account, "username": username, "key": key}));
         }

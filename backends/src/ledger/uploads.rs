@@ -26,21 +26,25 @@ impl UploadLedger for SqlLedger {
         Ok(found)
     }
 
-    async fn username_owners(&self, district: DistrictId, keys: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {
+    async fn name_owners(&self, district: DistrictId, names: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {
         let mut owners = Vec::new();
-        for page in keys.chunks(PAGE) {
-            let wanted: Vec<_> = page.iter().map(|key| json!({"key": key})).collect();
+        for page in names.chunks(PAGE) {
+            let wanted: Vec<_> = page.iter().map(|name| json!({"name": name, "key": username_key(name)})).collect();
             let rows = self
                 .db
                 .read(
-                    "SELECT a.username_key, a.id FROM {rows $2: key text} AS r
+                    "SELECT r.key, a.id FROM {rows $2: name text, key text} AS r
                      JOIN accounts a ON a.id = (
-                         SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.username_key = r.key)",
+                         SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.username_key = r.key)
+                     UNION
+                     SELECT r.key, a.id FROM {rows $2: name text, key text} AS r
+                     JOIN accounts a ON a.id = (
+                         SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
                     args![district, json_arg(&wanted)],
                 )
                 .await?;
             for row in &rows {
-                owners.push((row.get("username_key")?, row.get("id")?));
+                owners.push((row.get("key")?, row.get("id")?));
             }
         }
         Ok(owners)

@@ -26,6 +26,9 @@ pub(crate) struct Export {
     /// Where to: a file that ends in .xlsx is a workbook, any other one CSV.
     #[arg(value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Replace the file if it is there. It may be one that was filled in.
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) narrowed: Narrowed,
 }

@@ -3,6 +3,8 @@
 mod file;
 mod show;
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -25,6 +27,12 @@ pub(crate) async fn run(context: Context, arguments: Upload) -> Result<Exit> {
 }
 
 async fn export(context: &Context, arguments: &Export) -> Result<Exit> {
+    if arguments.out.exists() && !arguments.force {
+        return Err(Exit::Usage.because(format!(
+            "{} is there already, and may have been filled in; name another file, or replace it with --force",
+            arguments.out.display()
+        )));
+    }
     let desk = Desk::open(context, arguments.district.district.as_deref()).await?;
     let filter = Value::from(arguments.narrowed.filter());
     let narrowed = filter.as_object().is_some_and(|fields| !fields.is_empty());
@@ -40,6 +48,10 @@ async fn export(context: &Context, arguments: &Export) -> Result<Exit> {
 
 async fn tried(context: &Context, arguments: &Try) -> Result<Exit> {
     let file = File::read(&arguments.file.path)?;
+    if arguments.result.as_deref().is_some_and(|result| is_same(result, &arguments.file.path)) {
+        return Err(Exit::Usage
+            .because("--result would replace the file that is tried out, and has no passwords; name another one"));
+    }
     let rules = file::rules(&arguments.file);
     let desk = Desk::open(context, arguments.file.district.district.as_deref()).await?;
     let answer = desk.ask(file.with(&query("/v1/uploads/trial", &rules)?)).await?;
@@ -57,6 +69,10 @@ async fn tried(context: &Context, arguments: &Try) -> Result<Exit> {
         complain(&format!("every row with its status: {}", out.display()));
     }
     Ok(if trial.rows.errors == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 async fn start(context: Context, arguments: Start) -> Result<Exit> {

@@ -146,7 +146,7 @@ fn name_of(path: &Path) -> String {
 
 /// A name without anything that a terminal could take for an order.
 pub(crate) fn safe(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control() && !crate::text::is_invisible(*c)).take(80).collect()
+    name.chars().filter(|c| !c.is_control() && !keybell_shared::unseen::is_unseen(*c)).take(80).collect()
 }
 
 /// From paths within a folder or zip, the CSV files that make up the roster: those at the root; if there are none, those

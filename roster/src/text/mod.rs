@@ -12,7 +12,7 @@ mod sheet;
 mod table;
 mod wiped;
 
-pub(crate) use cell::{clean, decode, is_invisible};
+pub(crate) use cell::{clean, decode};
 pub(crate) use damage::{damage, is_scientific};
 pub use input::Mark;
 pub(crate) use input::decoded;

@@ -14,7 +14,8 @@ pub struct ColumnFault {
     pub code: Code,
     /// The title that the export gives it.
     pub title: &'static str,
-    /// The title that stands in its place, as the file spells it; where the column is there twice, the second of the two.
+    /// The column that stands in its place, or where it is there twice, the second of the two: its title, as the file spells it
+    /// and in backticks, or its number where the title is no plain words.
     pub found: Option<String>,
 }
 
@@ -23,11 +24,11 @@ impl fmt::Display for ColumnFault {
         let title = self.title;
         match &self.found {
             None => write!(f, "{} `{title}` is missing", self.code),
-            Some(found) if super::header::is(title, found) => {
+            Some(found) if super::header::is(title, found.trim_matches('`')) => {
                 write!(f, "{} `{title}` is there twice; remove one", self.code)
             }
             Some(found) => {
-                write!(f, "{} `{title}` is missing and `{found}` stands there; call it `{title}`", self.code)
+                write!(f, "{} `{title}` is missing, and the column {found} stands for it; call it `{title}`", self.code)
             }
         }
     }

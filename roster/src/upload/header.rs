@@ -13,6 +13,9 @@ const OF_RESULTS: [&str; 4] = ["Line", "Status", "Meaning", "Detail"];
 /// How many unknown columns are named.
 const MAX_UNKNOWN: usize = 20;
 
+/// The longest title that is shown, in characters.
+const MAX_SHOWN: usize = 30;
+
 /// The fewest titles that make a row a header. A row with fewer may be a person's and must not be repeated.
 const MIN_KNOWN: usize = 2;
 
@@ -43,8 +46,8 @@ pub(super) fn columns(found: &[String]) -> Result<(Columns, Vec<String>), Upload
     for (title, place) in TITLES.iter().zip(&mut places) {
         let mut there = found.iter().enumerate().filter(|(_, name)| is(title, name));
         *place = there.next().map(|(at, _)| at);
-        if let Some((_, second)) = there.next() {
-            faults.push(ColumnFault { code: Code::E02, title, found: Some(shown(second)) });
+        if let Some((at, second)) = there.next() {
+            faults.push(ColumnFault { code: Code::E02, title, found: Some(shown(at, second)) });
         }
     }
     faults.extend(missing(&places, &unknown));
@@ -87,7 +90,8 @@ fn missing(places: &[Option<usize>; TITLES.len()], unknown: &[(usize, &String)])
     for fits in passes {
         for (nth, title, found) in absent.iter_mut().filter(|(_, _, found)| found.is_none()) {
             if let Some(one) = left.iter().position(|(at, name)| fits(*nth, title, *at, name)) {
-                *found = Some(shown(left.remove(one).1));
+                let (at, name) = left.remove(one);
+                *found = Some(shown(*at, name));
             }
         }
     }
@@ -105,10 +109,10 @@ fn warnings(places: &[usize; TITLES.len()], unknown: &[(usize, &String)]) -> Vec
         warnings.push("the columns are in another order than the export's; they were found by their titles".to_owned());
     }
     for (at, name) in unknown.iter().take(MAX_UNKNOWN) {
-        warnings.push(if shown(name).is_empty() {
+        warnings.push(if name.trim().is_empty() {
             format!("column {} has no title and is ignored", at + 1)
         } else {
-            format!("the column `{}` is no column of an export and is ignored", shown(name))
+            format!("the column {} is no column of an export and is ignored", shown(*at, name))
         });
     }
     if let more @ 1.. = unknown.len().saturating_sub(MAX_UNKNOWN) {
@@ -121,7 +125,15 @@ fn of_results(name: &str) -> bool {
     OF_RESULTS.iter().any(|title| is(title, name))
 }
 
-/// A title as it may be shown.
-fn shown(name: &str) -> String {
-    safe(name).trim().chars().take(40).collect()
+/// A title as it may be shown: words in full, and anything else by the number of its column. Somebody who pasted one row too
+/// high has a password there.
+fn shown(at: usize, name: &str) -> String {
+    let name = safe(name);
+    let name = name.trim();
+    let is_plain = |c: char| c.is_alphabetic() || matches!(c, ' ' | '_');
+    if !name.is_empty() && name.chars().count() <= MAX_SHOWN && name.chars().all(is_plain) {
+        format!("`{name}`")
+    } else {
+        format!("number {}", at + 1)
+    }
 }

@@ -29,8 +29,9 @@ impl UploadLedger for FakeLedger {
         Ok(rows.iter().map(find).collect())
     }
 
-    async fn username_owners(&self, _: DistrictId, keys: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {
+    async fn name_owners(&self, _: DistrictId, names: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {
         let state = self.up()?;
+        let keys: Vec<String> = names.iter().map(|name| username_key(name)).collect();
         let owned = state.names.iter().map(|(name, id)| (username_key(name), *id));
         Ok(owned.filter(|(key, _)| keys.contains(key)).collect())
     }

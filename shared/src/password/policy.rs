@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::blocklist::is_blocked_folded;
 use super::names::Names;
 use super::normal::{fold, is_blank, normalise};
+use crate::unseen::is_never_typed;
 
 /// The most characters that any policy allows. Nothing is ever cut off.
 pub const MAX_CHARS: usize = 128;
@@ -88,8 +89,8 @@ pub enum PolicyError {
     /// Too long.
     #[error("the password must have at most {MAX_CHARS} characters")]
     TooLong,
-    /// A control character.
-    #[error("the password holds a control character, which cannot be typed")]
+    /// A control character, or another one that leaves no mark.
+    #[error("the password holds a character that cannot be seen, and so not be typed")]
     Control,
     /// No capital letter.
     #[error("the password must have a capital letter")]
@@ -172,7 +173,7 @@ impl Signs {
     fn of(text: &str) -> Self {
         text.chars().fold(Self::default(), |signs, c| Self {
             all: signs.all + 1,
-            control: signs.control || c.is_control(),
+            control: signs.control || c.is_control() || is_never_typed(c),
             capital: signs.capital || c.is_uppercase(),
             lower: signs.lower || c.is_lowercase(),
             digit: signs.digit || c.is_ascii_digit(),
@@ -197,6 +198,8 @@ mod tests {
             ("        ", PolicyError::Blank),
             ("Ab1", PolicyError::TooShort(8)),
             ("Ab1\u{7}abcdef", PolicyError::Control),
+            ("Otter-lamp-47\u{200b}", PolicyError::Control),
+            ("Otter\u{202e}lamp-47", PolicyError::Control),
             ("otter-lamp-47", PolicyError::NoCapital),
             ("OTTER-LAMP-47", PolicyError::NoLowerCase),
             ("Otter-lamp-river", PolicyError::NoDigit),

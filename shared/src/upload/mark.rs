@@ -26,7 +26,9 @@ impl Mark {
         Self::with(digest, AttemptId::fresh().0.as_bytes())
     }
 
-    fn with(digest: &str, salt: &[u8]) -> Option<Self> {
+    /// The mark of a file with this digest among others with the same salt: always the same one. 16 bytes are enough.
+    #[must_use]
+    pub fn with(digest: &str, salt: &[u8]) -> Option<Self> {
         let mut tag = vec![0; LENGTH];
         let salt = salt.to_vec();
         let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, Params::DEFAULT);

@@ -15,7 +15,7 @@ fn titles() -> String {
 
 #[test]
 fn all_missing_and_renamed_columns_are_told_at_once() {
-    let found = |name: &str| Some(name.to_owned());
+    let found = |name: &str| Some(format!("`{name}`"));
     assert_eq!(
         faults("Account,Login,Given name,Family name,Role,Grade,New username,Password"),
         [

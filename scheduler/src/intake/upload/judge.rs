@@ -10,6 +10,7 @@ use keybell_shared::password::{self, Names, PolicyError, is_blank, name_parts};
 use keybell_shared::ports::ledger::{Ledger, Meant, MeantAccount};
 use keybell_shared::problem::Problem;
 use keybell_shared::request::PolicyName;
+use keybell_shared::unseen::is_unseen;
 use keybell_shared::upload::{Judged, MIN_USERNAME, UploadRow};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest, Sha256};
@@ -51,10 +52,12 @@ pub(super) async fn judge(
             *slot = account;
         }
     }
-    let wanted: HashSet<String> =
-        rows.iter().filter(|row| !row.new_username.is_empty()).map(|row| username_key(&row.new_username)).collect();
-    let wanted: Vec<String> = wanted.into_iter().collect();
-    let owners = ledger.username_owners(actor.district, &wanted).await?.into_iter().collect();
+    let wanted: HashSet<&String> = rows.iter().map(|row| &row.new_username).filter(|name| !name.is_empty()).collect();
+    let wanted: Vec<String> = wanted.into_iter().cloned().collect();
+    let mut owners: HashMap<String, Vec<AccountId>> = HashMap::new();
+    for (key, owner) in ledger.name_owners(actor.district, &wanted).await? {
+        owners.entry(key).or_default().push(owner);
+    }
     let mut judge = Judge { policy, owners, seen: HashMap::new(), taken: HashMap::new() };
     let mut findings = Vec::with_capacity(rows.len());
     for (row, account) in rows.iter().zip(accounts) {
@@ -89,8 +92,8 @@ fn whom(row: &UploadRow) -> Result<Meant, Wrong> {
 /// What is known while the rows are gone through.
 struct Judge {
     policy: PolicyName,
-    /// Who has the usernames that rows want.
-    owners: HashMap<String, AccountId>,
+    /// Who has the usernames that rows want, as username or as roster id.
+    owners: HashMap<String, Vec<AccountId>>,
     /// On which line an account was first.
     seen: HashMap<AccountId, u64>,
     /// On which line a username was first wanted.
@@ -143,12 +146,16 @@ impl Judge {
         if length > MAX_NAME {
             return Err((Code::E05, format!("`New username` must have at most {MAX_NAME} characters")));
         }
-        if wanted.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err((Code::E05, "`New username` must have no blanks and no control characters".to_owned()));
+        if wanted.chars().any(|c| c.is_control() || c.is_whitespace() || is_unseen(c)) {
+            return Err((Code::E05, "`New username` must have no blanks, and nothing that cannot be seen".to_owned()));
+        }
+        if wanted.parse::<AccountId>().is_ok() {
+            return Err((Code::E05, "`New username` must not look like the id of an account".to_owned()));
         }
         let key = username_key(wanted);
-        if self.owners.get(&key).is_some_and(|owner| *owner != account) {
-            let detail = "another account has this username, whatever the case of its letters; choose another one";
+        if self.owners.get(&key).is_some_and(|owners| owners.iter().any(|owner| *owner != account)) {
+            let detail = "another account has this as its username, whatever the case of its letters, or as its roster id; \
+                          choose another one";
             return Err((Code::E06, detail.to_owned()));
         }
         if let Some(first) = self.taken.get(&key) {

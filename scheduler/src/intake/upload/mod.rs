@@ -83,12 +83,11 @@ pub struct Starting {
     pub allow_partial: bool,
 }
 
-/// What makes a repetition recognisable: the rows and the words beside them. As with a shared password, the passwords are
-/// left out, because what is stored of them must not be found by trying; nor does the trial run count, for a repetition may
-/// have tried the file once more.
+/// What makes a repetition recognisable. The file stands for itself by a mark, for what is stored of its passwords must not
+/// be found by trying. The trial run does not count: a repetition may have tried the file once more.
 #[derive(Serialize)]
-struct Asked<'a> {
-    upload: Vec<(&'a str, &'a str, &'a str)>,
+struct Asked {
+    upload: String,
     rules: Uploading,
     allow_partial: bool,
 }
@@ -123,10 +122,11 @@ impl Intake {
         rules::role(actor)?;
         idempotency::check_key(key)?;
         let Starting { trial: promised, acknowledgement, allow_partial } = start;
-        let rows = file.rows.iter().map(|row| (row.account.as_str(), row.username.as_str(), row.new_username.as_str()));
-        let again = Asked { upload: rows.collect(), rules: asked, allow_partial };
+        let producer = producer(actor);
+        let upload = trial::lasting(file, &format!("{}|{producer}|{key}", actor.district)).await?.to_text();
+        let again = Asked { upload, rules: asked, allow_partial };
         let fingerprint = idempotency::fingerprint(&again)?;
-        let idempotency = Idempotency { producer: producer(actor), key: key.to_owned(), fingerprint };
+        let idempotency = Idempotency { producer, key: key.to_owned(), fingerprint };
         if let Some(submitted) = self.repetition(actor, &idempotency).await? {
             return Ok(submitted);
         }

@@ -106,6 +106,10 @@ async fn every_row_has_its_code() {
         (row("a1", "maryj", good), Code::E05),
         (row("a1", "mary jones", good), Code::E05),
         (row("a1", &"m".repeat(256), good), Code::E05),
+        (row("a1", "mary\u{200b}jones", good), Code::E05),
+        (row("a1", "\u{202e}maryjones", good), Code::E05),
+        (row("a1", "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", good), Code::E05),
+        (row("a1", "", "Otter-lamp-47\u{200b}"), Code::E07),
         (row("a1", "mary.jones", good), Code::OK),
         (row("a1", "A1", good), Code::E05),
         (row("a1", "a1", good), Code::OK),
@@ -176,8 +180,12 @@ async fn one_error_stops_everything_unless_the_good_rows_are_allowed() {
         let other = Binding::Upload(room.admin.district, task, state.names["a2"]);
         assert!(room.key.open(&uploaded.sealed, other).is_err(), "for nobody else");
     }
-    let again = room.start(&file, partial).await.expect("the same once more");
+    let again = room.start(&file, partial.clone()).await.expect("the same once more");
     assert_eq!((again.task, again.repeated), (task, true));
+    // Nobody hands out a corrected file whose passwords were never set.
+    let other =
+        super::tests::file(vec![row("a1", "mary.jones", "Otter-lamp-48"), row("a2", "", ""), row("a3", "", good)]);
+    assert_eq!(room.start(&other, partial).await.expect_err("another password").code, "idempotency.mismatch");
 }
 
 #[tokio::test]

@@ -81,9 +81,18 @@ pub(super) async fn mark(file: &UploadFile) -> Result<Mark, Problem> {
     blocking(&file.digest, |digest| Mark::of(&digest).ok_or_else(refusals::no_memory)).await
 }
 
+/// The mark of a file that is always the same under one name.
+pub(super) async fn lasting(file: &UploadFile, name: &str) -> Result<Mark, Problem> {
+    let salt = Sha256::digest(name);
+    let mark = move |digest: String| Mark::with(&digest, salt.get(..16).unwrap_or_default());
+    blocking(&file.digest, move |digest| mark(digest).ok_or_else(refusals::no_memory)).await
+}
+
 /// The mark in the answer of a trial run, if it is this file's.
 pub(super) async fn same_file(promised: &str, file: &UploadFile) -> Result<Mark, Problem> {
-    let read = promised.split_once('-').and_then(|(mark, _)| Mark::from_text(mark));
+    let is_whole = |found: &str| found.len() == 64 && found.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let parts = promised.split_once('-').filter(|(_, found)| is_whole(found));
+    let read = parts.and_then(|(mark, _)| Mark::from_text(mark));
     let mark = read.ok_or_else(refusals::no_trial)?;
     blocking(&file.digest, |digest| if mark.fits(&digest) { Ok(mark) } else { Err(refusals::other_file()) }).await
 }

@@ -50,7 +50,7 @@ pub trait UploadLedger: Send + Sync {
     /// and the username of somebody else means nobody. Protected accounts and the actor's own are never confirmed here.
     async fn meant(&self, actor: &Actor, rows: &[Meant]) -> LedgerResult<Vec<Option<MeantAccount>>>;
 
-    /// Who has these usernames in the district, compared as sign-in compares them: pairs of the key
-    /// ([`crate::fold::username_key`]) and the account.
-    async fn username_owners(&self, district: DistrictId, keys: &[String]) -> LedgerResult<Vec<(String, AccountId)>>;
+    /// Who has these names in the district: as the username, compared as sign-in compares them, or as the roster id, to the
+    /// letter. Pairs of the username's key ([`crate::fold::username_key`]) and the account; a key may have two.
+    async fn name_owners(&self, district: DistrictId, names: &[String]) -> LedgerResult<Vec<(String, AccountId)>>;
 }

@@ -129,8 +129,8 @@ async fn a_row_knows_why_its_account_would_be_left_as_it_is(on: &TestLedger) {
 async fn usernames_have_owners_in_any_case_and_form(on: &TestLedger) {
     let (fixture, _other) = (district_with(&*on.ledger, 3).await, district_with(&*on.ledger, 5).await);
     let keys: Vec<String> = ["P1", "\u{ff50}3", "p5", "free"].iter().map(|name| username_key(name)).collect();
-    let mut owners = on.ledger.username_owners(fixture.district.id, &keys).await.expect("owners");
+    let mut owners = on.ledger.name_owners(fixture.district.id, &keys).await.expect("owners");
     owners.sort();
     assert_eq!(owners, [("p1".to_owned(), fixture.pupils[0]), ("p3".to_owned(), fixture.pupils[2])]);
-    assert!(on.ledger.username_owners(fixture.district.id, &[]).await.expect("owners").is_empty());
+    assert!(on.ledger.name_owners(fixture.district.id, &[]).await.expect("owners").is_empty());
 }
