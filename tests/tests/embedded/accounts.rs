@@ -98,27 +98,39 @@ async fn whoever_holds_any_privileged_role_counts_as_staff() {
     import.run_to(0).await;
     let preview = school.program(["account", "search", "--user-type", "student"]).json::<Value>().await;
     assert_eq!(usernames(&preview), ["anna", "both"]);
-    let reset = [
-        "reset",
-        "--scope",
-        "without_role",
-        "--reason",
-        "lost",
-        "--yes",
-        "--acknowledge",
-        "2026-11",
-        "--output",
-        "json",
-    ];
-    let done: Value = school.program(reset).run().await.json();
+    assert_eq!(without_role(&school).await, ["anna"]);
+}
+
+#[tokio::test]
+async fn other_roles_may_be_unprivileged_from_the_next_import_on() {
+    let people =
+        [Person::with_role("anna", "student"), Person::with_role("ida", "aide"), Person::with_role("pam", "parent")];
+    let school = School::with(&people).await;
+    assert_eq!(without_role(&school).await, ["anna", "pam"]);
+    let file = school.beside("keybell.toml");
+    let configured = |roles: &str| std::fs::write(&file, format!("[roster]\nunprivileged_roles = [{roles}]\n"));
+    let import = || school.program(["roster", "import", "--config"]).arg(&file).arg(school.beside("roster"));
+    configured(r#""student", "aide""#).expect("a file");
+    assert_eq!(without_role(&school).await, ["anna", "pam"], "nothing changes before the next import");
+    import().run_to(0).await;
+    assert_eq!(without_role(&school).await, ["anna", "ida"]);
+    // Whoever teaches or manages is never unprivileged, and nothing is imported by such a configuration.
+    for (roles, word) in [(r#""student", "teacher""#, "teacher"), (r#""aide""#, "student")] {
+        configured(roles).expect("a file");
+        let refused = import().run_to(78).await.stderr;
+        assert!(refused.contains("roster.unprivileged_roles") && refused.contains(word), "{refused}");
+    }
+    assert_eq!(without_role(&school).await, ["anna", "ida"]);
+}
+
+/// Whom a reset of everybody without a privileged role means.
+async fn without_role(school: &School) -> Vec<String> {
+    let reset = ["reset", "--scope", "without_role", "--reason", "lost", "--yes", "--acknowledge", "2026-11"];
+    let done: Value = school.program(reset).args(["--output", "json"]).run().await.json();
     let task = text(&done, "/task/id").to_owned();
     let items: Value = school.program(["task", "items", &task, "--all"]).json().await;
-    let meant: Vec<&str> = items
-        .pointer("/items")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|item| text(item, "/username"))
-        .collect();
-    assert_eq!(meant, ["anna"], "{done}");
+    let items = items.pointer("/items").and_then(Value::as_array).into_iter().flatten();
+    let mut meant: Vec<String> = items.map(|item| text(item, "/username").to_owned()).collect();
+    meant.sort_unstable();
+    meant
 }

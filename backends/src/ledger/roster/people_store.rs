@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use keybell_shared::eligibility::highest_rank;
 use keybell_shared::fold::fold;
 use keybell_shared::ids::{AccountId, DistrictId};
-use keybell_shared::ports::ledger::Person;
 use serde::Serialize;
 
 use super::people::{Known, Reading};
@@ -92,12 +90,6 @@ async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
     Ok(())
 }
 
-/// The rank of the most privileged role that the person holds anywhere, whichever of them the roster names first.
-fn highest(person: &Person) -> i32 {
-    let held = highest_rank(person.memberships.iter().map(|membership| membership.role.as_str()));
-    held.map_or(person.rank, |held| held.max(person.rank))
-}
-
 /// The columns of an account that come from the roster.
 #[derive(Serialize)]
 struct Columns<'a> {
@@ -134,7 +126,7 @@ fn columns<'a>(writes: &[&Write<'a>]) -> Vec<Columns<'a>> {
                 family_name: &person.family_name,
                 family_key: fold(&person.family_name),
                 role: &person.role,
-                rank: highest(person),
+                rank: person.rank,
                 grade: person.grade.as_deref(),
                 graduation_year: person.graduation_year,
                 email: person.email.as_deref(),

@@ -23,6 +23,7 @@ on_both!(
     a_person_keeps_password_and_protection,
     groups_and_graduation_year_are_replaced,
     the_most_privileged_role_of_several_counts,
+    a_rank_that_changed_is_written,
     family_names_are_folded_also_those_of_an_older_build,
     usernames_are_the_same_in_every_encoding,
     guardians_are_replaced_in_order,
@@ -231,13 +232,20 @@ async fn groups_and_graduation_year_are_replaced(test: &TestLedger) {
     assert_eq!(test.raw.number("SELECT graduation_year FROM accounts").await, 2031);
 }
 
-/// Whichever role a roster names first: whoever holds any privileged one counts as staff.
+/// The import says the rank of the most privileged role, whichever of them the roster names first.
 async fn the_most_privileged_role_of_several_counts(test: &TestLedger) {
     let district = district(test).await;
     let place = |role: &str| Membership { school: "s1".to_owned(), role: role.to_owned() };
-    let roles = |n, roles: &[&str]| Person { memberships: roles.iter().map(|role| place(role)).collect(), ..pupil(n) };
-    let people =
-        [roles(1, &["student", "guardian"]), roles(2, &["student", "teacher"]), roles(3, &["ext:coach", "student"])];
+    let roles = |n, rank, roles: &[&str]| Person {
+        rank,
+        memberships: roles.iter().map(|role| place(role)).collect(),
+        ..pupil(n)
+    };
+    let people = [
+        roles(1, 10, &["student", "guardian"]),
+        roles(2, 30, &["student", "teacher"]),
+        roles(3, 60, &["ext:coach", "student"]),
+    ];
     put(test, district, &people).await;
     let ranks = "SELECT username, rank FROM accounts ORDER BY username";
     assert_eq!(test.raw.rows(ranks).await, [["p1", "10"], ["p2", "30"], ["p3", "60"]]);
@@ -245,6 +253,18 @@ async fn the_most_privileged_role_of_several_counts(test: &TestLedger) {
     let meant = task(&*test.ledger, &as_district_admin(district), without).await;
     let items = test.ledger.items(district, meant, ItemFilter::default(), 10).await.expect("items");
     assert_eq!(items.into_iter().map(|item| item.username).collect::<Vec<_>>(), ["p1"]);
+}
+
+/// What counts as unprivileged is configured; the same row with another rank is news.
+async fn a_rank_that_changed_is_written(test: &TestLedger) {
+    let district = district(test).await;
+    let aide = |rank| Person { role: "aide".to_owned(), rank, ..pupil(1) };
+    assert_eq!(put(test, district, &[aide(30)]).await, [Created]);
+    for (rank, stored) in [(10, "10"), (30, "30")] {
+        assert_eq!(put(test, district, &[aide(rank)]).await, [Updated]);
+        assert_eq!(test.raw.text("SELECT CAST(rank AS TEXT) FROM accounts").await, stored);
+        assert_eq!(put(test, district, &[aide(rank)]).await, [Unchanged]);
+    }
 }
 
 async fn family_names_are_folded_also_those_of_an_older_build(test: &TestLedger) {
