@@ -117,6 +117,7 @@ fn columns<'a>(writes: &[&Write<'a>]) -> Vec<Columns<'a>> {
         .iter()
         .map(|write| {
             let Reading { person, memberships, fingerprint, .. } = write.reading;
+            let (role, rank) = Known::standing(write.known, person);
             Columns {
                 id: write.id,
                 source_id: &person.source_id,
@@ -125,8 +126,8 @@ fn columns<'a>(writes: &[&Write<'a>]) -> Vec<Columns<'a>> {
                 given_name: &person.given_name,
                 family_name: &person.family_name,
                 family_key: fold(&person.family_name),
-                role: &person.role,
-                rank: person.rank,
+                role,
+                rank,
                 grade: person.grade.as_deref(),
                 graduation_year: person.graduation_year,
                 email: person.email.as_deref(),

@@ -16,6 +16,7 @@ on_both!(
     a_school_that_arrives_later_makes_a_difference,
     a_username_is_taken_without_regard_to_case,
     an_assumed_role_makes_nobody_less_privileged,
+    an_assumed_role_makes_nobody_less_privileged_while_they_are_away,
     usernames_are_swapped_and_passed_on_within_a_batch,
     who_is_refused_keeps_everything,
     who_leaves_becomes_inactive_whatever_else_is_wrong,
@@ -144,9 +145,33 @@ async fn an_assumed_role_makes_nobody_less_privileged(test: &TestLedger) {
     assert_eq!(put(test, district, std::slice::from_ref(&assumed)).await, [RowFate::Outranked]);
     assert_eq!(put(test, district, std::slice::from_ref(&teacher)).await, [RowFate::Unchanged]);
     // Who left becomes inactive all the same, and a role that a roster says counts.
-    let gone = Person { active: false, ..assumed };
+    let gone = gone(assumed);
     assert_eq!(put(test, district, &[gone]).await, [RowFate::Inactive]);
     assert_eq!(put(test, district, &[teacher, pupil]).await, [RowFate::Updated, RowFate::Updated]);
+}
+
+async fn an_assumed_role_makes_nobody_less_privileged_while_they_are_away(test: &TestLedger) {
+    let district = district(test).await;
+    let teacher = Person { role: "teacher".to_owned(), rank: 30, ..pupil(1) };
+    let assumed = Person { role_assumed: true, ..pupil(1) };
+    let standing = "SELECT role || ' ' || CAST(rank AS TEXT) || ' ' || (CASE WHEN active THEN 'here' ELSE 'away' END) FROM accounts";
+    assert_eq!(put(test, district, std::slice::from_ref(&teacher)).await, [Created]);
+    // Gone by such a list, twice, and back by such a list: known as a teacher all the time.
+    for _ in 0..2 {
+        assert_eq!(put(test, district, &[gone(assumed.clone())]).await, [Inactive]);
+        assert_eq!(test.raw.text(standing).await, "teacher 30 away");
+    }
+    assert_eq!(put(test, district, std::slice::from_ref(&assumed)).await, [RowFate::Outranked]);
+    assert_eq!(test.raw.text(standing).await, "teacher 30 away");
+    // The same when a roster that says the role made the person inactive.
+    assert_eq!(put(test, district, &[gone(teacher)]).await, [Inactive]);
+    assert_eq!(put(test, district, std::slice::from_ref(&assumed)).await, [RowFate::Outranked]);
+    // A role that is more is taken also where it is assumed, and one that is said always.
+    let more = Person { role: "principal".to_owned(), rank: 40, ..assumed };
+    assert_eq!(put(test, district, &[gone(more)]).await, [Inactive]);
+    assert_eq!(test.raw.text(standing).await, "principal 40 away");
+    assert_eq!(put(test, district, &[gone(pupil(1))]).await, [Inactive]);
+    assert_eq!(test.raw.text(standing).await, "student 10 away");
 }
 
 async fn a_username_is_taken_without_regard_to_case(test: &TestLedger) {
