@@ -68,6 +68,34 @@ async fn a_protected_account_is_left_out_until_that_is_confirmed_and_an_import_c
     assert!(!code(&reset(&[]).await).contains("S04"));
 }
 
+#[tokio::test]
+async fn an_administrator_says_who_is_managed_elsewhere_and_who_has_no_password() {
+    let school = School::with(&pupils(2)).await;
+    let managed = school.program(["account", "manage", "pupil1", "--by", "ClassLink"]).run_to(0).await.stdout;
+    assert!(managed.contains("pupil1 is managed by ClassLink"), "{managed}");
+    school.program(["account", "quick-login", "pupil2"]).run_to(0).await;
+    for (name, word) in [("ghost", "not_found"), ("pupil1", "accounts.provider")] {
+        let by = if name == "ghost" { "clever" } else { " clever" };
+        let refused = school.program(["account", "manage", name, "--by", by]).run().await;
+        assert!(refused.stderr.contains(word), "{}", refused.stderr);
+    }
+    school.program(["roster", "import"]).arg(school.beside("roster")).run_to(0).await;
+    let codes = async || -> String {
+        let reset =
+            ["reset", "--scope", "all", "--grade", "05", "--reason", "lost", "--yes", "--acknowledge", "2026-11"];
+        let done: Value = school.program(reset).args(["--output", "json"]).run().await.json();
+        done.pointer("/codes").map(Value::to_string).unwrap_or_default()
+    };
+    let left = codes().await;
+    assert!(left.contains("S01") && left.contains("S02"), "{left}");
+    let found: Value = school.program(["account", "search", "pupil1"]).json().await;
+    assert_eq!(text(&found, "/accounts/0/managed_by"), "ClassLink");
+    school.program(["account", "unmanage", "pupil1"]).run_to(0).await;
+    school.program(["account", "normal-login", "pupil2"]).run_to(0).await;
+    let left = codes().await;
+    assert!(!left.contains("S01") && !left.contains("S02"), "{left}");
+}
+
 /// Rows of one-roster files of version 1.2, where people have roles of their own file.
 #[tokio::test]
 async fn whoever_holds_any_privileged_role_counts_as_staff() {
