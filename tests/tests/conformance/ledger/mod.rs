@@ -28,4 +28,5 @@ mod resets;
 mod retention;
 mod roster;
 mod tasks;
+mod uploads;
 mod webhooks;
