@@ -20,7 +20,7 @@ use keybell_shared::stage::Stage;
 use crate::outcome;
 use crate::output::colour::When;
 
-pub(crate) use account::{Account, AccountOne, Search};
+pub(crate) use account::{Account, AccountOne, Manage, Search};
 pub(crate) use apikey::Apikey;
 pub(crate) use bench::{Bench, BenchMode, BenchProcess, BenchRole};
 pub(crate) use plan::{Apply, OnePlan, Plan, PlanAction};

@@ -42,8 +42,8 @@ pub async fn import(
     tracing::info!(%district, format = %roster.format(), version = roster.version(), "roster import begins");
     let mut report = Report::new(roster.format(), roster.version().to_owned());
     report.not_needed = source.other_sheets().to_vec();
-    let mapping = options.mapping.clone().into();
-    let import = Import::new(source, Ground { district, ledger, progress, mapping }, report);
+    let (mapping, ranks) = (options.mapping.clone().into(), options.ranks.clone().into());
+    let import = Import::new(source, Ground { district, ledger, progress, mapping, ranks }, report);
     let report = match roster {
         Roster::Export(manifest, files, _) => oneroster::go(import, manifest, files).await?,
         Roster::Kinds(export, _) => kinds::go(import, export).await?,

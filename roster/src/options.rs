@@ -1,5 +1,7 @@
 //! What whoever imports says about a file that does not say it itself.
 
+use keybell_shared::eligibility::Ranks;
+
 use crate::list;
 use crate::role;
 use crate::text::is_password;
@@ -21,6 +23,8 @@ pub struct Options {
     pub school: Option<String>,
     /// Which level of an organisational unit's path is the school, from 1.
     pub school_level: Option<usize>,
+    /// How privileged each role is.
+    pub ranks: Ranks,
 }
 
 /// Why an option cannot be used. It never repeats a value.

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use keybell_roster::{Counts, Options, Outcome, Report, RosterError, RowCode, import, peek};
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Membership, RosterLedger};
 use proptest::prelude::*;
-use support::{Fake, import_into};
+use support::{Fake, import_into, import_with};
 use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -349,6 +350,21 @@ async fn in_1_2_the_roles_come_from_their_own_file() {
     );
     assert_eq!(report.not_needed, ["userProfiles.csv"]);
     assert_eq!(report.version, "1.2.1");
+}
+
+#[tokio::test]
+async fn what_is_configured_decides_who_is_unprivileged_also_of_several_roles() {
+    let files = version_1_2("r1,,u1,primary,student,s1\nr2,,u1,secondary,guardian,d\nr3,,t1,primary,aide,s1\n");
+    let (path, ledger) = (roster(&borrowed(&files)), Arc::new(Fake::default()));
+    let rank = |id: &str| ledger.0.lock().unwrap().people[id].rank;
+    import_into(&ledger, path.path()).await.unwrap();
+    assert_eq!((rank("u1"), rank("t1")), (10, 30));
+    let ranks = Ranks::with_unprivileged(&["student".to_owned(), "aide".to_owned()]);
+    let report = import_with(&ledger, path.path(), Options { ranks, ..Options::default() }).await.unwrap();
+    // Who is a pupil and a guardian counts as a guardian, once guardians count as staff.
+    assert_eq!((rank("u1"), rank("t1")), (30, 10));
+    assert_eq!(ledger.0.lock().unwrap().people["u1"].role, "guardian");
+    assert_eq!(counts(&report, "users.csv").updated, 2, "{}", report.table());
 }
 
 #[tokio::test]

@@ -92,7 +92,8 @@ impl Control {
             }
             Approval::SamePerson => forbidden(
                 "approval.same_person",
-                "whoever asked for a reset does not approve it; another administrator must, with a key of their own",
+                "whoever asked for a reset does not approve it; another administrator must, with a key that was not made \
+                 with the key that asked, nor the other way round",
             ),
             Approval::KeyTooNew => forbidden(
                 "approval.key_too_new",

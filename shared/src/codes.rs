@@ -104,15 +104,15 @@ codes! {
     /// Not to be told.
     N01 = "reset without a message, as asked",
     /// Unreachable.
-    N02 = "reset, but nobody could be told: no usable contact; add one and reset again",
+    N02 = "reset or request in effect, but nobody could be told: no usable contact; add one and start again",
     /// Failed after retries.
-    N04 = "reset, but telling failed after the first attempt and three retries; reset again",
+    N04 = "reset or request in effect, but telling failed after the first attempt and three retries; start again",
     /// Failed for good.
-    N05 = "reset, but the recipient was refused for good; correct the contact and reset again",
+    N05 = "reset or request in effect, but the recipient was refused for good; correct the contact and start again",
     /// Claimed.
     N07 = "told, and the person chose a password",
     /// Expired.
-    N08 = "reset, but the password expired before anybody could be told; reset again",
+    N08 = "reset or request in effect, but the password or link expired before anybody could be told; start again",
     /// Lost on the way too often.
     X01 = "failed: could not be handed to a worker ten times; see the operations handbook",
     /// Killed its workers.

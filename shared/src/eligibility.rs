@@ -5,15 +5,21 @@ use crate::codes::Code;
 use crate::request::Confirm;
 use crate::states::{ItemState, TaskState};
 
-/// The roles that are not privileged; everybody who holds any other one counts as staff.
+/// The roles that are not privileged, unless others are configured; everybody who holds any other one counts as staff.
 pub const UNPRIVILEGED: [&str; 4] = ["student", "guardian", "parent", "relative"];
+
+/// The rank of somebody without any privileged role.
+const UNPRIVILEGED_RANK: i32 = 10;
+
+/// The lowest rank of staff.
+const STAFF_RANK: i32 = 30;
 
 /// How privileged a roster role is. Nobody resets an account of a higher rank than their own reach.
 #[must_use]
 pub fn rank(role: &str) -> i32 {
     match role {
-        role if UNPRIVILEGED.contains(&role) => 10,
-        "aide" | "proctor" | "teacher" => 30,
+        role if UNPRIVILEGED.contains(&role) => UNPRIVILEGED_RANK,
+        "aide" | "proctor" | "teacher" => STAFF_RANK,
         "principal" | "counselor" | "siteAdministrator" => 40,
         "administrator" | "districtAdministrator" => 50,
         // An unknown role is staff of the highest rank: safe, and visible in the roster report.
@@ -21,10 +27,44 @@ pub fn rank(role: &str) -> i32 {
     }
 }
 
-/// How privileged somebody with these roles is: as the most privileged of them, so that a teacher who is a parent as well
-/// counts as a teacher. `None` without a role.
-pub fn highest_rank<'a>(roles: impl IntoIterator<Item = &'a str>) -> Option<i32> {
-    roles.into_iter().map(rank).max()
+/// How privileged each role is in a Keybell that may have other unprivileged roles than the usual ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranks {
+    unprivileged: Vec<String>,
+}
+
+impl Default for Ranks {
+    fn default() -> Self {
+        Self { unprivileged: UNPRIVILEGED.map(ToOwned::to_owned).into() }
+    }
+}
+
+impl Ranks {
+    /// These roles and no others are unprivileged, in whatever letter case they are written. The configuration judges
+    /// whether they may be.
+    #[must_use]
+    pub fn with_unprivileged(roles: &[String]) -> Self {
+        Self { unprivileged: roles.to_vec() }
+    }
+
+    /// The rank of a role, as [`rank`] says it where nothing else was configured. One of the usual unprivileged roles that
+    /// was taken off the list counts as staff, of the lowest rank.
+    #[must_use]
+    pub fn of(&self, role: &str) -> i32 {
+        if self.unprivileged.iter().any(|word| word.eq_ignore_ascii_case(role)) {
+            return UNPRIVILEGED_RANK;
+        }
+        match rank(role) {
+            UNPRIVILEGED_RANK => STAFF_RANK,
+            rank => rank,
+        }
+    }
+
+    /// The more privileged of two roles; of equals, the first.
+    #[must_use]
+    pub fn higher<'a>(&self, best: &'a str, next: &'a str) -> &'a str {
+        if self.of(next) > self.of(best) { next } else { best }
+    }
 }
 
 /// What is known of an account and its item when a decision is due.
@@ -182,8 +222,22 @@ mod tests {
         for role in ["teacher", "aide", "principal", "districtAdministrator", "ext:coach", "unknown", "Student"] {
             assert!(rank(role) > 10, "{role}");
         }
-        assert_eq!(highest_rank(["guardian", "teacher", "student"]), Some(rank("teacher")));
-        assert_eq!(highest_rank([]), None);
+        let ranks = Ranks::default();
+        assert_eq!(["guardian", "teacher", "student"].into_iter().reduce(|a, b| ranks.higher(a, b)), Some("teacher"));
+        assert_eq!(["guardian", "student"].into_iter().reduce(|a, b| ranks.higher(a, b)), Some("guardian"));
+    }
+
+    #[test]
+    fn other_roles_may_be_unprivileged_and_one_that_no_longer_is_counts_as_staff() {
+        let ranks = Ranks::with_unprivileged(&["student", "aide", "ext:Helper"].map(ToOwned::to_owned));
+        let of = |role: &str| ranks.of(role);
+        assert_eq!(["student", "aide", "ext:helper", "EXT:HELPER"].map(of), [10; 4]);
+        assert_eq!(["guardian", "parent", "relative"].map(of), [30; 3]);
+        assert_eq!(["teacher", "principal", "administrator", "ext:coach"].map(of), [30, 40, 50, 60]);
+        assert_eq!(ranks.higher("aide", "guardian"), "guardian", "who holds any privileged role counts as staff");
+        for role in UNPRIVILEGED.into_iter().chain(["teacher", "principal", "unknown", "ext:coach"]) {
+            assert_eq!(Ranks::default().of(role), rank(role), "{role}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! defaults; `version` changes only when an old request would mean something else.
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     AdditionalProperties, KnownFormat, ObjectBuilder, OneOfBuilder, RefBuilder, Schema, SchemaFormat, SchemaType, Type,
@@ -41,8 +41,9 @@ pub struct ResetRequest {
     /// What is sent to people.
     #[serde(default, skip_serializing_if = "Delivery::is_default")]
     pub delivery: Delivery,
-    /// Where the new passwords come from.
-    #[serde(default)]
+    /// Where the new passwords come from. `null` says as little as leaving it out.
+    #[serde(default, deserialize_with = "or_default")]
+    #[schema(value_type = Option<PasswordSource>)]
     pub password: PasswordSource,
     /// Which rules they obey, and those that the people choose themselves later.
     #[serde(default)]
@@ -78,6 +79,11 @@ pub struct ResetRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11")]
     pub acknowledgement: Option<String>,
+}
+
+/// Reads a member that is null as one that was left out.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 const fn version_one() -> u32 {

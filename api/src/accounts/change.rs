@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use keybell_shared::ids::AccountId;
-use keybell_shared::ports::ledger::Marks;
-use serde::Deserialize;
+use keybell_shared::ports::ledger::{Managed, Marks};
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -29,11 +29,22 @@ pub(crate) struct AccountChange {
     /// Whether it never registered a password.
     #[serde(default)]
     quick_login: Option<bool>,
+    /// The outside identity provider that manages it, where the roster does not say so: then it is never reset here. `null`
+    /// takes that back.
+    #[serde(default, deserialize_with = "managed")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100,
+        pattern = r"^[^\s\p{C}]([^\p{C}]*[^\s\p{C}])?$", example = "clever")]
+    managed_by: Option<Managed>,
+}
+
+/// A member that is there and null says something else than one that is left out.
+fn managed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Managed>, D::Error> {
+    Ok(Some(Option::deserialize(deserializer)?.map_or(Managed::Unsaid, Managed::By)))
 }
 
 /// Mark an account.
 ///
-/// The roster does not know these facts, and no import changes them. The audit keeps who changed what. Role:
+/// The roster does not say these facts, and no import changes them. The audit keeps who changed what. Role:
 /// `district_admin`.
 #[utoipa::path(
     patch,
@@ -50,7 +61,8 @@ pub(crate) struct AccountChange {
             "quick_login": false
         })),
         (status = 403, description = "role.forbidden"),
-        (status = 422, description = "accounts.nothing_to_change"),
+        (status = 409, description = "accounts.managed_by_roster"),
+        (status = 422, description = "accounts.nothing_to_change accounts.provider"),
     ),
 )]
 pub(super) async fn change(
@@ -59,8 +71,8 @@ pub(super) async fn change(
     Id(id): Id<AccountId>,
     JsonBytes(bytes): JsonBytes<MAX_BODY>,
 ) -> Result<Json<Account>, Refusal> {
-    let AccountChange { protected, quick_login } = body::read(&bytes, || json!({}))?;
-    let marked = api.intake.mark(&actor, id, Marks { protected, quick_login }).await?;
+    let AccountChange { protected, quick_login, managed_by } = body::read(&bytes, || json!({}))?;
+    let marked = api.intake.mark(&actor, id, Marks { protected, quick_login, managed: managed_by }).await?;
     tracing::info!(account = %id, by = ?actor.name, "account marked");
     Ok(Json(marked.into()))
 }

@@ -99,7 +99,8 @@ pub(super) async fn create(
         return Err(unknown_person().into());
     }
     let (id, key, secret_hash) = keys::mint();
-    let new = NewKey { id, district: actor.district, name: name.clone(), role, person, secret_hash };
+    let (district, made_by) = (actor.district, actor.key);
+    let new = NewKey { id, district, name: name.clone(), role, person, secret_hash, made_by };
     match api.ledger.add_key(new).await? {
         KeyFate::Added => {
             tracing::info!(%id, %role, by = ?actor.name, "API key made");

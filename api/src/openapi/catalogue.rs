@@ -37,7 +37,9 @@ pub(crate) mod groups {
 /// Each code and its meaning.
 pub(crate) const CODES: &[(&str, &str)] = &[
     ("accounts.begins", "`q` needs at least one letter, and nothing that cannot be printed"),
+    ("accounts.managed_by_roster", "The roster says which provider manages the account; change it there"),
     ("accounts.nothing_to_change", "The body says nothing about the account"),
+    ("accounts.provider", "A provider's name has 1 to 100 printable characters, and no space around it"),
     ("acknowledgement.missing", "The version of the precautions that was read is missing"),
     ("acknowledgement.outdated", "The precautions have changed since; read them again"),
     ("approval.key_too_new", "The key was made after the task was asked for; approve with an older one"),

@@ -48,7 +48,7 @@ pub(crate) struct ResendAnswer {
         (status = 200, description = "What is being sent", body = ResendAnswer, example = json!({
             "task": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", "state": "running", "again": 5, "left": [{
                 "code": "N08", "accounts": 1,
-                "meaning": "reset, but the password expired before anybody could be told; reset again"
+                "meaning": "reset or request in effect, but the password or link expired before anybody could be told; start again"
             }]
         })),
         (status = 403, description = "role.may_not_control"),

@@ -191,7 +191,7 @@ impl DirectoryLedger for FakeLedger {
     async fn search(&self, _: &Actor, _: &AccountFilter, _: Option<AccountId>, _: u32) -> LedgerResult<AccountPage> {
         unimplemented!("{WHY}")
     }
-    async fn mark(&self, _: &Actor, _: AccountId, _: Marks) -> LedgerResult<Option<AccountView>> {
+    async fn mark(&self, _: &Actor, _: AccountId, _: Marks) -> LedgerResult<Option<Marked>> {
         unimplemented!("{WHY}")
     }
 }

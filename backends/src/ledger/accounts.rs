@@ -23,7 +23,8 @@ impl AccountLedger for SqlLedger {
             .db
             .read_first(
                 "SELECT a.id, a.username, a.password_hash, a.password_policy, a.credential_version, a.must_change, a.expires_at,
-                     a.sessions_valid_after, a.throttled_until, (a.active AND a.managed_by IS NULL) AS usable,
+                     a.sessions_valid_after, a.throttled_until, (a.active AND a.managed_by IS NULL
+                         AND a.managed_mark IS NULL) AS usable,
                      {now} AS now, s.name AS school_name, d.name AS district_name
                  FROM accounts a JOIN districts d ON d.id = a.district_id LEFT JOIN schools s ON s.id = a.school_id
                  WHERE a.district_id = $1 AND a.username_key = $2",
@@ -82,7 +83,7 @@ impl SqlLedger {
         let row = tx
             .first(
                 "SELECT district_id, credential_version, password_hash FROM accounts
-                 WHERE id = $1 AND active AND managed_by IS NULL {lock}",
+                 WHERE id = $1 AND active AND managed_by IS NULL AND managed_mark IS NULL {lock}",
                 args![account],
             )
             .await?;

@@ -34,7 +34,7 @@ impl SqlLedger {
                 Approval::NotAwaiting(before)
             }));
         }
-        if is_same_person(&row, actor)? {
+        if is_same_person(&row, actor)? || is_of_the_same_hand(&mut tx, &row, actor).await? {
             return Ok(Some(Approval::SamePerson));
         }
         if is_newer(&mut tx, &row, actor).await? {
@@ -70,6 +70,27 @@ fn is_same_person(task: &Row, actor: &Actor) -> Sql<bool> {
     let asked: Option<AccountId> = task.get("requester_account")?;
     let same_person = asked.is_some() && asked == actor.person;
     Ok(same_person || task.get::<String>("requester")? == actor.name)
+}
+
+/// Whether the approver's key was made with a key of whoever asked, or with one that was made so, and so on; or the other
+/// way round: who makes keys could otherwise be two persons. Keys that the console made are nobody's.
+async fn is_of_the_same_hand(tx: &mut Tx, task: &Row, actor: &Actor) -> Sql<bool> {
+    let Some(key) = actor.key else { return Ok(false) };
+    let asked: String = task.get("requester")?;
+    let of_asker = "WITH RECURSIVE above AS (
+             SELECT k.id, k.made_by FROM api_keys k WHERE k.district_id = $1 AND k.name = $2
+             UNION SELECT m.id, m.made_by FROM api_keys m JOIN above o ON m.id = o.made_by)
+         SELECT 1 AS found FROM above WHERE id = $3 LIMIT 1";
+    let of_approver = "WITH RECURSIVE above AS (
+             SELECT k.id, k.name, k.made_by FROM api_keys k WHERE k.district_id = $1 AND k.id = $3
+             UNION SELECT m.id, m.name, m.made_by FROM api_keys m JOIN above o ON m.id = o.made_by)
+         SELECT 1 AS found FROM above WHERE name = $2 LIMIT 1";
+    for sql in [of_asker, of_approver] {
+        if tx.first(sql, args![actor.district, &asked, key]).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the approver's key was made after the task was asked for.

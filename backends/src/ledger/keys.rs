@@ -112,9 +112,9 @@ impl SqlLedger {
             },
         };
         tx.run(
-            "INSERT INTO api_keys (id, district_id, name, role, account_id, secret_hash, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, {now})",
-            args![key.id, key.district, &key.name, key.role.as_str(), person, hex(&key.secret_hash)],
+            "INSERT INTO api_keys (id, district_id, name, role, account_id, secret_hash, made_by, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, {now})",
+            args![key.id, key.district, &key.name, key.role.as_str(), person, hex(&key.secret_hash), key.made_by],
         )
         .await?;
         let detail = format!("role {}, name {:?}", key.role, key.name);

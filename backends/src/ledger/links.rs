@@ -24,7 +24,7 @@ macro_rules! good_link {
             " FROM links l JOIN accounts a ON a.id = l.account_id ",
             $joins,
             " WHERE l.token_hash = $1 AND l.valid_until > {now} AND l.credential_version = a.credential_version
-                 AND a.active AND a.managed_by IS NULL"
+                 AND a.active AND a.managed_by IS NULL AND a.managed_mark IS NULL"
         )
     };
 }

@@ -34,7 +34,8 @@ async fn run(url: &SecretString, statement: &str) -> Result<(), OpenError> {
     // The parser's own words could repeat the password.
     let options = PgConnectOptions::from_str(url.expose_secret())
         .map_err(|_| OpenError::Url("write postgres://user:password@host:5432/database".to_owned()))?;
-    let mut connection: PgConnection = options.application_name("keybell").connect().await.map_err(said)?;
+    let mut connection: PgConnection =
+        options.application_name("keybell").disable_statement_logging().connect().await.map_err(said)?;
     // Only [`plain`] names get into a statement.
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.map_err(said)?;
     connection.close().await.map_err(said)

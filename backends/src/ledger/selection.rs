@@ -68,13 +68,23 @@ macro_rules! selected {
 }
 pub(super) use selected;
 
+/// The outside identity provider that manages account `a`, or NULL, in SQL: as the roster says, else an administrator.
+macro_rules! managed_by {
+    () => {
+        "COALESCE(a.managed_by, a.managed_mark)"
+    };
+}
+pub(super) use managed_by;
+
 /// Why account `a` is left untouched, or NULL: `shared::eligibility::exclusion` in SQL, so that a million accounts need
 /// not leave the database. A conformance test compares both. The arguments are the requester's reach, and whether the task
 /// sets passwords.
 macro_rules! exclusion {
     ($reach:literal, $sets:literal) => {
         concat!(
-            "(CASE WHEN a.managed_by IS NOT NULL THEN 'S01'
+            "(CASE WHEN ",
+            $crate::ledger::selection::managed_by!(),
+            " IS NOT NULL THEN 'S01'
                 WHEN NOT a.active THEN 'S03'
                 WHEN a.quick_login AND ",
             $sets,

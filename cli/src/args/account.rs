@@ -13,6 +13,14 @@ pub(crate) enum Account {
     Protect(AccountOne),
     /// Take that back.
     Unprotect(AccountOne),
+    /// Say that an outside identity provider manages an account, where the roster does not: it is never reset here.
+    Manage(Manage),
+    /// Take that back.
+    Unmanage(AccountOne),
+    /// Say that an account never registered a password: it is asked for one, but none is set.
+    QuickLogin(AccountOne),
+    /// Take that back.
+    NormalLogin(AccountOne),
 }
 
 /// Whom to look for.
@@ -34,6 +42,16 @@ pub(crate) struct Search {
     /// Go on where another page ended.
     #[arg(long, value_name = "CURSOR", value_parser = words::cursor)]
     pub(crate) after: Option<String>,
+}
+
+/// One account and its provider.
+#[derive(Debug, Args)]
+pub(crate) struct Manage {
+    #[command(flatten)]
+    pub(crate) one: AccountOne,
+    /// The provider, such as clever or classlink.
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) by: String,
 }
 
 /// One account.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use keybell_roster::{Options, parse_map, parse_role, parse_role_of};
+use keybell_shared::eligibility::Ranks;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Roster {
@@ -62,8 +63,8 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// As the import takes it. `district` names the school of people without one.
-    pub(crate) fn options(&self, district: Option<&str>) -> Options {
+    /// As the import takes it. `district` names the school of people without one; `ranks` come from the configuration.
+    pub(crate) fn options(&self, district: Option<&str>, ranks: Ranks) -> Options {
         Options {
             role: self.role.clone(),
             roles: self.role_of.clone(),
@@ -72,6 +73,7 @@ impl Said {
             sheet: self.sheet.clone(),
             school: self.school.clone().or_else(|| district.map(ToOwned::to_owned)),
             school_level: self.school_level,
+            ranks,
         }
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::task::listed;
-use crate::args::{Account, AccountOne, Output, Search};
+use crate::args::{Account, AccountOne, Manage, Output, Search};
 use crate::context::Context;
 use crate::desk::{Ask, Desk, query, shapes};
 use crate::outcome::Exit;
@@ -17,8 +17,26 @@ const PAGE: u32 = 200;
 pub(crate) async fn run(context: Context, arguments: Account) -> Result<Exit> {
     match arguments {
         Account::Search(search) => self::search(&context, *search).await,
-        Account::Protect(one) => protect(&context, &one, true).await,
-        Account::Unprotect(one) => protect(&context, &one, false).await,
+        Account::Protect(one) => {
+            let said = "is protected: no reset changes it unless that is confirmed";
+            mark(&context, &one, &json!({"protected": true}), said).await
+        }
+        Account::Unprotect(one) => mark(&context, &one, &json!({"protected": false}), "is not protected").await,
+        Account::Manage(Manage { one, by }) => {
+            let said = format!("is managed by {by}: no reset changes it");
+            mark(&context, &one, &json!({"managed_by": by}), &said).await
+        }
+        Account::Unmanage(one) => {
+            let said = "is no longer said here to be managed by anybody else";
+            mark(&context, &one, &json!({"managed_by": null}), said).await
+        }
+        Account::QuickLogin(one) => {
+            let said = "has no password of its own: it is asked for one, but none is set";
+            mark(&context, &one, &json!({"quick_login": true}), said).await
+        }
+        Account::NormalLogin(one) => {
+            mark(&context, &one, &json!({"quick_login": false}), "signs in with a password").await
+        }
     }
 }
 
@@ -61,7 +79,8 @@ async fn search(context: &Context, search: Search) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn protect(context: &Context, one: &AccountOne, protected: bool) -> Result<Exit> {
+/// Finds the account, changes it, and says `said` of it.
+async fn mark(context: &Context, one: &AccountOne, change: &Value, said: &str) -> Result<Exit> {
     let desk = Desk::open(context, one.district.district.as_deref()).await?;
     let page = desk.get(&query("/v1/accounts", &[("account", one.name.clone())])?).await?;
     let found: Vec<shapes::Account> = listed(&page, "accounts")?;
@@ -70,16 +89,11 @@ async fn protect(context: &Context, one: &AccountOne, protected: bool) -> Result
         return Err(Exit::NotFound
             .because("no such account in the district; give its username, account id or roster id (not_found)"));
     };
-    let marked = desk
-        .ask(Ask::patch(&format!("/v1/accounts/{}", account.id)).with_json(&json!({"protected": protected}))?)
-        .await?;
+    let marked = desk.ask(Ask::patch(&format!("/v1/accounts/{}", account.id)).with_json(change)?).await?;
     desk.close().await;
     match context.output {
         Output::Json => say_json(&marked)?,
-        Output::Text if protected => {
-            say(&format!("{} is protected: no reset changes it unless that is confirmed", account.username));
-        }
-        Output::Text => say(&format!("{} is not protected", account.username)),
+        Output::Text => say(&format!("{} {said}", account.username)),
     }
     Ok(Exit::Done)
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(context: Context, arguments: Roster) -> Result<Exit> {
 
 /// Shows what an import would do. No ledger is opened.
 async fn look(context: &Context, path: &Path, said: &Said) -> Result<Exit> {
-    let seen = inspect(path, said.options(None)).await?;
+    let seen = inspect(path, said.options(None, context.config.roster.ranks())).await?;
     match context.output {
         Output::Json => say_json(&seen)?,
         Output::Text => say(seen.table().trim_end()),
@@ -35,7 +35,7 @@ async fn look(context: &Context, path: &Path, said: &Said) -> Result<Exit> {
 
 async fn take(context: Context, import: Import) -> Result<Exit> {
     let Import { path, district: named, dry_run: _, said } = import;
-    let roster = peek(&path, &said.options(None))?;
+    let roster = peek(&path, &said.options(None, context.config.roster.ranks()))?;
     let backends = open(&context.config).await?;
     let name = roster.district_name.clone().unwrap_or_else(|| "My district".to_owned());
     let district = match named {
@@ -49,7 +49,9 @@ async fn take(context: Context, import: Import) -> Result<Exit> {
             ),
         },
     };
-    let report = bring_in(&backends, &district, &path, said.options(Some(&district.name))).await?;
+    let report =
+        bring_in(&backends, &district, &path, said.options(Some(&district.name), context.config.roster.ranks()))
+            .await?;
     backends.close().await;
     match context.output {
         Output::Json => say_json(&report)?,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use keybell_shared::eligibility;
 use keybell_shared::fold::username_key;
 use keybell_shared::ports::ledger::{Membership, Person};
 
@@ -63,7 +62,8 @@ impl People {
         self.before.pairs.insert(&pair);
         self.before.distinct.take(&id, username);
         let memberships = self.memberships(&id);
-        let role = memberships.iter().map(|place| place.role.as_str()).reduce(higher);
+        let role =
+            memberships.iter().map(|place| place.role.as_str()).reduce(|best, next| out.ranks().higher(best, next));
         let own = (self.file.role)(row.find("role"));
         // Of somebody who left, no place was gathered; what the row says of the role still holds.
         let role = role.or(own).unwrap_or(UNKNOWN).to_owned();
@@ -76,7 +76,7 @@ impl People {
             username: username.to_owned(),
             given_name: given_name.to_owned(),
             family_name: family_name.to_owned(),
-            rank: eligibility::rank(&role),
+            rank: out.ranks().of(&role),
             role,
             grade: Some(row.find("grade")).filter(|grade| !grade.is_empty()).map(ToOwned::to_owned),
             role_assumed: false,
@@ -113,9 +113,4 @@ fn username(row: &Row) -> Result<(&'static str, &str), Problem> {
         return Ok(("email", name(row, "email")?));
     }
     Ok(("username", required(row, "username")?))
-}
-
-/// The more privileged of two roles; among equals, the first.
-fn higher<'a>(best: &'a str, next: &'a str) -> &'a str {
-    if eligibility::rank(next) > eligibility::rank(best) { next } else { best }
 }

@@ -10,7 +10,6 @@ mod roles;
 
 use std::borrow::Cow;
 
-use keybell_shared::eligibility;
 use keybell_shared::fold::username_key;
 use keybell_shared::ports::ledger::{Membership, Person, School};
 
@@ -101,7 +100,7 @@ impl Reader {
             username: username.to_owned(),
             given_name: given_name.to_owned(),
             family_name: family_name.to_owned(),
-            rank: eligibility::rank(&about.role),
+            rank: out.ranks().of(&about.role),
             memberships: vec![Membership { school, role: about.role.clone() }],
             role: about.role,
             role_assumed: about.assumed && !self.options.allow_lower,

@@ -3,7 +3,6 @@
 //! The username is the id. Cohorts become groups. Roles in courses say little about a person, since teachers take courses
 //! too; but whoever teaches or manages somewhere is never less than that.
 
-use keybell_shared::eligibility;
 use keybell_shared::ports::ledger::Person;
 
 use super::{About, List, is_yes, roles};
@@ -123,10 +122,11 @@ fn about(row: &Row, options: &Options, out: &mut Outlet<Person>) -> Result<About
     }
     let groups = COHORTS.iter().map(|column| row.get(column)).filter(|name| !name.is_empty());
     let groups: Vec<String> = groups.map(ToOwned::to_owned).collect();
-    let held = ROLES.iter().filter_map(|column| privileged(row.get(column))).max_by_key(|role| eligibility::rank(role));
+    let rank = |role: &str| options.ranks.of(role);
+    let held = ROLES.iter().filter_map(|column| privileged(row.get(column))).max_by_key(|role| rank(role));
     let said = roles::said(&groups, options);
     let role = match (held, said) {
-        (Some(held), Some(said)) if eligibility::rank(held) <= eligibility::rank(&said) => said,
+        (Some(held), Some(said)) if rank(held) <= rank(&said) => said,
         (Some(held), _) => held.to_owned(),
         (None, Some(said)) => said,
         (None, None) => return Err(row.reject("username", RowCode::E14, roles::UNSAID)),

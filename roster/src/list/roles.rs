@@ -3,8 +3,6 @@
 //! A guess would be dangerous: a teacher who counts as a pupil can be reset by other teachers. So nothing is guessed. The
 //! row says it, or whoever imports does: for a group or organisational unit, or for everybody. Else the row is left out.
 
-use keybell_shared::eligibility;
-
 use crate::code::RowCode;
 use crate::options::Options;
 use crate::report::Problem;
@@ -43,7 +41,7 @@ pub(super) fn said(groups: &[String], options: &Options) -> Option<String> {
     // The longest path says most: `/Staff/Student helpers` more than `/Staff`. Of groups side by side the higher role wins.
     let best = told.max_by_key(|(of, role)| {
         let depth = if of.starts_with('/') { of.len() } else { 0 };
-        (depth, eligibility::rank(role))
+        (depth, options.ranks.of(role))
     });
     best.map(|(_, role)| role.clone()).or_else(|| options.role.clone())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keybell_shared::eligibility;
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ports::ledger::{Membership, Person};
 
 use super::orgs::{Kind, Orgs};
@@ -63,7 +63,7 @@ impl People {
             username: username.to_owned(),
             given_name: given_name.to_owned(),
             family_name: family_name.to_owned(),
-            rank: eligibility::rank(&standing.role),
+            rank: out.ranks().of(&standing.role),
             role: standing.role,
             grade: row.list("grades").next().map(ToOwned::to_owned),
             role_assumed: false,
@@ -116,7 +116,7 @@ fn from_roles(row: &Row, id: &str, roles: &mut Roles, out: &mut Outlet<Person>) 
         }
     }
     Ok(Standing {
-        role: highest(found.held.iter().map(|held| &*held.role)).to_owned(),
+        role: highest(out.ranks(), found.held.iter().map(|held| &*held.role)).to_owned(),
         memberships,
         kin: found.held.iter().any(|held| role::is_kin(&held.role)),
         role_lines: found.lines,
@@ -163,9 +163,6 @@ fn push_once(memberships: &mut Vec<Membership>, membership: Membership) {
 }
 
 /// The most privileged role; among equals, the first.
-fn highest<'a>(roles: impl Iterator<Item = &'a str>) -> &'a str {
-    let higher = |best: &'a str, next: &'a str| {
-        if eligibility::rank(next) > eligibility::rank(best) { next } else { best }
-    };
-    roles.reduce(higher).unwrap_or(role::UNKNOWN)
+fn highest<'a>(ranks: &Ranks, roles: impl Iterator<Item = &'a str>) -> &'a str {
+    roles.reduce(|best, next| ranks.higher(best, next)).unwrap_or(role::UNKNOWN)
 }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::error::LedgerError;
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{RosterLedger, RowFate, School};
@@ -54,6 +55,8 @@ pub(crate) struct Ground<F> {
     pub(crate) progress: F,
     /// What somebody said that headers mean.
     pub(crate) mapping: Arc<Mapping>,
+    /// How privileged each role is.
+    pub(crate) ranks: Arc<Ranks>,
 }
 
 /// An import under way.
@@ -119,8 +122,9 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
     ) -> Result<R, RosterError> {
         let (sender, mut batches) = mpsc::channel(2);
         let source = Arc::clone(&self.source);
-        let mapping = Arc::clone(&self.ground.mapping);
-        let reading = tokio::task::spawn_blocking(move || read(&source, &mut Outlet::new(sender, pass, mapping)));
+        let (mapping, ranks) = (Arc::clone(&self.ground.mapping), Arc::clone(&self.ground.ranks));
+        let reading =
+            tokio::task::spawn_blocking(move || read(&source, &mut Outlet::new(sender, pass, mapping, ranks)));
         while let Some(batch) = batches.recv().await {
             self.store(layout, pass, batch).await?;
             let rows = self.file(layout).counts.read;

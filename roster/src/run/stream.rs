@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ports::ledger::School;
 use tokio::sync::mpsc::Sender;
 
@@ -71,11 +72,17 @@ pub(crate) struct Outlet<T> {
     batch: Batch<T>,
     pass: Pass,
     mapping: Arc<Mapping>,
+    ranks: Arc<Ranks>,
 }
 
 impl<T> Outlet<T> {
-    pub(crate) fn new(sender: Sender<Batch<T>>, pass: Pass, mapping: Arc<Mapping>) -> Self {
-        Self { sender, batch: Batch::new(), pass, mapping }
+    pub(crate) fn new(sender: Sender<Batch<T>>, pass: Pass, mapping: Arc<Mapping>, ranks: Arc<Ranks>) -> Self {
+        Self { sender, batch: Batch::new(), pass, mapping, ranks }
+    }
+
+    /// How privileged each role is.
+    pub(crate) fn ranks(&self) -> &Ranks {
+        &self.ranks
     }
 
     /// A school that the next rows need.

@@ -61,13 +61,14 @@ impl Plain for Mutex<Holdings> {
             if row.memberships.iter().any(|membership| !schools.contains_key(&membership.school)) {
                 return RowFate::Dangling;
             }
-            let known = people.get(&row.source_id).map_or(0, |known| known.rank);
-            if row.role_assumed && row.active && known > row.rank {
+            let more = people.get(&row.source_id).filter(|known| row.role_assumed && known.rank > row.rank);
+            if row.active && more.is_some() {
                 return RowFate::Outranked;
             }
             usernames.insert(row.username.to_lowercase(), row.source_id.clone());
-            // Who said the role is nothing that a ledger keeps.
-            let kept = Person { role_assumed: false, ..row.clone() };
+            // Who said the role is nothing that a ledger keeps, and an assumed one makes nobody less.
+            let (role, rank) = more.map_or((&row.role, row.rank), |known| (&known.role, known.rank));
+            let kept = Person { role_assumed: false, role: role.clone(), rank, ..row.clone() };
             put(people, row.source_id.clone(), &kept, row.active)
         };
         rows.iter().map(fate).collect()

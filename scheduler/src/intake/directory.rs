@@ -2,11 +2,14 @@
 
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::AccountId;
-use keybell_shared::ports::ledger::{AccountFilter, AccountPage, AccountView, Marks};
+use keybell_shared::ports::ledger::{AccountFilter, AccountPage, AccountView, Managed, Marked, Marks};
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::{Scope, Selection, Where};
 
 use super::{Intake, rules, selection};
+
+/// The longest name of an identity provider, in characters.
+const MAX_PROVIDER: usize = 100;
 
 /// Whom somebody looks for. Whatever is left out does not narrow.
 #[derive(Clone, Debug, Default)]
@@ -73,16 +76,35 @@ impl Intake {
     /// Marks an account of the own district; the audit keeps what changed.
     ///
     /// # Errors
-    /// `role.forbidden` for everybody but district administrators; `accounts.nothing_to_change`; not found.
+    /// `role.forbidden` for everybody but district administrators; `accounts.nothing_to_change`; `accounts.provider`;
+    /// `accounts.managed_by_roster`; not found.
     pub async fn mark(&self, actor: &Actor, account: AccountId, marks: Marks) -> Result<AccountView, Problem> {
         if actor.role != Role::DistrictAdmin {
             return Err(forbidden(actor, "only district administrators mark accounts"));
         }
         if marks == Marks::default() {
-            let detail = "nothing was said; give `protected` or `quick_login`";
+            let detail = "nothing was said; give `protected`, `quick_login` or `managed_by`";
             return Err(Problem::new(ProblemKind::Invalid, "accounts.nothing_to_change", detail));
         }
-        self.ledger.mark(actor, account, marks).await?.ok_or_else(|| Problem::not_found("account"))
+        if let Some(Managed::By(provider)) = &marks.managed
+            && (provider.trim() != provider
+                || !(1..=MAX_PROVIDER).contains(&provider.chars().count())
+                || provider.chars().any(char::is_control))
+        {
+            let detail = "a provider has a name of 1 to 100 characters that can be printed, without space around it, such as \
+                          clever; null takes it back";
+            return Err(Problem::invalid("accounts.provider", "managed_by", detail));
+        }
+        match self.ledger.mark(actor, account, marks).await?.ok_or_else(|| Problem::not_found("account"))? {
+            Marked::Now(account) => Ok(*account),
+            Marked::ByRoster(provider) => {
+                let detail = format!(
+                    "the roster says that `{provider}` manages this account; change it in the roster and import that again"
+                );
+                let refused = Problem::new(ProblemKind::Conflict, "accounts.managed_by_roster", detail);
+                Err(Problem { field: Some("managed_by".to_owned()), ..refused })
+            }
+        }
     }
 }
 

@@ -38,9 +38,8 @@ pub struct Reissuing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11")]
     pub acknowledgement: Option<String>,
-    /// Where the new passwords come from. A shared password must be given again.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Where the new passwords come from. A shared password must be given again. `null` says as little as leaving it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordSource>,
     /// Which rules the passwords obey.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]

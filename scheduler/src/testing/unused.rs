@@ -7,9 +7,9 @@ use keybell_shared::actor::Actor;
 use keybell_shared::ids::{AccountId, DistrictId, NotificationId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::ledger::{
-    AccountFilter, AccountLedger, AccountPage, AccountView, Claimed, Class, DirectoryLedger, Enrolment, LedgerResult,
-    LinkHolder, LinkLedger, Marks, NoticeLedger, Person, Purged, Retention, RetentionLedger, RosterLedger, RowFate,
-    School, SendReport, SignIn,
+    AccountFilter, AccountLedger, AccountPage, Claimed, Class, DirectoryLedger, Enrolment, LedgerResult, LinkHolder,
+    LinkLedger, Marked, Marks, NoticeLedger, Person, Purged, Retention, RetentionLedger, RosterLedger, RowFate, School,
+    SendReport, SignIn,
 };
 
 use super::ledger::{FakeLedger, unused};
@@ -99,7 +99,7 @@ impl DirectoryLedger for FakeLedger {
         unused()
     }
 
-    async fn mark(&self, _: &Actor, _: AccountId, _: Marks) -> LedgerResult<Option<AccountView>> {
+    async fn mark(&self, _: &Actor, _: AccountId, _: Marks) -> LedgerResult<Option<Marked>> {
         unused()
     }
 }

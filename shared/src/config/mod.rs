@@ -12,6 +12,7 @@ mod links;
 mod metrics;
 mod passwords;
 mod retention;
+mod roster;
 mod scheduler;
 mod sms;
 mod timing;
@@ -28,6 +29,7 @@ pub use links::Links;
 pub use metrics::Metrics;
 pub use passwords::Passwords;
 pub use retention::Retention;
+pub use roster::Roster;
 pub use scheduler::Scheduler;
 pub use sms::{Sms, SmsSender};
 pub use timing::Timing;
@@ -79,6 +81,8 @@ pub struct Config {
     pub hashing: Hashing,
     /// What requests leave open about the new passwords.
     pub passwords: Passwords,
+    /// What an import makes of people.
+    pub roster: Roster,
     /// The scheduler's loops.
     pub scheduler: Scheduler,
     /// Workers of all stages.
@@ -114,6 +118,7 @@ impl Default for Config {
             links: Links::default(),
             hashing: Hashing::default(),
             passwords: Passwords::default(),
+            roster: Roster::default(),
             scheduler: Scheduler::default(),
             worker: Worker::default(),
             timing: Timing::default(),
@@ -150,6 +155,7 @@ impl Config {
         self.timing.check()?;
         self.worker.check()?;
         self.passwords.check()?;
+        self.roster.check()?;
         self.scheduler.check()?;
         self.email.check()?;
         self.sms.check()?;

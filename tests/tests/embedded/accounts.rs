@@ -68,6 +68,34 @@ async fn a_protected_account_is_left_out_until_that_is_confirmed_and_an_import_c
     assert!(!code(&reset(&[]).await).contains("S04"));
 }
 
+#[tokio::test]
+async fn an_administrator_says_who_is_managed_elsewhere_and_who_has_no_password() {
+    let school = School::with(&pupils(2)).await;
+    let managed = school.program(["account", "manage", "pupil1", "--by", "ClassLink"]).run_to(0).await.stdout;
+    assert!(managed.contains("pupil1 is managed by ClassLink"), "{managed}");
+    school.program(["account", "quick-login", "pupil2"]).run_to(0).await;
+    for (name, word) in [("ghost", "not_found"), ("pupil1", "accounts.provider")] {
+        let by = if name == "ghost" { "clever" } else { " clever" };
+        let refused = school.program(["account", "manage", name, "--by", by]).run().await;
+        assert!(refused.stderr.contains(word), "{}", refused.stderr);
+    }
+    school.program(["roster", "import"]).arg(school.beside("roster")).run_to(0).await;
+    let codes = async || -> String {
+        let reset =
+            ["reset", "--scope", "all", "--grade", "05", "--reason", "lost", "--yes", "--acknowledge", "2026-11"];
+        let done: Value = school.program(reset).args(["--output", "json"]).run().await.json();
+        done.pointer("/codes").map(Value::to_string).unwrap_or_default()
+    };
+    let left = codes().await;
+    assert!(left.contains("S01") && left.contains("S02"), "{left}");
+    let found: Value = school.program(["account", "search", "pupil1"]).json().await;
+    assert_eq!(text(&found, "/accounts/0/managed_by"), "ClassLink");
+    school.program(["account", "unmanage", "pupil1"]).run_to(0).await;
+    school.program(["account", "normal-login", "pupil2"]).run_to(0).await;
+    let left = codes().await;
+    assert!(!left.contains("S01") && !left.contains("S02"), "{left}");
+}
+
 /// Rows of one-roster files of version 1.2, where people have roles of their own file.
 #[tokio::test]
 async fn whoever_holds_any_privileged_role_counts_as_staff() {
@@ -98,27 +126,39 @@ async fn whoever_holds_any_privileged_role_counts_as_staff() {
     import.run_to(0).await;
     let preview = school.program(["account", "search", "--user-type", "student"]).json::<Value>().await;
     assert_eq!(usernames(&preview), ["anna", "both"]);
-    let reset = [
-        "reset",
-        "--scope",
-        "without_role",
-        "--reason",
-        "lost",
-        "--yes",
-        "--acknowledge",
-        "2026-11",
-        "--output",
-        "json",
-    ];
-    let done: Value = school.program(reset).run().await.json();
+    assert_eq!(without_role(&school).await, ["anna"]);
+}
+
+#[tokio::test]
+async fn other_roles_may_be_unprivileged_from_the_next_import_on() {
+    let people =
+        [Person::with_role("anna", "student"), Person::with_role("ida", "aide"), Person::with_role("pam", "parent")];
+    let school = School::with(&people).await;
+    assert_eq!(without_role(&school).await, ["anna", "pam"]);
+    let file = school.beside("keybell.toml");
+    let configured = |roles: &str| std::fs::write(&file, format!("[roster]\nunprivileged_roles = [{roles}]\n"));
+    let import = || school.program(["roster", "import", "--config"]).arg(&file).arg(school.beside("roster"));
+    configured(r#""student", "aide""#).expect("a file");
+    assert_eq!(without_role(&school).await, ["anna", "pam"], "nothing changes before the next import");
+    import().run_to(0).await;
+    assert_eq!(without_role(&school).await, ["anna", "ida"]);
+    // Whoever teaches or manages is never unprivileged, and nothing is imported by such a configuration.
+    for (roles, word) in [(r#""student", "teacher""#, "teacher"), (r#""aide""#, "student")] {
+        configured(roles).expect("a file");
+        let refused = import().run_to(78).await.stderr;
+        assert!(refused.contains("roster.unprivileged_roles") && refused.contains(word), "{refused}");
+    }
+    assert_eq!(without_role(&school).await, ["anna", "ida"]);
+}
+
+/// Whom a reset of everybody without a privileged role means.
+async fn without_role(school: &School) -> Vec<String> {
+    let reset = ["reset", "--scope", "without_role", "--reason", "lost", "--yes", "--acknowledge", "2026-11"];
+    let done: Value = school.program(reset).args(["--output", "json"]).run().await.json();
     let task = text(&done, "/task/id").to_owned();
     let items: Value = school.program(["task", "items", &task, "--all"]).json().await;
-    let meant: Vec<&str> = items
-        .pointer("/items")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|item| text(item, "/username"))
-        .collect();
-    assert_eq!(meant, ["anna"], "{done}");
+    let items = items.pointer("/items").and_then(Value::as_array).into_iter().flatten();
+    let mut meant: Vec<String> = items.map(|item| text(item, "/username").to_owned()).collect();
+    meant.sort_unstable();
+    meant
 }

@@ -6,20 +6,22 @@
 //! index of its own takes more pages instead.
 
 mod candidates;
+mod marks;
 mod plans;
 
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
 use keybell_shared::fold::{after_prefix, fold, username_key};
 use keybell_shared::ids::AccountId;
-use keybell_shared::ports::ledger::{AccountFilter, AccountPage, AccountView, DirectoryLedger, LedgerResult, Marks};
+use keybell_shared::ports::ledger::{
+    AccountFilter, AccountPage, AccountView, DirectoryLedger, LedgerResult, Marked, Marks,
+};
 use keybell_shared::request::{Confirm, Scope, Selection};
 use serde_json::json;
 use uuid::Uuid;
 
 use self::candidates::Sieve;
 use super::SqlLedger;
-use super::journal::{self, NewAudit};
 use super::selection::{filter_args, selected};
 use super::sql::{Row, Sql, Value, args, json as json_arg};
 
@@ -35,13 +37,16 @@ macro_rules! viewed {
     ($rest:expr) => {
         concat!(
             "SELECT a.id, a.source_id, a.username, a.given_name, a.family_name, a.role, a.grade,
-                 CAST(a.graduation_year AS BIGINT) AS graduation_year, h.name AS school, a.managed_by, a.active,
+                 CAST(a.graduation_year AS BIGINT) AS graduation_year, h.name AS school, ",
+            $crate::ledger::selection::managed_by!(),
+            " AS managed_by, a.active,
                  a.protected, a.quick_login
              FROM accounts a LEFT JOIN schools h ON h.id = a.school_id WHERE ",
             $rest
         )
     };
 }
+use viewed;
 
 #[async_trait]
 impl DirectoryLedger for SqlLedger {
@@ -55,8 +60,8 @@ impl DirectoryLedger for SqlLedger {
         Ok(self.search_from(actor, filter, after.unwrap_or(AccountId(Uuid::nil())), limit).await?)
     }
 
-    async fn mark(&self, actor: &Actor, account: AccountId, marks: Marks) -> LedgerResult<Option<AccountView>> {
-        Ok(self.db.retrying(|| self.mark_once(actor, account, marks)).await?)
+    async fn mark(&self, actor: &Actor, account: AccountId, marks: Marks) -> LedgerResult<Option<Marked>> {
+        Ok(self.db.retrying(|| self.mark_once(actor, account, &marks)).await?)
     }
 }
 
@@ -131,45 +136,6 @@ impl SqlLedger {
             )
             .await?;
         rows.iter().map(view).collect()
-    }
-
-    async fn mark_once(&self, actor: &Actor, account: AccountId, marks: Marks) -> Sql<Option<AccountView>> {
-        let mut tx = self.db.begin().await?;
-        let before = tx
-            .first(
-                "SELECT protected, quick_login FROM accounts WHERE id = $1 AND district_id = $2 {lock}",
-                args![account, actor.district],
-            )
-            .await?;
-        let Some(before) = before else { return Ok(None) };
-        let (was_protected, was_quick): (bool, bool) = (before.get("protected")?, before.get("quick_login")?);
-        let protected = marks.protected.unwrap_or(was_protected);
-        let quick_login = marks.quick_login.unwrap_or(was_quick);
-        let mut audits = Vec::new();
-        for (changed, action, on) in [
-            (protected != was_protected, ["account.unprotected", "account.protected"], protected),
-            (quick_login != was_quick, ["account.has_password", "account.quick_login"], quick_login),
-        ] {
-            let [off, set] = action;
-            if changed {
-                audits.push(NewAudit {
-                    district: actor.district,
-                    actor: actor.name.clone(),
-                    action: if on { set } else { off },
-                    subject: format!("account {account}"),
-                    detail: String::new(),
-                });
-            }
-        }
-        tx.run(
-            "UPDATE accounts SET protected = $2, quick_login = $3 WHERE id = $1",
-            args![account, protected, quick_login],
-        )
-        .await?;
-        journal::audits(&mut tx, &audits).await?;
-        let row = tx.first(viewed!("a.id = $1"), args![account]).await?;
-        tx.commit().await?;
-        row.map(|row| view(&row)).transpose()
     }
 }
 

@@ -23,6 +23,18 @@ pub(super) struct Known {
     /// Whether an upload gave the username.
     renamed: bool,
     rank: i32,
+    role: String,
+}
+
+impl Known {
+    /// The role and rank that a row leaves the person. Who becomes inactive by a role that somebody assumed keeps the more
+    /// privileged one that they are known with, so that no such list makes them less when they come back.
+    pub(super) fn standing<'a>(known: Option<&'a Self>, person: &'a Person) -> (&'a str, i32) {
+        match known {
+            Some(known) if person.role_assumed && known.rank > person.rank => (&known.role, known.rank),
+            Some(_) | None => (&person.role, person.rank),
+        }
+    }
 }
 
 /// A row that makes sense, with what it refers to.
@@ -181,7 +193,8 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
     let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
         .all_rows(
-            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.renamed, a.rank FROM {table $2: name text} AS r
+            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.renamed, a.rank, a.role
+             FROM {table $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
             &named(&names),
@@ -197,6 +210,7 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
                 fingerprint: row.get("fingerprint")?,
                 renamed: row.get("renamed")?,
                 rank: row.get("rank")?,
+                role: row.get("role")?,
             };
             Ok((row.get("source_id")?, known))
         })

@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use keybell_shared::eligibility::highest_rank;
 use keybell_shared::fold::fold;
 use keybell_shared::ids::{AccountId, DistrictId};
-use keybell_shared::ports::ledger::Person;
 
 use super::people::{Known, Reading};
 use super::{each, groups, memberships};
@@ -45,7 +43,7 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
                  family_key text, role text, rank integer, grade text, graduation_year integer, email text,
                  sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r
              WHERE accounts.id = r.id",
-            &columns(&old, &made(&old)),
+            &columns(&old, &family_keys(&old)),
             |rows| args![rows],
         )
         .await?;
@@ -59,7 +57,7 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
              FROM {table $1: id uuid, source_id text, username text, username_key text, given_name text,
                  family_name text, family_key text, role text, rank integer, grade text, graduation_year integer,
                  email text, sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r",
-            &columns(&new, &made(&new)),
+            &columns(&new, &family_keys(&new)),
             |rows| args![rows, district],
         )
         .await?;
@@ -91,21 +89,16 @@ async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
     Ok(())
 }
 
-/// The rank of the most privileged role that the person holds anywhere, whichever of them the roster names first.
-fn highest(person: &Person) -> i32 {
-    let held = highest_rank(person.memberships.iter().map(|membership| membership.role.as_str()));
-    held.map_or(person.rank, |held| held.max(person.rank))
-}
-
-/// The folded family name and the highest rank of each: what is written besides what was read.
-fn made(writes: &[&Write<'_>]) -> Vec<(String, i32)> {
-    writes.iter().map(|write| (fold(&write.reading.person.family_name), highest(write.reading.person))).collect()
+/// The folded family name of each: what is written besides what was read.
+fn family_keys(writes: &[&Write<'_>]) -> Vec<String> {
+    writes.iter().map(|write| fold(&write.reading.person.family_name)).collect()
 }
 
 /// The columns of accounts that come from the roster, in the order of both statements.
-fn columns<'a>(writes: &[&Write<'a>], made: &'a [(String, i32)]) -> Vec<[Cell<'a>; 17]> {
-    let row = |(write, (family_key, rank)): (&&Write<'a>, &'a (String, i32))| {
+fn columns<'a>(writes: &[&Write<'a>], family_keys: &'a [String]) -> Vec<[Cell<'a>; 17]> {
+    let row = |(write, family_key): (&&Write<'a>, &'a String)| {
         let Reading { person, memberships, fingerprint, .. } = write.reading;
+        let (role, rank) = Known::standing(write.known, person);
         cells![
             write.id,
             &person.source_id,
@@ -114,8 +107,8 @@ fn columns<'a>(writes: &[&Write<'a>], made: &'a [(String, i32)]) -> Vec<[Cell<'a
             &person.given_name,
             &person.family_name,
             family_key,
-            &person.role,
-            *rank,
+            role,
+            rank,
             &person.grade,
             person.graduation_year,
             &person.email,
@@ -126,5 +119,5 @@ fn columns<'a>(writes: &[&Write<'a>], made: &'a [(String, i32)]) -> Vec<[Cell<'a
             fingerprint,
         ]
     };
-    writes.iter().zip(made).map(row).collect()
+    writes.iter().zip(family_keys).map(row).collect()
 }

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::dialect::Translations;
 use super::pool::timed;
@@ -64,7 +64,9 @@ impl Db {
     pub(crate) fn postgres(url: &SecretString, connections: u32) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url.expose_secret())
             .map_err(|error| OpenError::Url(error.to_string()))?
-            .application_name("keybell");
+            .application_name("keybell")
+            // Texts of statements are long and say nothing to whoever reads the log; the database's own log has slow ones.
+            .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
@@ -83,14 +85,7 @@ impl Db {
             // Created here, because SQLite would create it readable for all.
             drop(std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(file)?);
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("secure_delete", "ON")
-            .pragma("cache_size", "-32768");
+        let options = of_file(path);
         let database = |error: sqlx::Error| OpenError::Database(error.to_string());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -169,5 +164,35 @@ impl Db {
                 writer.close().await;
             }
         }
+    }
+}
+
+/// How the file is opened.
+fn of_file(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("secure_delete", "ON")
+        .pragma("cache_size", "-32768")
+        .disable_statement_logging()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_statement_is_ever_logged_not_a_slow_one_either() {
+        let quiet = |options: String| {
+            assert!(options.contains("statements_level: Off"), "{options}");
+            assert!(options.contains("slow_statements_level: Off"), "{options}");
+        };
+        let url = SecretString::from("postgres://nobody@127.0.0.1:1/none");
+        let Ok(Db::Postgres { pool, .. }) = Db::postgres(&url, 1) else { panic!("no pool") };
+        quiet(format!("{:?}", pool.connect_options()));
+        quiet(format!("{:?}", of_file(Path::new("k.sqlite"))));
     }
 }

@@ -111,7 +111,8 @@ async fn prepare(plan: &Plan, place: &Place, mut context: Context, listen: Socke
     let district = people::bring_in(&backends.ledger, plan.arguments.accounts).await?;
     let (id, text, secret_hash) = keybell_api::keys::mint();
     let (name, role) = ("bench".to_owned(), Role::DistrictAdmin);
-    backends.ledger.add_key(NewKey { id, district: district.id, name, role, person: None, secret_hash }).await?;
+    let key = NewKey { id, district: district.id, name, role, person: None, secret_hash, made_by: None };
+    backends.ledger.add_key(key).await?;
     let key_file = config.folder.join("bench.key");
     // The folder is readable by its owner alone.
     std::fs::write(&key_file, text.expose_secret()).context("the bench's API key")?;

@@ -139,7 +139,8 @@ pub(super) async fn api(context: &Context, backends: &Backends, district: &Distr
     let (id, text, secret_hash) = keybell_api::keys::mint();
     // A name of its own each time: the demo may run often in one folder.
     let name = format!("demo {id}");
-    let key = NewKey { id, district: district.id, name, role: Role::DistrictAdmin, person: None, secret_hash };
+    let key =
+        NewKey { id, district: district.id, name, role: Role::DistrictAdmin, person: None, secret_hash, made_by: None };
     backends.ledger.add_key(key).await?;
     let listen = context.config.http.listen;
     complain(&format!(

@@ -206,3 +206,18 @@ fn a_long_list_with_a_fault_at_its_end_is_explained_soon() {
     let text = format!(r#"{{"selection":{{"scope":"selected","accounts":[{}]}},"reason":"lost"}}"#, names.join(","));
     assert_eq!(refused(text.as_bytes()).field.as_deref(), Some("selection.accounts[20000]"));
 }
+
+#[test]
+fn a_null_password_is_one_that_was_not_given() {
+    let with = |password: &str| {
+        parse(format!(r#"{{"selection":{{"scope":"all"}},"reason":"lost"{password}}}"#).as_bytes()).expect("read")
+    };
+    let (null, none) = (with(r#","password":null"#), with(""));
+    assert!(null.password.is_generated());
+    assert_eq!(serde_json::to_value(&null).expect("json"), serde_json::to_value(&none).expect("json"));
+    // A null in the place of any other member still says nothing that could be guessed.
+    for wrong in [r#","policy":null"#, r#","password":{"source":null}"#, r#","password":"""#] {
+        let text = format!(r#"{{"selection":{{"scope":"all"}},"reason":"lost"{wrong}}}"#);
+        assert_eq!(parse(text.as_bytes()).expect_err(wrong).code, "field.invalid", "{wrong}");
+    }
+}

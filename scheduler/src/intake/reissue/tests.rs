@@ -197,6 +197,12 @@ async fn only_whoever_controls_the_parent_takes_it_up_again() {
 }
 
 #[test]
+fn a_null_password_is_as_it_was() {
+    let null = Reissuing::parse(br#"{"password":null}"#).expect("read");
+    assert!(null.password.is_none());
+}
+
+#[test]
 fn a_reissue_is_read_as_strictly_as_a_request() {
     for (text, code, field) in [
         ("", "body.invalid", None),
@@ -206,7 +212,6 @@ fn a_reissue_is_read_as_strictly_as_a_request() {
         (r#"{"items":null}"#, "field.invalid", Some("items")),
         (r#"{"items":["gone"]}"#, "field.invalid", Some("items[0]")),
         (r#"{"password":{"source":"shared","Otter":"Otter-lamp-47"}}"#, "field.unknown", Some("password.Otter")),
-        (r#"{"password":null}"#, "field.invalid", Some("password")),
         (r#"{"password":["shared","Otter-lamp-47"]}"#, "field.invalid", Some("password")),
         (r#"{"notify":"Otter-lamp-47"}"#, "field.invalid", Some("notify")),
         (r#"{"expires_in_hours":"Otter-lamp-47"}"#, "field.invalid", Some("expires_in_hours")),

@@ -13,7 +13,8 @@ pub enum Approval {
     Approved(Standing),
     /// The task does not wait for an approval; it stands here.
     NotAwaiting(Standing),
-    /// Whoever asked for the reset does not approve it: the same name, or the same person by another key.
+    /// Whoever asked for the reset does not approve it: the same name, the same person by another key, or two keys of
+    /// which one was made with the other.
     SamePerson,
     /// The key was made after the task was asked for: whoever may make keys could have made it for this.
     KeyTooNew,

@@ -39,7 +39,7 @@ pub struct AccountView {
     pub graduation_year: Option<i32>,
     /// The name of the primary school.
     pub school: Option<String>,
-    /// The outside identity provider that manages the account, if one does.
+    /// The outside identity provider that manages the account, if one does: as the roster says, else an administrator.
     pub managed_by: Option<String>,
     /// Whether it is active.
     pub active: bool,
@@ -59,12 +59,32 @@ pub struct AccountPage {
 }
 
 /// What an administrator says of an account; `None` leaves it as it is. No roster import changes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// Whether it is protected.
     pub protected: Option<bool>,
     /// Whether it never registered a password.
     pub quick_login: Option<bool>,
+    /// Which outside identity provider manages it, where the roster does not say so.
+    pub managed: Option<Managed>,
+}
+
+/// Whether an outside identity provider manages an account, as an administrator says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Managed {
+    /// This one does.
+    By(String),
+    /// The administrator's word is taken back.
+    Unsaid,
+}
+
+/// What became of a mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// The account as it is now.
+    Now(Box<AccountView>),
+    /// Nothing changed: the roster says that this provider manages the account, and only the roster takes that back.
+    ByRoster(String),
 }
 
 /// What the directory of accounts asks of the ledger.
@@ -80,7 +100,7 @@ pub trait DirectoryLedger: Send + Sync {
         limit: u32,
     ) -> LedgerResult<AccountPage>;
 
-    /// Marks an account of the actor's district, and writes what changed into the audit. `None` when there is no such
-    /// account in it.
-    async fn mark(&self, actor: &Actor, account: AccountId, marks: Marks) -> LedgerResult<Option<AccountView>>;
+    /// Marks an account of the actor's district, and writes what changed into the audit; all marks or none. `None` when
+    /// there is no such account in it.
+    async fn mark(&self, actor: &Actor, account: AccountId, marks: Marks) -> LedgerResult<Option<Marked>>;
 }

@@ -34,6 +34,8 @@ pub struct NewKey {
     pub person: Option<String>,
     /// SHA-256 of the secret (256 random bits, so a fast hash is enough).
     pub secret_hash: Vec<u8>,
+    /// The key with which it is made; `None`: by the console.
+    pub made_by: Option<ApiKeyId>,
 }
 
 /// What became of a new key.

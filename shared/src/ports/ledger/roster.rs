@@ -43,7 +43,7 @@ pub struct Person {
     pub family_name: String,
     /// The most privileged role the person holds.
     pub role: String,
-    /// The rank of that role.
+    /// The rank of that role, by what counts as unprivileged here ([`Ranks`](crate::eligibility::Ranks)).
     pub rank: i32,
     /// Whether the role was said by whoever imports, and not by the roster. Such a role makes nobody less privileged.
     #[serde(default)]

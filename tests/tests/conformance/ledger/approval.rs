@@ -15,6 +15,7 @@ on_both!(
     a_large_task_waits_for_a_second_person_and_a_small_one_does_not,
     a_published_request_waits_like_any_other,
     whoever_asked_does_not_approve,
+    a_key_that_was_made_with_the_askers_key_is_no_second_person,
     an_approval_names_the_accounts_that_were_seen_and_counts_once,
     a_held_task_is_paused_when_it_is_approved,
     of_a_cancel_and_an_approval_one_wins,
@@ -85,6 +86,11 @@ async fn a_published_request_waits_like_any_other(on: &TestLedger) {
 
 /// A caller with a stored key, made now.
 async fn keyed(on: &TestLedger, district: DistrictId, name: &str) -> Actor {
+    keyed_by(on, None, district, name).await
+}
+
+/// The same, made with the key of this caller.
+async fn keyed_by(on: &TestLedger, maker: Option<&Actor>, district: DistrictId, name: &str) -> Actor {
     let id = ApiKeyId::fresh();
     let key = NewKey {
         id,
@@ -93,9 +99,27 @@ async fn keyed(on: &TestLedger, district: DistrictId, name: &str) -> Actor {
         role: Role::DistrictAdmin,
         person: None,
         secret_hash: vec![0xAB; 32],
+        made_by: maker.and_then(|maker| maker.key),
     };
     assert_eq!(on.ledger.add_key(key).await, Ok(KeyFate::Added));
     Actor { district, role: Role::DistrictAdmin, name: name.to_owned(), key: Some(id), person: None }
+}
+
+async fn a_key_that_was_made_with_the_askers_key_is_no_second_person(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 3).await;
+    let district = fixture.district.id;
+    let first = keyed(on, district, "first").await;
+    let child = keyed_by(on, Some(&first), district, "child").await;
+    let grandchild = keyed_by(on, Some(&child), district, "grandchild").await;
+    let colleague = keyed(on, district, "colleague").await;
+    on.raw.run("UPDATE api_keys SET created_at = created_at - 1000").await;
+    for (asker, same) in [(&first, &child), (&first, &grandchild), (&child, &first), (&grandchild, &first)] {
+        let task = waiting(on, asker).await;
+        let digest = view(on, &fixture, task).await.digest.expect("frozen");
+        assert_eq!(approve(on, same, task, &digest).await, Approval::SamePerson, "{} for {}", same.name, asker.name);
+        assert_eq!(view(on, &fixture, task).await.progress.state, TaskState::AwaitingApproval);
+        assert_eq!(approve(on, &colleague, task, &digest).await, Approval::Approved(RUNS));
+    }
 }
 
 async fn whoever_asked_does_not_approve(on: &TestLedger) {

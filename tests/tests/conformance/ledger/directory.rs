@@ -3,8 +3,8 @@
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::AccountId;
 use keybell_shared::ports::ledger::{
-    AccountFilter, DirectoryLedger as _, Enrolment, ItemFilter, Marks, Membership, Person, RosterLedger as _, School,
-    TaskLedger as _,
+    AccountFilter, AccountLedger as _, AccountView, DirectoryLedger as _, Enrolment, ItemFilter, Managed, Marked,
+    Marks, Membership, Person, RosterLedger as _, School, TaskLedger as _,
 };
 use keybell_shared::request::Where;
 use keybell_tests::ledgers::{Fixture, TestLedger, district_with, pupil, request, task};
@@ -17,6 +17,8 @@ on_both!(
     names_are_found_by_their_beginning,
     everybody_sees_the_own_part_only,
     marks_are_kept_audited_and_survive_an_import,
+    whom_an_administrator_says_somebody_else_manages_is_never_reset,
+    the_rosters_word_about_a_provider_goes_first,
     another_districts_account_cannot_be_marked,
     every_source_of_candidates_has_its_index,
     a_rare_account_is_found_among_very_many,
@@ -176,12 +178,11 @@ async fn everybody_sees_the_own_part_only(on: &TestLedger) {
 async fn marks_are_kept_audited_and_survive_an_import(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 2).await;
     let (admin, account) = (fixture.admin(), fixture.pupils[0]);
-    let protect = Marks { protected: Some(true), quick_login: None };
-    let marked = on.ledger.mark(&admin, account, protect).await.expect("marked").expect("there");
+    let protect = Marks { protected: Some(true), ..Marks::default() };
+    let marked = mark(on, &admin, account, protect.clone()).await;
     assert!(marked.protected && !marked.quick_login);
-    on.ledger.mark(&admin, account, protect).await.expect("marked again");
-    let quick = Marks { protected: None, quick_login: Some(true) };
-    let marked = on.ledger.mark(&admin, account, quick).await.expect("marked").expect("there");
+    mark(on, &admin, account, protect).await;
+    let marked = mark(on, &admin, account, Marks { quick_login: Some(true), ..Marks::default() }).await;
     assert!(marked.protected && marked.quick_login, "the other mark stays");
     let renamed = Person { family_name: "Other".to_owned(), ..pupil(1) };
     on.ledger.put_people(fixture.district.id, &[renamed]).await.expect("a re-import");
@@ -197,11 +198,85 @@ async fn marks_are_kept_audited_and_survive_an_import(on: &TestLedger) {
     );
 }
 
+fn by(provider: &str) -> Managed {
+    Managed::By(provider.to_owned())
+}
+
+/// Marks an account; nothing stands in the way.
+async fn mark(on: &TestLedger, admin: &Actor, account: AccountId, marks: Marks) -> AccountView {
+    match on.ledger.mark(admin, account, marks).await.expect("an answer").expect("there") {
+        Marked::Now(account) => *account,
+        Marked::ByRoster(provider) => panic!("the roster says {provider}"),
+    }
+}
+
+async fn manage(on: &TestLedger, admin: &Actor, account: AccountId, managed: Managed) -> Option<String> {
+    mark(on, admin, account, Marks { managed: Some(managed), ..Marks::default() }).await.managed_by
+}
+
+async fn whom_an_administrator_says_somebody_else_manages_is_never_reset(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 2).await;
+    let (admin, account, district) = (fixture.admin(), fixture.pupils[0], fixture.district.id);
+    for _ in 0..2 {
+        assert_eq!(manage(on, &admin, account, by("clever")).await.as_deref(), Some("clever"));
+    }
+    // An import that says nothing of it, with something new and with nothing.
+    let moved = Person { family_name: "Other".to_owned(), ..pupil(1) };
+    for _ in 0..2 {
+        on.ledger.put_people(district, std::slice::from_ref(&moved)).await.expect("a re-import");
+    }
+    let everybody = request(json!({"selection": {"scope": "all", "where": {"user_types": ["student"]}}}));
+    let meant = task(&*on.ledger, &admin, everybody).await;
+    let items = on.ledger.items(district, meant, ItemFilter::default(), 10).await.expect("items");
+    let codes: Vec<_> =
+        items.iter().map(|item| (item.username.as_str(), item.code.map(|code| code.as_str()))).collect();
+    assert_eq!(codes, [("p1", Some("S01")), ("p2", None)]);
+    let sign_in = on.ledger.sign_in(district, "p1").await.expect("an answer").expect("there");
+    assert!(!sign_in.usable, "who signs in elsewhere does not sign in here");
+    assert!(!on.ledger.change_password("w", account, 0, "$h$").await.expect("an answer"));
+    for _ in 0..2 {
+        assert_eq!(manage(on, &admin, account, Managed::Unsaid).await, None);
+    }
+    let audit = "SELECT action, detail, subject FROM audit WHERE action LIKE 'account.%managed' ORDER BY id";
+    let subject = format!("account {account}");
+    assert_eq!(
+        on.raw.rows(audit).await,
+        [["account.managed", "by \"clever\"", &subject], ["account.unmanaged", "", &subject]],
+        "what changed nothing is not audited"
+    );
+}
+
+async fn the_rosters_word_about_a_provider_goes_first(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 1).await;
+    let (admin, account, district) = (fixture.admin(), fixture.pupils[0], fixture.district.id);
+    let said = |provider: Option<&str>| Person { managed_by: provider.map(str::to_owned), ..pupil(1) };
+    assert_eq!(manage(on, &admin, account, by("classlink")).await.as_deref(), Some("classlink"));
+    on.ledger.put_people(district, &[said(Some("clever"))]).await.expect("people");
+    let only = AccountFilter { only: Some(account), ..AccountFilter::default() };
+    let shown = async || on.ledger.search(&admin, &only, None, 1).await.expect("a page").accounts.remove(0).managed_by;
+    assert_eq!(shown().await.as_deref(), Some("clever"));
+    // When the roster falls silent, what the administrator said still holds.
+    on.ledger.put_people(district, &[said(None)]).await.expect("people");
+    assert_eq!(shown().await.as_deref(), Some("classlink"));
+    on.ledger.put_people(district, &[said(Some("clever"))]).await.expect("people");
+    // The own word is taken back, the roster's is not, nor is another set beside it; and then no other mark is, either.
+    assert_eq!(manage(on, &admin, account, Managed::Unsaid).await.as_deref(), Some("clever"));
+    for managed in [Managed::Unsaid, by("classlink")] {
+        let marks = Marks { protected: Some(true), managed: Some(managed), ..Marks::default() };
+        let refused = on.ledger.mark(&admin, account, marks).await;
+        assert_eq!(refused, Ok(Some(Marked::ByRoster("clever".to_owned()))));
+    }
+    assert_eq!(on.raw.number("SELECT count(*) FROM accounts WHERE protected").await, 0);
+}
+
 async fn another_districts_account_cannot_be_marked(on: &TestLedger) {
     let (own, other) = (district_with(&*on.ledger, 1).await, district_with(&*on.ledger, 1).await);
-    let marks = Marks { protected: Some(true), quick_login: Some(true) };
+    let marks = Marks { protected: Some(true), quick_login: Some(true), managed: Some(by("clever")) };
     assert_eq!(on.ledger.mark(&own.admin(), other.pupils[0], marks).await, Ok(None));
-    assert_eq!(on.raw.number("SELECT count(*) FROM accounts WHERE protected OR quick_login").await, 0);
+    assert_eq!(
+        on.raw.number("SELECT count(*) FROM accounts WHERE protected OR quick_login OR managed_mark IS NOT NULL").await,
+        0
+    );
 }
 
 async fn every_source_of_candidates_has_its_index(on: &TestLedger) {

@@ -22,6 +22,7 @@ on_both!(
 fn new_key(district: DistrictId, person: Option<&str>) -> NewKey {
     let id = ApiKeyId::fresh();
     NewKey {
+        made_by: None,
         id,
         district,
         name: format!("front office {id}"),

@@ -39,6 +39,7 @@ async fn write_audit(ledger: &impl KeyLedger, district: DistrictId, rows: usize)
     for _ in 0..rows {
         let id = ApiKeyId::fresh();
         let key = NewKey {
+            made_by: None,
             id,
             district,
             name: format!("Café \"north\"\n{id}"),

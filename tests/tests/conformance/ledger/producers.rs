@@ -57,6 +57,7 @@ async fn producers_are_allowed_listed_and_forbidden(on: &TestLedger) {
     );
     assert_eq!(known.actor.name, "amqp:sis", "an API key named sis is somebody else");
     let key = |name: &str| NewKey {
+        made_by: None,
         id: ApiKeyId::fresh(),
         district: here.district.id,
         name: name.to_owned(),

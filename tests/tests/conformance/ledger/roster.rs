@@ -16,6 +16,7 @@ on_both!(
     a_school_that_arrives_later_makes_a_difference,
     a_username_is_taken_without_regard_to_case,
     an_assumed_role_makes_nobody_less_privileged,
+    an_assumed_role_makes_nobody_less_privileged_while_they_are_away,
     usernames_are_swapped_and_passed_on_within_a_batch,
     who_is_refused_keeps_everything,
     who_leaves_becomes_inactive_whatever_else_is_wrong,
@@ -23,6 +24,7 @@ on_both!(
     a_person_keeps_password_and_protection,
     groups_and_graduation_year_are_replaced,
     the_most_privileged_role_of_several_counts,
+    a_rank_that_changed_is_written,
     family_names_are_folded_also_those_of_an_older_build,
     usernames_are_the_same_in_every_encoding,
     guardians_are_replaced_in_order,
@@ -143,9 +145,33 @@ async fn an_assumed_role_makes_nobody_less_privileged(test: &TestLedger) {
     assert_eq!(put(test, district, std::slice::from_ref(&assumed)).await, [RowFate::Outranked]);
     assert_eq!(put(test, district, std::slice::from_ref(&teacher)).await, [RowFate::Unchanged]);
     // Who left becomes inactive all the same, and a role that a roster says counts.
-    let gone = Person { active: false, ..assumed };
+    let gone = gone(assumed);
     assert_eq!(put(test, district, &[gone]).await, [RowFate::Inactive]);
     assert_eq!(put(test, district, &[teacher, pupil]).await, [RowFate::Updated, RowFate::Updated]);
+}
+
+async fn an_assumed_role_makes_nobody_less_privileged_while_they_are_away(test: &TestLedger) {
+    let district = district(test).await;
+    let teacher = Person { role: "teacher".to_owned(), rank: 30, ..pupil(1) };
+    let assumed = Person { role_assumed: true, ..pupil(1) };
+    let standing = "SELECT role || ' ' || CAST(rank AS TEXT) || ' ' || (CASE WHEN active THEN 'here' ELSE 'away' END) FROM accounts";
+    assert_eq!(put(test, district, std::slice::from_ref(&teacher)).await, [Created]);
+    // Gone by such a list, twice, and back by such a list: known as a teacher all the time.
+    for _ in 0..2 {
+        assert_eq!(put(test, district, &[gone(assumed.clone())]).await, [Inactive]);
+        assert_eq!(test.raw.text(standing).await, "teacher 30 away");
+    }
+    assert_eq!(put(test, district, std::slice::from_ref(&assumed)).await, [RowFate::Outranked]);
+    assert_eq!(test.raw.text(standing).await, "teacher 30 away");
+    // The same when a roster that says the role made the person inactive.
+    assert_eq!(put(test, district, &[gone(teacher)]).await, [Inactive]);
+    assert_eq!(put(test, district, std::slice::from_ref(&assumed)).await, [RowFate::Outranked]);
+    // A role that is more is taken also where it is assumed, and one that is said always.
+    let more = Person { role: "principal".to_owned(), rank: 40, ..assumed };
+    assert_eq!(put(test, district, &[gone(more)]).await, [Inactive]);
+    assert_eq!(test.raw.text(standing).await, "principal 40 away");
+    assert_eq!(put(test, district, &[gone(pupil(1))]).await, [Inactive]);
+    assert_eq!(test.raw.text(standing).await, "student 10 away");
 }
 
 async fn a_username_is_taken_without_regard_to_case(test: &TestLedger) {
@@ -231,13 +257,20 @@ async fn groups_and_graduation_year_are_replaced(test: &TestLedger) {
     assert_eq!(test.raw.number("SELECT graduation_year FROM accounts").await, 2031);
 }
 
-/// Whichever role a roster names first: whoever holds any privileged one counts as staff.
+/// The import says the rank of the most privileged role, whichever of them the roster names first.
 async fn the_most_privileged_role_of_several_counts(test: &TestLedger) {
     let district = district(test).await;
     let place = |role: &str| Membership { school: "s1".to_owned(), role: role.to_owned() };
-    let roles = |n, roles: &[&str]| Person { memberships: roles.iter().map(|role| place(role)).collect(), ..pupil(n) };
-    let people =
-        [roles(1, &["student", "guardian"]), roles(2, &["student", "teacher"]), roles(3, &["ext:coach", "student"])];
+    let roles = |n, rank, roles: &[&str]| Person {
+        rank,
+        memberships: roles.iter().map(|role| place(role)).collect(),
+        ..pupil(n)
+    };
+    let people = [
+        roles(1, 10, &["student", "guardian"]),
+        roles(2, 30, &["student", "teacher"]),
+        roles(3, 60, &["ext:coach", "student"]),
+    ];
     put(test, district, &people).await;
     let ranks = "SELECT username, rank FROM accounts ORDER BY username";
     assert_eq!(test.raw.rows(ranks).await, [["p1", "10"], ["p2", "30"], ["p3", "60"]]);
@@ -245,6 +278,18 @@ async fn the_most_privileged_role_of_several_counts(test: &TestLedger) {
     let meant = task(&*test.ledger, &as_district_admin(district), without).await;
     let items = test.ledger.items(district, meant, ItemFilter::default(), 10).await.expect("items");
     assert_eq!(items.into_iter().map(|item| item.username).collect::<Vec<_>>(), ["p1"]);
+}
+
+/// What counts as unprivileged is configured; the same row with another rank is news.
+async fn a_rank_that_changed_is_written(test: &TestLedger) {
+    let district = district(test).await;
+    let aide = |rank| Person { role: "aide".to_owned(), rank, ..pupil(1) };
+    assert_eq!(put(test, district, &[aide(30)]).await, [Created]);
+    for (rank, stored) in [(10, "10"), (30, "30")] {
+        assert_eq!(put(test, district, &[aide(rank)]).await, [Updated]);
+        assert_eq!(test.raw.text("SELECT CAST(rank AS TEXT) FROM accounts").await, stored);
+        assert_eq!(put(test, district, &[aide(rank)]).await, [Unchanged]);
+    }
 }
 
 async fn family_names_are_folded_also_those_of_an_older_build(test: &TestLedger) {
