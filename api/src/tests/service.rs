@@ -72,7 +72,8 @@ async fn precautions_legend_fleet_and_a_trial_run() {
     assert_eq!(shown, json!({ "version": precautions::VERSION, "text": precautions::TEXT }));
     let legend = world.get(&world.key, "/v1/codes").await.body;
     assert_eq!(legend["codes"].as_array().map(Vec::len), Some(Code::ALL.len()));
-    assert_eq!(legend["codes"][0], json!({ "code": "E10", "meaning": Code::E10.meaning() }));
+    let codes = legend["codes"].as_array().expect("codes");
+    assert!(codes.contains(&json!({ "code": "E10", "meaning": Code::E10.meaning() })));
     let plan = world.post(&world.key, "/v1/tasks/preview", FINE).await;
     let effect = "a new password is set at once, and sessions end";
     let expected = json!({ "eligible": 3, "skipped": [], "mode": "force", "effect": effect });

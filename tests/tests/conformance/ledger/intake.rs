@@ -13,6 +13,7 @@ on_both!(
     a_repeated_request_is_one_task,
     two_at_the_same_time_become_one_task,
     names_are_resolved_and_unknown_ones_listed,
+    a_name_that_means_two_people_means_nobody,
     unknown_schools_classes_grades_and_types_are_listed,
     a_preview_counts_by_code,
     a_teacher_reaches_the_own_classes_only,
@@ -85,6 +86,32 @@ async fn names_are_resolved_and_unknown_ones_listed(on: &TestLedger) {
     let theirs = [fixture.pupils[0].to_string()];
     let resolved = on.ledger.resolve_accounts(stranger.district.id, &theirs).await.expect("resolved");
     assert!(resolved.found.is_empty(), "an account of another district is as unknown as one that does not exist");
+}
+
+async fn a_name_that_means_two_people_means_nobody(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 3).await;
+    let id = |n: usize| format!("SELECT source_id FROM accounts WHERE id = '{}'", fixture.pupils[n]);
+    let (own, other) = (on.raw.text(&id(0)).await, on.raw.text(&id(1)).await);
+    let call = async |name: &str| {
+        let key = keybell_shared::fold::username_key(name);
+        let account = fixture.pupils[0];
+        on.raw
+            .run(&format!("UPDATE accounts SET username = '{name}', username_key = '{key}' WHERE id = '{account}'"))
+            .await;
+    };
+    let resolve =
+        async |name: &str| on.ledger.resolve_accounts(fixture.district.id, &[name.to_owned()]).await.expect("resolved");
+    // One's own roster id as username is usual.
+    call(&own).await;
+    assert_eq!(resolve(&own).await.found, [fixture.pupils[0]]);
+    call(&other).await;
+    let resolved = resolve(&other).await;
+    assert!(resolved.found.is_empty(), "the wrong person would get a new password");
+    assert!(resolved.unknown[0].contains("give the account id"), "{:?}", resolved.unknown);
+    // An account's id means that account, whatever somebody else is called.
+    let account = fixture.pupils[1].to_string();
+    call(&account).await;
+    assert_eq!(resolve(&account).await.found, [fixture.pupils[1]]);
 }
 
 async fn unknown_schools_classes_grades_and_types_are_listed(on: &TestLedger) {

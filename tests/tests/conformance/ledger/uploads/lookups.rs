@@ -133,4 +133,8 @@ async fn usernames_have_owners_in_any_case_and_form(on: &TestLedger) {
     owners.sort();
     assert_eq!(owners, [("p1".to_owned(), fixture.pupils[0]), ("p3".to_owned(), fixture.pupils[2])]);
     assert!(on.ledger.name_owners(fixture.district.id, &[]).await.expect("owners").is_empty());
+    // Nobody is called as another one is in the roster: requests name people by both.
+    let id = on.raw.text(&format!("SELECT source_id FROM accounts WHERE id = '{}'", fixture.pupils[1])).await;
+    let owners = on.ledger.name_owners(fixture.district.id, std::slice::from_ref(&id)).await.expect("owners");
+    assert_eq!(owners, [(username_key(&id), fixture.pupils[1])]);
 }
