@@ -86,6 +86,8 @@ pub struct SchedulerParts {
     pub links: config::Links,
     /// The loops' configuration.
     pub config: config::Scheduler,
+    /// When nothing is handed out.
+    pub blackout: config::Blackout,
     /// Deadlines, leases and retries.
     pub timing: config::Timing,
     /// The name of this process: it holds the lease and counts under it. Unique among all processes.
@@ -131,7 +133,8 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
         ready: ready.clone(),
     };
     let dispatch =
-        dispatch::Dispatch::new(Arc::clone(ledger), Arc::clone(queue), config.window_min, config.window_max, ready);
+        dispatch::Dispatch::new(Arc::clone(ledger), Arc::clone(queue), config.window_min, config.window_max, ready)
+            .outside(parts.blackout.windows.clone());
     let repair = repair::Repair::new(
         Arc::clone(ledger),
         Arc::clone(queue),

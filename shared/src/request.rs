@@ -15,6 +15,9 @@ use crate::notice;
 use crate::password::{Format, Language, grade_key};
 
 pub use crate::password::PolicyName;
+pub use start::{FARTHEST_START_MS, LATE_START_MS, Start};
+
+mod start;
 
 /// The version of the request that this build understands.
 pub const VERSION: u32 = 1;
@@ -78,6 +81,10 @@ pub struct ResetRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11")]
     pub acknowledgement: Option<String>,
+    /// When the first password may change. Without a word: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub start: Option<Start>,
 }
 
 const fn version_one() -> u32 {
@@ -495,6 +502,12 @@ impl ResetRequest {
                  sent"
             }
         }
+    }
+
+    /// Whether the task goes on during a blackout window: passwords that somebody may know do not wait for the end of the exams.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self.reason, Reason::SuspectedCompromise)
     }
 
     /// Whether the new passwords must be changed at the first sign-in.

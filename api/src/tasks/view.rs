@@ -1,8 +1,10 @@
 //! Tasks and items as version 1 of the API writes them. This shape is a promise to callers: fields are added, never
 //! renamed or removed.
 
+use keybell_scheduler::intake::Waits as Known;
 use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
+use keybell_shared::config::Window;
 use keybell_shared::ids::{AccountId, ItemId, PlanId, TaskId};
 use keybell_shared::ports::ledger::{ItemView, TaskView};
 use keybell_shared::progress::{Counts, Snapshot};
@@ -10,6 +12,8 @@ use keybell_shared::request::{Reason, ResetRequest};
 use keybell_shared::states::{ItemState, TaskState};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::waits::Waits;
 
 /// A task.
 #[derive(Serialize, ToSchema)]
@@ -47,11 +51,21 @@ pub(crate) struct Task {
     /// Who approved its accounts, where that was needed.
     #[schema(required = true)]
     approved_by: Option<String>,
+    /// When its first password may change, where the request says so. RFC 3339, UTC.
+    #[schema(required = true, format = DateTime)]
+    starts_at: Option<String>,
+    /// What it waits for, where it is not a person.
+    #[schema(required = true)]
+    waits: Option<Waits>,
 }
 
-impl From<TaskView> for Task {
-    fn from(view: TaskView) -> Self {
+impl Task {
+    /// The task, in a district with these blackout windows.
+    pub(crate) fn of(view: TaskView, windows: &[Window]) -> Self {
+        let waits = waiting(&view, windows).map(Waits::from);
         Self {
+            starts_at: view.starts_at.map(Millis::rfc3339),
+            waits,
             id: view.id,
             state: view.progress.state,
             held: view.held,
@@ -69,6 +83,22 @@ impl From<TaskView> for Task {
             approved_by: view.approved_by,
         }
     }
+}
+
+/// What a task with passwords to change waits for.
+pub(crate) fn waiting(view: &TaskView, windows: &[Window]) -> Option<Known> {
+    let progress = &view.progress;
+    let goes_on = match progress.state {
+        TaskState::Expanding => true,
+        TaskState::AwaitingApproval | TaskState::Running | TaskState::Paused => progress.counts.open > 0,
+        TaskState::Cancelling
+        | TaskState::Completed
+        | TaskState::CompletedWithErrors
+        | TaskState::Cancelled
+        | TaskState::Failed => false,
+    };
+    let waits = || Known::of(view.starts_at, view.request.is_urgent(), windows, progress.counted_at);
+    goes_on.then(waits).flatten()
 }
 
 /// How far a task is, in its two phases.

@@ -140,6 +140,7 @@ impl IntakeLedger for FakeLedger {
             held: false,
             plan: None,
             approved_by: None,
+            starts_at: None,
         });
         Ok(Acceptance::Accepted(task.id))
     }

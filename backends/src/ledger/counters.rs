@@ -83,7 +83,7 @@ macro_rules! tasks_with_sums {
     ($rest:literal) => {
         concat!(
             "SELECT t.seq, t.id, t.district_id, t.state, t.requester, t.request, t.digest, t.created_at, t.finished_at,
-                 t.parent_id, t.held, t.plan_id, t.approved_by,
+                 t.parent_id, t.held, t.plan_id, t.approved_by, t.start_at, t.start_said,
                  (SELECT epoch FROM meta) AS epoch, {now} AS now, ",
             $crate::ledger::counters::counter_sums!(),
             " FROM tasks t LEFT JOIN counters c ON c.task_id = t.id ",

@@ -1,6 +1,7 @@
 //! Putting items on the queue.
 
 use async_trait::async_trait;
+use keybell_shared::config::Window;
 use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::ports::ledger::{DispatchLedger, LedgerResult, Runnable};
 use keybell_shared::trace::TraceParent;
@@ -8,6 +9,7 @@ use keybell_shared::trace::TraceParent;
 use super::SqlLedger;
 use super::periodic;
 use super::sql::{Sql, args, json};
+use serde_json::{Value as Json, json as object};
 
 #[async_trait]
 impl DispatchLedger for SqlLedger {
@@ -17,8 +19,12 @@ impl DispatchLedger for SqlLedger {
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
 
-    async fn runnable(&self, limit: u32) -> LedgerResult<Vec<Runnable>> {
-        let rows = self.db.read(periodic::RUNNABLE, args![limit]).await?;
+    async fn runnable(&self, limit: u32, blackout: &[Window]) -> LedgerResult<Vec<Runnable>> {
+        let rows = if blackout.is_empty() {
+            self.db.read(periodic::RUNNABLE, args![limit]).await?
+        } else {
+            self.db.read(periodic::RUNNABLE_OUTSIDE, args![limit, json(&windows(blackout))]).await?
+        };
         Ok(rows
             .iter()
             .map(|row| Ok(Runnable { task: row.get("id")?, district: row.get("district_id")? }))
@@ -54,4 +60,12 @@ impl DispatchLedger for SqlLedger {
     async fn traces(&self, tasks: &[TaskId]) -> LedgerResult<Vec<(TaskId, TraceParent)>> {
         Ok(self.traces_of(tasks).await?)
     }
+}
+
+/// The rows of [`periodic::RUNNABLE_OUTSIDE`].
+fn windows(blackout: &[Window]) -> Vec<Json> {
+    let row = |window: &Window, slug: &str| object!({"slug": slug, "begins": window.from, "ends": window.until});
+    let everywhere = blackout.iter().filter(|window| window.districts.is_empty()).map(|window| row(window, "*"));
+    let somewhere = blackout.iter().flat_map(|window| window.districts.iter().map(move |slug| row(window, slug)));
+    everywhere.chain(somewhere).collect()
 }

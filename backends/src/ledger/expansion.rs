@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use keybell_shared::actor::Role;
+use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, TaskAwaiting, TaskChanged, TaskStarted};
 use keybell_shared::ids::{AccountId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{Chunk, Expansion, ExpansionLedger, LedgerResult, MAX_DEFECTS};
@@ -67,6 +68,7 @@ struct Expanding {
     request: ResetRequest,
     after: Option<AccountId>,
     held: bool,
+    starts_at: Option<Millis>,
     /// The plan whose accounts these are: its number.
     plan: Option<i64>,
 }
@@ -83,6 +85,7 @@ impl Expanding {
             request: serde_json::from_str(&request).map_err(|error| Failure::row(error.to_string()))?,
             after: row.get("expand_after")?,
             held: row.get("held")?,
+            starts_at: row.get("start_at")?,
             plan,
         })
     }
@@ -209,13 +212,14 @@ async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding, approval_above
     forget_left_out(tx, task, &expanding.request).await?;
     let digest = digest(tx, task).await?;
     let awaiting = awaiting(tx, task, approval_above).await?;
+    let starts_at = expanding.starts_at.map(Millis::rfc3339);
     let (state, fact) = if let Some(accounts) = awaiting {
         let waits = TaskAwaiting { task, digest: digest.clone(), accounts };
         (TaskState::AwaitingApproval, Fact::TaskAwaitingApproval(waits))
     } else if expanding.held {
         (TaskState::Paused, Fact::TaskPaused(TaskChanged { task, state: TaskState::Paused }))
     } else {
-        (TaskState::Running, Fact::TaskStarted(TaskStarted { task, digest: digest.clone() }))
+        (TaskState::Running, Fact::TaskStarted(TaskStarted { task, digest: digest.clone(), starts_at }))
     };
     // Whoever waits for an approval stays held: then the approval pauses it.
     let held = expanding.held && state == TaskState::AwaitingApproval;

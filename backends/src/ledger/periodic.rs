@@ -13,11 +13,29 @@ pub(super) const EXPANDING: &str = "SELECT id FROM tasks
 /// How full the window is.
 pub(super) const QUEUED: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM items {lite INDEXED BY items_queued} WHERE state = 'queued' LIMIT $1) AS window_items";
 
+macro_rules! runnable {
+    ($more:literal) => {
+        concat!(
+            "SELECT t.id, t.district_id FROM tasks t
+             WHERE t.state = 'running' AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
+             AND (t.start_at IS NULL OR t.start_at <= {now})
+             AND EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state = 'pending')",
+            $more,
+            " ORDER BY t.seq LIMIT $1"
+        )
+    };
+}
+
 /// Tasks with something to dispatch.
-pub(super) const RUNNABLE: &str = "SELECT t.id, t.district_id FROM tasks t
-     WHERE t.state = 'running' AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
-     AND EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state = 'pending')
-     ORDER BY t.seq LIMIT $1";
+pub(super) const RUNNABLE: &str = runnable!("");
+
+/// The same where there are blackout windows: one row for each window and district, `*` for all of them.
+pub(super) const RUNNABLE_OUTSIDE: &str = runnable!(
+    " AND (t.urgent OR t.district_id NOT IN (
+         SELECT d.id FROM districts d JOIN {rows $2: slug text, begins bigint, ends bigint} AS w
+             ON w.slug = '*' OR w.slug = d.slug
+         WHERE w.begins <= {now} AND w.ends > {now}))"
+);
 
 /// What a task dispatches next.
 pub(super) const PENDING: &str =
@@ -175,6 +193,9 @@ pub(super) const OLD_EVENTS: &str = "DELETE FROM events WHERE id {pg = ANY (ARRA
 pub(super) const OLD_KEYS: &str = "DELETE FROM idempotency WHERE {pg ctid = ANY (ARRAY}{lite rowid IN }(
      SELECT {pg ctid}{lite rowid} FROM idempotency WHERE created_at <= {now} - $1 ORDER BY created_at LIMIT $2){pg )}";
 
+/// A window, to explain statements with.
+const WINDOWS: &str = r#"[{"slug": "x", "begins": 1, "ends": 9000000000000}]"#;
+
 impl SqlLedger {
     /// The plan of every periodic statement, as the database explains it: for the tests that keep them cheap.
     ///
@@ -189,6 +210,7 @@ impl SqlLedger {
             ("expanding", EXPANDING, page(args![])),
             ("queued", QUEUED, page(args![])),
             ("runnable", RUNNABLE, page(args![])),
+            ("runnable outside", RUNNABLE_OUTSIDE, args![100_u32, WINDOWS]),
             ("pending", PENDING, page(task)),
             ("expired leases", EXPIRED_LEASES, page(args![])),
             ("due", DUE, args!["email", 100_u32]),

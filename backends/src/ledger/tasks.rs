@@ -9,6 +9,7 @@ use keybell_shared::ports::ledger::{
     Chosen, Closed, CodeCount, ItemFilter, ItemView, LedgerResult, ReportRow, Resent, Standing, TaskLedger, TaskView,
 };
 use keybell_shared::progress::Snapshot;
+use keybell_shared::request::ResetRequest;
 use keybell_shared::states::TaskState;
 
 use super::SqlLedger;
@@ -165,21 +166,29 @@ fn snapshot(row: &Row) -> Sql<Snapshot> {
 }
 
 fn view(row: &Row) -> Sql<TaskView> {
-    let request: String = row.get("request")?;
     Ok(TaskView {
         id: row.get("id")?,
         seq: row.get("seq")?,
         district: row.get("district_id")?,
         requester: row.get("requester")?,
-        request: serde_json::from_str(&request)
-            .map_err(|error| Failure::row(format!("a task's request cannot be read: {error}")))?,
+        request: asked(row)?,
         progress: snapshot(row)?,
         digest: row.get("digest")?,
         parent: row.get("parent_id")?,
         held: standing(row)?.held,
         plan: row.get("plan_id")?,
         approved_by: row.get("approved_by")?,
+        starts_at: row.get("start_at")?,
     })
+}
+
+/// The request as it was asked: what has columns of its own is put back.
+fn asked(row: &Row) -> Sql<ResetRequest> {
+    let unreadable = |error| Failure::row(format!("a task's request cannot be read: {error}"));
+    let mut request: ResetRequest = serde_json::from_str(&row.get::<String>("request")?).map_err(unreadable)?;
+    let start: Option<String> = row.get("start_said")?;
+    request.start = start.map(|said| serde_json::from_str(&said)).transpose().map_err(unreadable)?;
+    Ok(request)
 }
 
 fn item(row: &Row) -> Sql<ItemView> {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::args::{Asked, Exceptions, Telling};
+use crate::args::{Asked, Exceptions, Schedule, Telling};
 use crate::outcome::Exit;
 
 /// The body of `POST /v1/tasks`.
@@ -39,8 +39,22 @@ pub(super) fn body(arguments: &Asked, acknowledgement: &str) -> Result<Zeroizing
             request.insert(field.to_owned(), value.clone().into());
         }
     }
+    request.extend(schedule(&arguments.schedule));
     request.entry("password").or_insert_with(|| json!({"source": "generated"}));
     written(request, acknowledgement)
+}
+
+/// When it begins; nothing without a flag.
+fn schedule(arguments: &Schedule) -> Map<String, Value> {
+    let mut request = Map::new();
+    if let Some(at) = &arguments.start_at {
+        let mut start = json!({"at": at});
+        if let (Some(zone), Some(members)) = (&arguments.zone, start.as_object_mut()) {
+            members.insert("zone".to_owned(), zone.clone().into());
+        }
+        request.insert("start".to_owned(), start);
+    }
+    request
 }
 
 /// What is confirmed separately; nothing without a flag.

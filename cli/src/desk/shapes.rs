@@ -32,6 +32,24 @@ pub(crate) struct Task {
     pub(crate) plan: Option<String>,
     #[serde(default)]
     pub(crate) approved_by: Option<String>,
+    #[serde(default)]
+    pub(crate) starts_at: Option<String>,
+    #[serde(default)]
+    pub(crate) waits: Option<Waits>,
+}
+
+/// What a task waits for, where it is not a person.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Waits {
+    pub(crate) until: String,
+    pub(crate) reason: Option<String>,
+}
+
+/// When a request begins, as it was asked.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Start {
+    pub(crate) at: String,
+    pub(crate) zone: Option<String>,
 }
 
 /// What was asked about the new passwords.
@@ -43,6 +61,8 @@ pub(crate) struct Asked {
     pub(crate) permanent_grades: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) clear_security_questions: bool,
+    #[serde(default)]
+    pub(crate) start: Option<Start>,
 }
 
 /// How far a task is, in its two phases.
@@ -219,6 +239,8 @@ pub(crate) struct Plan {
     pub(crate) rules: Rules,
     pub(crate) approval: Approval,
     pub(crate) estimate: Estimate,
+    #[serde(default)]
+    pub(crate) waits: Option<Waits>,
     pub(crate) digest: String,
 }
 

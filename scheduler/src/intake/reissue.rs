@@ -140,6 +140,8 @@ impl Reissuing {
             reason: self.reason.unwrap_or(earlier.reason),
             // Never the earlier one: whoever asks has read the precautions of today.
             acknowledgement: self.acknowledgement,
+            // Nor does the earlier start: what is taken up again is taken up now.
+            start: None,
         })
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn facts() -> Vec<Fact> {
         Fact::TaskAccepted(TaskAccepted { task: TASK, producer, key: message_id, parent: None }),
         Fact::TaskAwaitingApproval(TaskAwaiting { task: TASK, digest: DIGEST.to_owned(), accounts: 1_250 }),
         Fact::TaskApproved(TaskApproved { task: TASK, digest: DIGEST.to_owned(), state: TaskState::Running }),
-        Fact::TaskStarted(TaskStarted { task: TASK, digest: DIGEST.to_owned() }),
+        Fact::TaskStarted(TaskStarted { task: TASK, digest: DIGEST.to_owned(), starts_at: None }),
         Fact::TaskPaused(changed(TaskState::Paused)),
         Fact::TaskResumed(changed(TaskState::Running)),
         Fact::TaskCancelling(changed(TaskState::Cancelling)),

@@ -91,6 +91,10 @@ pub struct TaskStarted {
     pub task: TaskId,
     /// SHA-256, in hexadecimal, over the ids of its accounts in their order.
     pub digest: String,
+    /// When its first password may change, where the request says so. RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    pub starts_at: Option<String>,
 }
 
 /// A task's accounts are written down, and a second person must approve them.

@@ -1,7 +1,7 @@
 //! A plan in words.
 
 use crate::commands::reset::{counted, reasons};
-use crate::commands::task::when;
+use crate::commands::task::{waiting, when};
 use crate::desk::shapes::{Estimate, Plan, Rules};
 use crate::live::time;
 use crate::output::colour::{CARE, FAINT};
@@ -88,6 +88,7 @@ fn rules(plan: &Plan) {
         ("telling", told),
         ("precautions", format!("version {precautions} must be acknowledged")),
         ("approval", approval),
+        ("start", plan.waits.as_ref().map_or_else(|| "at once".to_owned(), waiting)),
         ("duration", duration(&plan.estimate)),
         ("digest", plan.digest.clone()),
     ]

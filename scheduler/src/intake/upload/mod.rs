@@ -68,6 +68,7 @@ impl Uploading {
             recipient: self.recipient,
             reason: self.reason,
             acknowledgement,
+            start: None,
         }
     }
 }

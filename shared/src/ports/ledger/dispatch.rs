@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::LedgerResult;
+use crate::config::Window;
 use crate::ids::{DistrictId, ItemId, TaskId};
 use crate::trace::TraceParent;
 
@@ -21,8 +22,9 @@ pub trait DispatchLedger: Send + Sync {
     /// How many items of all tasks are queued, counted up to `limit`.
     async fn queued(&self, limit: u32) -> LedgerResult<u32>;
 
-    /// Running tasks with pending items, the oldest first, at most `limit`.
-    async fn runnable(&self, limit: u32) -> LedgerResult<Vec<Runnable>>;
+    /// Running tasks with pending items, the oldest first, at most `limit`: those whose start has come, and that no open
+    /// one of these blackout windows puts off. The ledger's clock decides. Urgent tasks are not put off.
+    async fn runnable(&self, limit: u32, blackout: &[Window]) -> LedgerResult<Vec<Runnable>>;
 
     /// The next pending items of a task, at most `limit`, with the number of this dispatch.
     async fn pending(&self, task: TaskId, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>>;

@@ -37,6 +37,8 @@ pub struct TaskView {
     pub plan: Option<PlanId>,
     /// Who approved its accounts, where that was needed.
     pub approved_by: Option<String>,
+    /// When its first password may change, where the request says so.
+    pub starts_at: Option<Millis>,
 }
 
 /// Where a task stands after it was controlled.

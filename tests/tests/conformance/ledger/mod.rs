@@ -27,5 +27,6 @@ mod resend;
 mod resets;
 mod retention;
 mod roster;
+mod schedule;
 mod tasks;
 mod webhooks;
