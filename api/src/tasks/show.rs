@@ -58,8 +58,11 @@ pub(super) async fn show(
     let windows = api.intake.windows_of(actor.district).await?;
     let tag = tag(&task, &windows);
     let unchanged = etag::matches(&headers, &tag);
-    let mut response =
-        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { Json(Task::of(task, &windows)).into_response() };
+    let mut response = if unchanged {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(Task::of(task, &windows)).into_response()
+    };
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
         headers.insert(header::ETAG, tag);

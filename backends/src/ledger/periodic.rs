@@ -32,9 +32,9 @@ pub(super) const RUNNABLE: &str = runnable!("");
 /// The same where there are blackout windows: one row for each window and district, `*` for all of them.
 pub(super) const RUNNABLE_OUTSIDE: &str = runnable!(
     " AND (t.urgent OR t.district_id NOT IN (
-         SELECT d.id FROM districts d JOIN {rows $2: slug text, begins bigint, ends bigint} AS w
-             ON w.slug = '*' OR w.slug = d.slug
-         WHERE w.begins <= {now} AND w.ends > {now}))"
+         SELECT place.id FROM districts place JOIN {rows $2: slug text, begins bigint, ends bigint} AS shut
+             ON shut.slug = '*' OR shut.slug = place.slug
+         WHERE shut.begins <= {now} AND shut.ends > {now}))"
 );
 
 /// What a task dispatches next.

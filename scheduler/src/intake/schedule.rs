@@ -110,12 +110,7 @@ mod tests {
 
     #[test]
     fn a_task_waits_for_its_start_and_for_the_end_of_the_window_that_it_falls_into() {
-        let exams = Window {
-            from: Millis(100),
-            until: Millis(200),
-            districts: Vec::new(),
-            reason: "exams".to_owned(),
-        };
+        let exams = Window { from: Millis(100), until: Millis(200), districts: Vec::new(), reason: "exams".to_owned() };
         let windows = [exams];
         let waits = |starts_at: Option<i64>, urgent, now| {
             Waits::of(starts_at.map(Millis), urgent, &windows, Millis(now)).map(|waits| (waits.until.0, waits.why))

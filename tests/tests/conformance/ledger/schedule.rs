@@ -146,5 +146,8 @@ async fn during_a_blackout_nothing_of_the_district_is_handed_out_but_what_is_urg
     assert_eq!(runnable(on, &closed).await, [ordinary, urgent, elsewhere]);
     // Nothing of it is skipped: it goes on when the window is over.
     let waits = view(on, &fixture, ordinary).await.progress;
-    assert_eq!((waits.state, waits.counts.skipped), (TaskState::Running, view(on, &fixture, urgent).await.progress.counts.skipped));
+    assert_eq!(
+        (waits.state, waits.counts.skipped),
+        (TaskState::Running, view(on, &fixture, urgent).await.progress.counts.skipped)
+    );
 }
