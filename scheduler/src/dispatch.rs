@@ -97,7 +97,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
             let mut has_more = Vec::new();
             for (task, share) in shares {
                 let Some(&one) = runnable.iter().find(|one| one.task == task) else { continue };
-                let items = self.ledger.pending(task, share).await?;
+                let items = self.ledger.pending(task, one.wave, share).await?;
                 if items.len() >= share as usize {
                     has_more.push(one);
                 }

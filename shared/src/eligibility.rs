@@ -59,7 +59,7 @@ pub struct Facts {
     pub in_scope: bool,
     /// What the request confirmed separately.
     pub confirm: Confirm,
-    /// Whether it is not this item's turn yet: its task starts later.
+    /// Whether it is not this item's turn yet: its task starts later, or an earlier wave has not ended.
     pub early: bool,
 }
 

@@ -16,8 +16,10 @@ use crate::password::{Format, Language, grade_key};
 
 pub use crate::password::PolicyName;
 pub use start::{FARTHEST_START_MS, LATE_START_MS, Start};
+pub use waves::{MAX_CANARY, WaveBy, Waves};
 
 mod start;
+mod waves;
 
 /// The version of the request that this build understands.
 pub const VERSION: u32 = 1;
@@ -85,6 +87,10 @@ pub struct ResetRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub start: Option<Start>,
+    /// Handing the accounts out part by part. Without a word: all together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub waves: Option<Waves>,
 }
 
 const fn version_one() -> u32 {

@@ -33,7 +33,7 @@ use crate::refusal::Refusal;
             headers(("ETag" = String, description = "Changes whenever the task does")),
             example = json!({
             "id": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", "state": "running", "held": false, "parent": null,
-            "plan": null, "approved_by": null, "starts_at": null, "waits": null,
+            "plan": null, "approved_by": null, "starts_at": null, "waits": null, "wave": null, "halted": null,
             "accepted_at": "2026-11-02T08:00:00Z", "finished_at": null, "requester": "sis", "reason": "start_of_year",
             "temporary": true, "expires_in_hours": 168,
             "request": { "version": 1, "selection": { "scope": "all" }, "mode": "force",

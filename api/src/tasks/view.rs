@@ -6,7 +6,7 @@ use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
 use keybell_shared::config::Window;
 use keybell_shared::ids::{AccountId, ItemId, PlanId, TaskId};
-use keybell_shared::ports::ledger::{ItemView, TaskView};
+use keybell_shared::ports::ledger::{ItemView, TaskView, WaveView};
 use keybell_shared::progress::{Counts, Snapshot};
 use keybell_shared::request::{Reason, ResetRequest};
 use keybell_shared::states::{ItemState, TaskState};
@@ -57,6 +57,25 @@ pub(crate) struct Task {
     /// What it waits for, where it is not a person.
     #[schema(required = true)]
     waits: Option<Waits>,
+    /// The wave whose turn it is, in a task with waves whose accounts are written down.
+    #[schema(required = true)]
+    wave: Option<Wave>,
+    /// Why the task was paused by itself; to resume it is to go on with the next wave.
+    #[schema(required = true)]
+    halted: Option<String>,
+}
+
+/// A wave of a task.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Wave {
+    /// Its number, from 1 on.
+    #[schema(minimum = 1)]
+    current: i64,
+    /// How many waves the task has.
+    #[schema(minimum = 1)]
+    of: i64,
+    /// What it is called: `canary`, or a school or grade.
+    label: String,
 }
 
 impl Task {
@@ -66,6 +85,8 @@ impl Task {
         Self {
             starts_at: view.starts_at.map(Millis::rfc3339),
             waits,
+            wave: view.wave.map(|WaveView { current, of, label }| Wave { current, of, label }),
+            halted: view.halted,
             id: view.id,
             state: view.progress.state,
             held: view.held,

@@ -141,6 +141,8 @@ impl IntakeLedger for FakeLedger {
             plan: None,
             approved_by: None,
             starts_at: None,
+            wave: None,
+            halted: None,
         });
         Ok(Acceptance::Accepted(task.id))
     }

@@ -59,6 +59,8 @@ async fn a_task_is_accepted_once_and_shown_as_promised() {
             "approved_by": null,
             "starts_at": null,
             "waits": null,
+            "wave": null,
+            "halted": null,
         })
     );
     assert_eq!(shown.body["request"]["selection"]["scope"], "selected");

@@ -54,7 +54,7 @@ impl SqlLedger {
         let approved = Fact::TaskApproved(TaskApproved { task, digest: digest.clone(), state });
         let starts_at = row.get::<Option<Millis>>("start_at")?.map(Millis::rfc3339);
         let follows = if before.held {
-            Fact::TaskPaused(TaskChanged { task, state })
+            Fact::TaskPaused(TaskChanged { task, state, reason: None })
         } else {
             Fact::TaskStarted(TaskStarted { task, digest: digest.clone(), starts_at })
         };

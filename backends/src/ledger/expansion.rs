@@ -6,7 +6,7 @@ use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, TaskAwaiting, TaskChanged, TaskStarted};
 use keybell_shared::ids::{AccountId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{Chunk, Expansion, ExpansionLedger, LedgerResult, MAX_DEFECTS};
-use keybell_shared::request::ResetRequest;
+use keybell_shared::request::{ResetRequest, Waves};
 use keybell_shared::seal::hex;
 use keybell_shared::states::{ItemState, TaskState};
 use sha2::{Digest, Sha256};
@@ -20,6 +20,7 @@ use super::periodic;
 use super::selection::{exclusion, filter_args, selected};
 use super::sql::{Failure, Row, Sql, Tx, args};
 use super::uploaded::forget_left_out;
+use super::waves;
 
 /// Writes accounts down as items of task `$15`: those of a query that answers `id` and `code`.
 macro_rules! written {
@@ -69,6 +70,7 @@ struct Expanding {
     after: Option<AccountId>,
     held: bool,
     starts_at: Option<Millis>,
+    waves: Option<Waves>,
     /// The plan whose accounts these are: its number.
     plan: Option<i64>,
 }
@@ -86,6 +88,7 @@ impl Expanding {
             after: row.get("expand_after")?,
             held: row.get("held")?,
             starts_at: row.get("start_at")?,
+            waves: waves::asked(row)?,
             plan,
         })
     }
@@ -210,6 +213,9 @@ async fn insert_items(
 async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding, approval_above: Option<u32>) -> Sql<()> {
     let (task, district) = (expanding.task, expanding.district);
     forget_left_out(tx, task, &expanding.request).await?;
+    if let Some(waves) = &expanding.waves {
+        waves::divide(tx, task, waves).await?;
+    }
     let digest = digest(tx, task).await?;
     let awaiting = awaiting(tx, task, approval_above).await?;
     let starts_at = expanding.starts_at.map(Millis::rfc3339);
@@ -217,7 +223,7 @@ async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding, approval_above
         let waits = TaskAwaiting { task, digest: digest.clone(), accounts };
         (TaskState::AwaitingApproval, Fact::TaskAwaitingApproval(waits))
     } else if expanding.held {
-        (TaskState::Paused, Fact::TaskPaused(TaskChanged { task, state: TaskState::Paused }))
+        (TaskState::Paused, Fact::TaskPaused(TaskChanged { task, state: TaskState::Paused, reason: None }))
     } else {
         (TaskState::Running, Fact::TaskStarted(TaskStarted { task, digest: digest.clone(), starts_at }))
     };

@@ -16,7 +16,7 @@ macro_rules! facts_of_items {
             "SELECT i.id AS item, i.state AS item_state, i.task_id, i.district_id, i.account_id,
                  t.state AS task_state, t.seq, t.requester_role, t.requester_account,
                  t.confirm_requester, t.confirm_protected, t.mode,
-                 (t.start_at IS NOT NULL AND t.start_at > {now}) AS early,
+                 ((t.start_at IS NOT NULL AND t.start_at > {now}) OR COALESCE(i.wave > t.wave, FALSE)) AS early,
                  a.active, a.quick_login, a.protected, a.rank, a.last_reset_seq, a.credential_version,
                  (a.managed_by IS NOT NULL) AS managed,
                  ",

@@ -285,9 +285,10 @@ pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan:
     let mut request = task.request.clone();
     // The named accounts have rows of their own; fifty thousand names would be read again with every item.
     request.selection.accounts.clear();
-    // So has the start: the release before does not know the member, and reads the rest.
+    // So have the start and the waves: the release before does not know these members, and reads the rest.
     let start = request.start.take();
     let said = start.as_ref().map(serde_json::to_string).transpose().map_err(unwritable)?;
+    let waves = request.waves.take().map(|waves| serde_json::to_string(&waves)).transpose().map_err(unwritable)?;
     let request = serde_json::to_string(&request).map_err(unwritable)?;
     let (key_id, sealed) = match &task.shared {
         Some(sealed) => (Some(sealed.key_id.clone()), Some(hex(&sealed.bytes))),
@@ -296,8 +297,8 @@ pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan:
     tx.run(
         "INSERT INTO tasks (id, district_id, state, requester, requester_role, requester_account, request, \
              shared_key_id, shared_sealed, confirm_requester, confirm_protected, mode, plan_id, start_at, start_said, \
-             urgent, created_at)
-         VALUES ($1, $2, 'expanding', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, {now})",
+             urgent, waves, created_at)
+         VALUES ($1, $2, 'expanding', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, {now})",
         args![
             task.id,
             district,
@@ -313,7 +314,8 @@ pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan:
             plan,
             start.as_ref().and_then(Start::instant).map(|at| at.0),
             said,
-            task.request.is_urgent()
+            task.request.is_urgent(),
+            waves
         ],
     )
     .await?;

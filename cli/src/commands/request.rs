@@ -44,7 +44,7 @@ pub(super) fn body(arguments: &Asked, acknowledgement: &str) -> Result<Zeroizing
     written(request, acknowledgement)
 }
 
-/// When it begins; nothing without a flag.
+/// When it begins, and in which parts; nothing without a flag.
 fn schedule(arguments: &Schedule) -> Map<String, Value> {
     let mut request = Map::new();
     if let Some(at) = &arguments.start_at {
@@ -53,6 +53,16 @@ fn schedule(arguments: &Schedule) -> Map<String, Value> {
             members.insert("zone".to_owned(), zone.clone().into());
         }
         request.insert("start".to_owned(), start);
+    }
+    if let Some(by) = &arguments.wave_by {
+        let mut waves = Map::new();
+        waves.insert("by".to_owned(), by.clone().into());
+        for (field, number) in [("canary", arguments.canary), ("halt_above_percent", arguments.halt_above)] {
+            if let Some(number) = number {
+                waves.insert(field.to_owned(), number.into());
+            }
+        }
+        request.insert("waves".to_owned(), waves.into());
     }
     request
 }

@@ -2,7 +2,7 @@
 //! JSON output.
 
 use keybell_shared::ids::{AccountId, TaskId};
-use keybell_shared::request::Mode;
+use keybell_shared::request::{Mode, Waves};
 use keybell_shared::states::{ItemState, TaskState};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,18 @@ pub(crate) struct Task {
     pub(crate) starts_at: Option<String>,
     #[serde(default)]
     pub(crate) waits: Option<Waits>,
+    #[serde(default)]
+    pub(crate) wave: Option<Wave>,
+    #[serde(default)]
+    pub(crate) halted: Option<String>,
+}
+
+/// The wave whose turn it is.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Wave {
+    pub(crate) current: u64,
+    pub(crate) of: u64,
+    pub(crate) label: String,
 }
 
 /// What a task waits for, where it is not a person.
@@ -241,7 +253,16 @@ pub(crate) struct Plan {
     pub(crate) estimate: Estimate,
     #[serde(default)]
     pub(crate) waits: Option<Waits>,
+    #[serde(default)]
+    pub(crate) request: Requested,
     pub(crate) digest: String,
+}
+
+/// What a plan's request says beside its rules.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Requested {
+    #[serde(default)]
+    pub(crate) waves: Option<Waves>,
 }
 
 /// Whom a plan means.

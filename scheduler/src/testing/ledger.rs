@@ -375,11 +375,11 @@ impl DispatchLedger for FakeLedger {
                 && !waits(task)
                 && task.items.iter().any(|(_, at)| *at == ItemState::Pending)
         };
-        let runnable = |task: &FakeTask| Runnable { task: task.new.id, district: task.new.actor.district };
+        let runnable = |task: &FakeTask| Runnable { task: task.new.id, district: task.new.actor.district, wave: None };
         Ok(state.tasks.iter().filter(pending).map(runnable).take(limit as usize).collect())
     }
 
-    async fn pending(&self, task: TaskId, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
+    async fn pending(&self, task: TaskId, _: Option<u32>, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
         let mut state = self.up()?;
         let pending = state.task(task).items.iter().filter(|(_, at)| *at == ItemState::Pending);
         Ok(pending.map(|(id, _)| (*id, 1)).take(limit as usize).collect())
@@ -490,6 +490,8 @@ impl TaskLedger for FakeLedger {
             plan: None,
             approved_by: None,
             starts_at: task.new.request.start.as_ref().and_then(keybell_shared::request::Start::instant),
+            wave: None,
+            halted: None,
         }))
     }
 

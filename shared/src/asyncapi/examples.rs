@@ -48,7 +48,7 @@ fn properties() -> Value {
 /// One example of each kind of event.
 pub(super) fn facts() -> Vec<Fact> {
     let (producer, message_id) = (PRODUCER.to_owned(), MESSAGE.to_owned());
-    let changed = |state| TaskChanged { task: TASK, state };
+    let changed = |state| TaskChanged { task: TASK, state, reason: None };
     vec![
         Fact::RequestAccepted(RequestAccepted {
             producer: producer.clone(),

@@ -126,6 +126,10 @@ pub struct TaskChanged {
     pub task: TaskId,
     /// Where it stands now.
     pub state: TaskState,
+    /// Why, where the task was paused by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
 }
 
 /// People of a task are told again.

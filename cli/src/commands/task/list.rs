@@ -91,6 +91,7 @@ fn state(task: &Task) -> &'static str {
         return if waits.reason.is_some() { "put off" } else { "scheduled" };
     }
     match task.state {
+        TaskState::Paused if task.halted.is_some() => "halted",
         TaskState::CompletedWithErrors => "with errors",
         TaskState::Expanding if task.held => "held",
         TaskState::AwaitingApproval => "to approve",

@@ -55,6 +55,12 @@ pub(super) fn head(task: &Task) {
     if let Some(waits) = &task.waits {
         say(&waiting(waits));
     }
+    if let Some(wave) = task.wave.as_ref().filter(|_| !task.state.is_final()) {
+        say(&format!("wave {} of {}: {}", wave.current, wave.of, wave.label));
+    }
+    if let Some(reason) = &task.halted {
+        say(&folded(&format!("halted: {reason}; to go on with the next wave: keybell task resume {}", task.id)));
+    }
     if task.state == TaskState::AwaitingApproval {
         say(&format!("it waits for a second person: keybell task approve {}", task.id));
         say(&format!("digest of its accounts: {}", task.digest.as_deref().unwrap_or_default()));

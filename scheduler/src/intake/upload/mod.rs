@@ -69,6 +69,7 @@ impl Uploading {
             reason: self.reason,
             acknowledgement,
             start: None,
+            waves: None,
         }
     }
 }

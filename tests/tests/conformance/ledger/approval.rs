@@ -61,7 +61,7 @@ async fn a_large_task_waits_for_a_second_person_and_a_small_one_does_not(on: &Te
     assert_eq!(told(on).await, ["task.accepted", "task.awaiting_approval"]);
     // Nothing is dispatched, nothing is closed, and it is shown.
     assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()));
-    let pending = on.ledger.pending(task, 10).await.expect("items");
+    let pending = on.ledger.pending(task, None, 10).await.expect("items");
     let items: Vec<_> = pending.iter().map(|(item, _)| *item).collect();
     assert_eq!((items.len(), on.ledger.mark_queued(&items).await), (3, Ok(0)), "not even by mistake");
     assert_eq!(on.ledger.finish(10).await, Ok(Vec::new()));

@@ -29,4 +29,5 @@ mod retention;
 mod roster;
 mod schedule;
 mod tasks;
+mod waves;
 mod webhooks;

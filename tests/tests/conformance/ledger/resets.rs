@@ -57,7 +57,7 @@ async fn items_are_queued_once_and_only_while_the_task_runs(on: &TestLedger) {
     on.ledger.hold(&items).await.expect("held");
     assert_eq!(on.ledger.queued(100).await, Ok(0));
     on.ledger.resume(fixture.district.id, task, "me").await.expect("resumed");
-    let again = on.ledger.pending(task, 1).await.expect("pending");
+    let again = on.ledger.pending(task, None, 1).await.expect("pending");
     assert_eq!(again[0].1, 2, "the second dispatch of this item");
 }
 
