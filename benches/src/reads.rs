@@ -57,7 +57,7 @@ pub(crate) async fn measure(ground: &Ground, district: DistrictId, task: TaskId)
     let [progress, tasks, first, between, state, repair] = Reads::NAMES;
     let mut reads = Reads::default();
     reads.0.insert(progress, asked(async || Ok(!ledger.snapshots().await?.is_empty())).await?);
-    reads.0.insert(tasks, asked(async || Ok(!ledger.tasks(district, None, PAGE).await?.is_empty())).await?);
+    reads.0.insert(tasks, asked(async || Ok(!ledger.tasks(district, None, None, PAGE).await?.is_empty())).await?);
     let page = async |filter| Ok(!ledger.items(district, task, filter, PAGE).await?.is_empty());
     reads.0.insert(first, asked(async || page(ItemFilter::default()).await).await?);
     reads.0.insert(between, asked(async || page(middle).await).await?);

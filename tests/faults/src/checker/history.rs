@@ -64,7 +64,7 @@ impl Kind {
     /// Task, item, account, attempt, credential version and detail, as columns of the row.
     const fn columns(self) -> [Option<&'static str>; 6] {
         match self {
-            Self::Task => [Some("id"), None, None, None],
+            Self::Task => [Some("id"), None, None, None, None, None],
             Self::Item => [
                 Some("task_id"),
                 Some("id"),
@@ -76,7 +76,7 @@ impl Kind {
             Self::Notification => {
                 [Some("task_id"), Some("item_id"), Some("account_id"), None, Some("credential_version"), Some("code")]
             }
-            Self::Account => [None, Some("id"), None, Some("credential_version"), Some("password_hash")],
+            Self::Account => [None, None, Some("id"), None, Some("credential_version"), Some("password_hash")],
         }
     }
 

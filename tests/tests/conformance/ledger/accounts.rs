@@ -32,7 +32,7 @@ async fn a_sign_in_knows_its_account_in_its_district_only(test: &TestLedger) {
     assert_eq!((found.account, found.username.as_str()), (ours.pupils[0], "p1"));
     assert_eq!((found.hash.as_deref(), found.credential_version), (None, 0));
     assert!(found.usable && !found.must_change && !found.expired);
-    assert_eq!((found.expires_at, found.sessions_valid_after, found.throttled_for), (None, None));
+    assert_eq!((found.expires_at, found.sessions_valid_after, found.throttled_for), (None, None, None));
     let names = ["p1", "North", "School", "North School", "Riverside", "District", "Riverside District"];
     assert_eq!(found.forbidden, names, "the username, words longer than four letters, and whole names");
 

@@ -51,7 +51,7 @@ async fn a_repeated_request_is_one_task(on: &TestLedger) {
     let theirs = new_task(&stranger, "k1", "other");
     assert_eq!(on.ledger.accept(theirs.clone()).await, Ok(Acceptance::Accepted(theirs.id)));
     assert_eq!(on.raw.number("SELECT count(*) FROM tasks").await, 2);
-    assert_eq!(on.ledger.tasks(actor.district, None, 10).await.expect("tasks").len(), 1);
+    assert_eq!(on.ledger.tasks(actor.district, None, None, 10).await.expect("tasks").len(), 1);
     assert!(on.ledger.task(stranger.district, first.id).await.expect("an answer").is_none(), "another district's");
 }
 

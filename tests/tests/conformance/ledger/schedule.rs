@@ -119,7 +119,7 @@ async fn a_request_is_stored_as_the_release_before_reads_it_and_shown_as_it_was_
     let stored = on.raw.text(&format!("SELECT request FROM tasks WHERE id = '{later}'")).await;
     assert!(!stored.contains("start\""), "{stored}");
     assert_eq!(view(on, &fixture, later).await.request.start, asked.start);
-    let listed = on.ledger.tasks(fixture.district.id, None, 10).await.expect("tasks");
+    let listed = on.ledger.tasks(fixture.district.id, None, None, 10).await.expect("tasks");
     assert_eq!(listed.first().map(|task| task.request.start.clone()), Some(asked.start));
 }
 

@@ -69,7 +69,7 @@ async fn pages_and_requesters(on: &TestLedger) {
         made.push(task(&*on.ledger, &actor, everybody()).await);
     }
     made.reverse();
-    let first = on.ledger.tasks(fixture.district.id, None, 3).await.expect("a page");
+    let first = on.ledger.tasks(fixture.district.id, None, None, 3).await.expect("a page");
     let rest = on.ledger.tasks(fixture.district.id, None, Some(first[2].seq), 3).await.expect("a page");
     let seen: Vec<_> = first.iter().chain(&rest).map(|view| view.id).collect();
     assert_eq!(seen, made);
