@@ -4,7 +4,7 @@ use keybell_shared::clock::{Millis, wall};
 use keybell_tests::program::PATIENCE;
 use serde_json::{Value, json};
 
-use crate::school::{School, number, pupils, serve, text};
+use crate::school::{Person, School, number, pupils, serve, text};
 
 /// A time that lies so many seconds ahead.
 fn ahead(seconds: i64) -> String {
@@ -99,4 +99,39 @@ async fn a_blackout_puts_off_and_skips_nobody() {
     assert_eq!(number(&ended, "/progress/reset/skipped"), 0, "{ended}");
     // The urgent one was newer, and its passwords stay.
     assert_eq!(number(&ended, "/progress/reset/superseded"), 3, "{ended}");
+}
+
+#[tokio::test]
+async fn a_canary_that_fails_halts_the_task_until_a_person_goes_on() {
+    let people: Vec<Person> = (1..=4).map(|n| Person::pupil(&format!("pupil{n}")).unreachable()).collect();
+    let school = School::with(&people).await;
+    let key = school.key("office", "district_admin").await;
+    let waves = ["--wave-by", "grade", "--canary", "2", "--halt-above", "10"];
+    let asked = ["--scope", "all", "--reason", "other"];
+    let planned = school.program(["plan"]).args(asked).args(waves).run_to(0).await;
+    assert!(planned.stdout.contains("first a canary of 2, then one grade after the other"), "{}", planned.stdout);
+    let (_running, caller) = school.serve(&key).await;
+    let waves = json!({"by": "grade", "canary": 2, "halt_above_percent": 10});
+    let task = caller.start("one", &everybody(&[("waves", waves)])).await.with_status(202).task();
+    let halted = caller.task_when(task, "is halted", |task| text(task, "/state") == "paused").await;
+    assert_eq!(
+        text(&halted, "/halted").split(',').next(),
+        Some("of wave 1 (canary) 2 of 2 accounts failed or could not be told")
+    );
+    assert_eq!((number(&halted, "/progress/notify/undelivered"), number(&halted, "/progress/reset/pending")), (2, 2));
+    assert_eq!(
+        (number(&halted, "/wave/current"), number(&halted, "/wave/of"), text(&halted, "/wave/label")),
+        (2, 2, "05")
+    );
+    caller.act(&format!("/v1/tasks/{task}/resume")).await.with_status(200);
+    let ended = caller.ended(task).await;
+    assert_eq!((text(&ended, "/state"), number(&ended, "/progress/notify/undelivered")), ("completed_with_errors", 4));
+
+    for (waves, code) in [
+        (json!({"by": "school", "canary": 10_001}), "waves.canary_too_large"),
+        (json!({"by": "school", "halt_above_percent": 100}), "waves.percent_out_of_range"),
+    ] {
+        let refused = caller.start("two", &everybody(&[("waves", waves)])).await.with_status(422);
+        assert_eq!(refused.text("/code"), code);
+    }
 }
