@@ -4,14 +4,18 @@
 //! Every part makes a database, a prefix on the broker and one on Redis of its own, and removes them. Schedulers and
 //! workers are processes of their own (this program again, as a [`role`]), so that memory and CPU are theirs alone.
 
+mod district;
 mod expansion;
 mod fairness;
 mod ground;
+mod import;
 mod output;
+mod plans;
 mod plot;
 mod processes;
 mod reads;
 mod role;
+mod search;
 mod workers;
 
 use std::path::PathBuf;
@@ -53,6 +57,12 @@ enum Part {
     Workers(workers::Options),
     /// A small district beside a large one.
     Fairness(fairness::Options),
+    /// A OneRoster zip into an empty ledger.
+    Import(import::Options),
+    /// Plans of a large district: made and started.
+    Plans(plans::Options),
+    /// Looking for accounts among very many.
+    Search(search::Options),
     /// What the other parts start. Its setting comes as JSON on standard input; it ends when that is closed.
     #[command(hide = true)]
     Role,
@@ -88,6 +98,13 @@ fn run(cli: &Cli) -> Result<()> {
             output::show(json, runtime.block_on(workers::measure(options))?.as_slice(), workers::table)
         }
         Part::Fairness(options) => output::show(json, &runtime.block_on(fairness::measure(options))?, fairness::table),
+        Part::Import(options) => {
+            output::show(json, runtime.block_on(import::measure(options))?.as_slice(), import::table)
+        }
+        Part::Plans(options) => output::show(json, runtime.block_on(plans::measure(options))?.as_slice(), plans::table),
+        Part::Search(options) => {
+            output::show(json, runtime.block_on(search::measure(options))?.as_slice(), search::table)
+        }
         Part::Role => runtime.block_on(role::run()),
     }
 }

@@ -75,6 +75,11 @@ pub(crate) fn peak_memory(pid: u32) -> Result<f64> {
     Ok(f64::from(kib) / 1024.0)
 }
 
+/// Lets the kernel forget the most memory that this process had resident, so that the next peak is one of what follows.
+pub(crate) fn forget_peak() -> Result<()> {
+    fs::write("/proc/self/clear_refs", "5").context("/proc/self/clear_refs cannot be written")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

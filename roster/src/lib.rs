@@ -5,9 +5,13 @@
 //! without storing anything. Files are streamed in batches, so that a district of a hundred thousand people needs no more
 //! memory than a small one; nothing is unpacked to disk. Real files are sloppy: what is sound goes in, everything else is
 //! told per row in the [`Report`] by file, line, column, [`RowCode`] and the value's shape, never by the value. Columns with
-//! passwords are skipped where the bytes are split into fields, so that they never leave the read buffer.
+//! passwords are skipped where the bytes are split into fields, so that they never leave the read buffer,
+//! which is overwritten in the end.
 //!
-//! The way of one row: [`source`] (folder, zip, workbook, file) → [`text`] (bytes to fields to cells) → [`oneroster`],
+//! [`upload::read`] reads the one kind of file that may bring passwords: an export that somebody filled in. It works in
+//! memory alone. [`export`] writes it, the result that says what became of each row, and all other tables.
+//!
+//! The way of one row of a roster: [`source`] (folder, zip, workbook, file) → [`text`] (bytes to fields to cells) → [`oneroster`],
 //! [`kinds`] or [`list`] (cells to people) → [`run`] → `RosterLedger`.
 
 mod code;

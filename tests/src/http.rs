@@ -171,9 +171,19 @@ impl Caller {
     /// # Panics
     /// When it cannot be had.
     pub async fn text_of(&self, path: &str) -> String {
-        let response = self.request(Method::GET, path).send().await.expect("an answer");
-        assert_eq!(response.status(), 200, "{path}");
-        response.text().await.expect("a text")
+        String::from_utf8_lossy(&self.bytes_of(path).await).into_owned()
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn bytes_of(&self, path: &str) -> Vec<u8> {
+        let bytes = async {
+            let response = self.request(Method::GET, path).send().await?;
+            response.error_for_status()?.bytes().await
+        };
+        bytes.await.map_or_else(|error| panic!("nothing at {path}: {error}"), Vec::from)
     }
 
     /// Asks whether this is the password: status and verdict (`ok`, `must_change`, or the problem's code). A busy

@@ -68,7 +68,8 @@ impl KeyLedger for SqlLedger {
             .db
             .read_first(
                 "SELECT (SELECT count(*) FROM sealed_passwords WHERE key_id = $1)
-                     + (SELECT count(*) FROM tasks WHERE shared_key_id = $1) AS n",
+                     + (SELECT count(*) FROM tasks WHERE shared_key_id = $1)
+                     + (SELECT count(*) FROM uploaded_passwords WHERE key_id = $1) AS n",
                 args![key_id],
             )
             .await?;

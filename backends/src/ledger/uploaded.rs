@@ -12,37 +12,24 @@ use keybell_shared::ids::{AccountId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{ResetJob, Uploaded};
 use keybell_shared::request::{PasswordSource, ResetRequest};
 use keybell_shared::seal::{Sealed, hex, unhex};
-use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::SqlLedger;
 use super::decided::Decided;
-use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
-
-/// One account's part, as it is stored.
-#[derive(Serialize)]
-struct Stored<'a> {
-    account: AccountId,
-    key_id: &'a str,
-    sealed: String,
-    username: Option<&'a str>,
-}
+use super::sql::{Cell, Failure, Row, Sql, Tx, args, cells, json as json_arg};
 
 /// Stores what the upload of a new task says.
 pub(super) async fn store_uploaded(tx: &mut Tx, task: TaskId, uploaded: &[Uploaded]) -> Sql<()> {
-    let rows: Vec<Stored<'_>> = uploaded
+    let sealed: Vec<String> = uploaded.iter().map(|one| hex(&one.sealed.bytes)).collect();
+    let rows: Vec<_> = uploaded
         .iter()
-        .map(|one| Stored {
-            account: one.account,
-            key_id: &one.sealed.key_id,
-            sealed: hex(&one.sealed.bytes),
-            username: one.username.as_deref(),
-        })
+        .zip(&sealed)
+        .map(|(one, sealed)| cells![one.account, &one.sealed.key_id, sealed, Cell::Text(one.username.as_deref())])
         .collect();
     tx.run_rows(
         "INSERT INTO uploaded_passwords (task_id, account_id, key_id, sealed, username)
          SELECT $1, r.account, r.key_id, r.sealed, r.username
-         FROM {rows $2: account uuid, key_id text, sealed text, username text} AS r",
+         FROM {table $2: account uuid, key_id text, sealed text, username text} AS r",
         &rows,
         |rows| args![task, rows],
     )

@@ -61,6 +61,7 @@ impl SqlLedger {
             })
             .collect();
         arguments.extend(args![actor.role.reach(), json_arg(&wanted), true]);
+        // CROSS keeps SQLite from going through the whole district and comparing everybody with every row.
         let rows = self
             .db
             .read(
@@ -70,7 +71,7 @@ impl SqlLedger {
                     exclusion!("$14", "$16"),
                     " AS code
                      FROM {rows $15: at integer, id uuid, key text} AS r
-                     JOIN accounts a ON a.id = COALESCE(r.id,
+                     {lite CROSS} JOIN accounts a ON a.id = COALESCE(r.id,
                          (SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.username_key = r.key))
                      JOIN districts d ON d.id = a.district_id LEFT JOIN schools s ON s.id = a.school_id
                      WHERE a.district_id = $1"

@@ -78,7 +78,7 @@ async fn start(context: Context, arguments: Start) -> Result<Exit> {
         return Ok(Exit::Declined);
     }
     parameters.push(("acknowledgement", acknowledged.version().to_owned()));
-    parameters.push(("trial", arguments.trial.unwrap_or(trial.trial)));
+    parameters.push(("trial", arguments.trial.unwrap_or(trial.token)));
     if arguments.allow_partial {
         parameters.push(("allow_partial", "true".to_owned()));
     }

@@ -320,7 +320,8 @@ pub(crate) struct PlannedAccount {
 /// A trial run of an upload.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Trial {
-    pub(crate) trial: String,
+    #[serde(rename = "trial")]
+    pub(crate) token: String,
     pub(crate) file: TriedFile,
     pub(crate) rows: TriedRows,
     pub(crate) codes: Vec<RowsWith>,

@@ -3,6 +3,8 @@
 use keybell_shared::codes::Code;
 use rust_xlsxwriter::{Format, FormatAlign, Worksheet, XlsxError};
 
+use super::xlsx_sheet::TEXT;
+
 /// What a worksheet says of the table before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Notes {
@@ -21,7 +23,7 @@ impl Notes {
 
     pub(super) fn write(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
         let bold = Format::new().set_bold();
-        let text = Format::new().set_num_format("@").set_text_wrap().set_align(FormatAlign::Top);
+        let text = Format::new().set_num_format_index(TEXT).set_text_wrap().set_align(FormatAlign::Top);
         page.set_name(self.name)?.set_column_width(0, 8)?.set_column_width(1, 110)?;
         let mut row = 0;
         for line in self.lines {

@@ -11,11 +11,21 @@ pub const SHEET: &str = "Accounts";
 /// The worksheet that explains it.
 pub const NOTES: &str = "Read me";
 
-/// How wide the columns are.
-const WIDTHS: [u16; TITLES.len()] = [38, 24, 18, 18, 14, 8, 28, 24, 24];
-
 /// The columns; the order is fixed.
-pub const COLUMNS: [Column; TITLES.len()] = columns();
+pub const COLUMNS: [Column; TITLES.len()] = {
+    let [account, username, given, family, role, grade, school, renamed, password] = TITLES;
+    [
+        Column { title: account, width: 38 },
+        Column { title: username, width: 24 },
+        Column { title: given, width: 18 },
+        Column { title: family, width: 18 },
+        Column { title: role, width: 14 },
+        Column { title: grade, width: 8 },
+        Column { title: school, width: 28 },
+        Column { title: renamed, width: 24 },
+        Column { title: password, width: 24 },
+    ]
+};
 
 /// The columns of which every cell is text, whoever writes it: account, username, new username, new password.
 const TEXTS: [u16; 4] = [0, 1, 7, 8];
@@ -73,21 +83,5 @@ fn cells<'a>(id: &'a str, row: &'a AccountView) -> [Cell<'a>; COLUMNS.len()] {
         Cell::maybe(row.school.as_deref()),
         Cell::Nothing,
         Cell::Nothing,
-    ]
-}
-
-const fn columns() -> [Column; TITLES.len()] {
-    let [a, b, c, d, e, f, g, h, i] = TITLES;
-    let [j, k, l, m, n, o, p, q, r] = WIDTHS;
-    [
-        Column { title: a, width: j },
-        Column { title: b, width: k },
-        Column { title: c, width: l },
-        Column { title: d, width: m },
-        Column { title: e, width: n },
-        Column { title: f, width: o },
-        Column { title: g, width: p },
-        Column { title: h, width: q },
-        Column { title: i, width: r },
     ]
 }

@@ -11,6 +11,9 @@ use super::{Cell, Column, ExportError, Notes, Sheet};
 /// How many rows fit below the header.
 pub const MAX_ROWS: u64 = 1_048_575;
 
+/// The number of the format text (`@`), which every program knows.
+pub(super) const TEXT: u8 = 49;
+
 /// An XLSX table that is being written, on the first worksheet.
 pub struct XlsxSheet {
     book: Workbook,
@@ -30,8 +33,13 @@ impl XlsxSheet {
             return Err(ExportError::TooManyRows { rows: expected });
         }
         // Cells of the kind text stay text even when somebody edits them in the spreadsheet.
-        let mut sheet =
-            Self { book: Workbook::new(), columns, text: Format::new().set_num_format("@"), rows: 0, neutral: false };
+        let mut sheet = Self {
+            book: Workbook::new(),
+            columns,
+            text: Format::new().set_num_format_index(TEXT),
+            rows: 0,
+            neutral: false,
+        };
         guarded(|| {
             let page = sheet.book.add_worksheet_with_constant_memory()?;
             page.set_name(name)?.set_freeze_panes(1, 0)?;

@@ -7,8 +7,8 @@ pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 const MIB: u64 = 1024 * 1024;
 
-/// How much a workbook may unpack to. The most rows that an upload can have need a fifth of it.
+/// How much a workbook may unpack to. All of it is unpacked to be looked at, so it is less than a roster may have.
 pub(super) const WORKBOOK: Bounds = Bounds { total: 256 * MIB, sheet: 192 * MIB, part: 64 * MIB };
 
-/// The longest text of a cell in characters that a row may have; the reader of rows gives up longer ones in bytes.
+/// The longest text of a cell in bytes: the longest field, of which each byte can become three in UTF-8.
 pub(super) const SCRATCH: usize = 3 * crate::text::MAX_FIELD;

@@ -11,6 +11,10 @@ use crate::text::{Kind, damage, is_scientific};
 /// password that a policy takes.
 const ERRORS: [&str; 8] = ["#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!", "Err:5"];
 
+/// Of a text nobody can tell whether it was one before, so the other format is what helps.
+const MADE_OF_IT: &str =
+    "it looks like a number or a date that a spreadsheet program made of something else; export as XLSX and edit that";
+
 /// Why a cell of this column cannot be taken as it stands. `typed` says whether the file keeps kinds of cells apart: then
 /// text is what somebody wrote.
 pub(super) fn harm(nth: usize, kind: Kind, text: &str, typed: bool) -> Option<&'static str> {
@@ -28,8 +32,8 @@ pub(super) fn harm(nth: usize, kind: Kind, text: &str, typed: bool) -> Option<&'
         }
         Kind::Formula => Some("the cell holds a formula; format the column as text and write it again"),
         Kind::Error => Some("the cell holds an error of the spreadsheet; format the column as text and write it again"),
-        Kind::Text if [ACCOUNT, USERNAME].contains(&nth) => damage(kind, text, true),
         Kind::Text if typed => None,
+        Kind::Text if [ACCOUNT, USERNAME].contains(&nth) => damage(kind, text, true).and(Some(MADE_OF_IT)),
         Kind::Text if is_scientific(text.trim()) => {
             Some("a spreadsheet program turned it into a number in scientific notation; write it again")
         }

@@ -92,7 +92,7 @@ fn swallowed(record: &Record, delimiter: Option<Delimiter>) -> Vec<u64> {
     for field in (0..record.len()).filter_map(|at| record.field(at)) {
         for inner in field.split(|byte| *byte == b'\n').skip(1) {
             line += 1;
-            if inner.iter().filter(|byte| **byte == delimiter).count() >= SWALLOWED {
+            if inner.split(|byte| *byte == delimiter).count() > SWALLOWED {
                 lines.push(line);
             }
         }

@@ -17,5 +17,5 @@ with `*.request.*.YOUR-USER` (or the district's id instead of the first `*`). `c
 
 pub(super) const EVENTS: &str = "\
 What happens in a district, at least once. `message_id` is the event's id: who has seen it ignores a repetition. Bodies \
-hold ids, counts and codes, never names, addresses or passwords. New kinds and new fields may come; ignore what you do \
-not know.";
+hold ids, counts and codes, never names, addresses or passwords; a username only where an upload changed it. New kinds \
+and new fields may come; ignore what you do not know.";

@@ -18,6 +18,7 @@ mod mail;
 mod modes;
 mod order;
 mod rolling;
+mod uploads;
 
 use std::time::Duration;
 

@@ -15,6 +15,7 @@ mod hashes;
 mod http;
 mod interrupted;
 mod keys;
+mod names;
 mod pages;
 mod plans;
 mod refusals;

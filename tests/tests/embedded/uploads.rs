@@ -15,7 +15,7 @@ fn rows(csv: &str) -> Vec<Vec<String>> {
 }
 
 fn table(rows: &[Vec<String>]) -> String {
-    rows.iter().map(|row| format!("{}\r\n", row.join(","))).collect()
+    rows.iter().map(|row| row.join(",")).collect::<Vec<_>>().join("\r\n")
 }
 
 /// An export with new passwords, and some new usernames: `(username, new username, password)`. Other rows are removed.

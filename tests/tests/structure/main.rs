@@ -97,6 +97,21 @@ fn backoff_lives_in_one_file() {
 }
 
 /// One TLS stack, and no feature of lettre that logs mail bodies or keeps half-used connections.
+/// Whatever is exported goes through one place, which sees to it that no cell is a formula.
+#[test]
+fn tables_are_written_in_one_room() {
+    let metadata = metadata();
+    for writer in ["csv", "rust_xlsxwriter"] {
+        let users: Vec<&str> = metadata
+            .workspace_packages()
+            .into_iter()
+            .filter(|package| package.name.as_str() != "keybell-tests" && normal(package).contains(writer))
+            .map(|package| package.name.as_str())
+            .collect();
+        assert_eq!(users, ["keybell-roster"], "{writer}");
+    }
+}
+
 #[test]
 fn one_tls_stack_and_no_dangerous_features() {
     let metadata = metadata();

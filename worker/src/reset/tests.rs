@@ -377,3 +377,42 @@ async fn forged_messages_do_nothing() {
     let misplaced = Message { work: Work::Sms(NotificationId(1)), ..bench.message(1) };
     assert!(matches!(bench.stage.handle(vec![misplaced]).await[..], [Verdict::GiveUp(_)]));
 }
+
+#[tokio::test]
+async fn an_uploaded_password_is_opened_for_its_account_only() {
+    let bench = bench();
+    let asked =
+        request(r#"{"selection":{"scope":"all"},"reason":"lost","notify":"always","password":{"source":"uploaded"}}"#);
+    let password = |number: i64| SecretString::from(format!("Caf\u{e9}-River-{number}"));
+    let seal = |account, number| {
+        bench.reset_pub.seal(&password(number), Binding::Upload(bench.district, bench.task, account)).expect("seal")
+    };
+    for number in 1..=3 {
+        let item = bench.item(&asked);
+        bench.add(number, Item { uploaded: Some(seal(item.account, number)), ..item });
+    }
+    // One that is gone, one of another account, and one that is sealed as a shared password of the task.
+    let shared = bench.reset_pub.seal(&password(6), Binding::Task(bench.district, bench.task)).expect("seal");
+    bench.add(4, bench.item(&asked));
+    bench.add(5, Item { uploaded: Some(seal(AccountId::fresh(), 5)), ..bench.item(&asked) });
+    bench.add(6, Item { uploaded: Some(shared.clone()), shared: Some(shared), ..bench.item(&asked) });
+    assert_eq!(bench.handle(1..=6).await, vec![Verdict::Done; 6]);
+    for number in 1..=3 {
+        assert!(bench.opens(number, &password(number)));
+        // The same letters in another encoding open it, too.
+        assert!(bench.opens(number, &SecretString::from(format!("Cafe\u{301}-River-{number}"))));
+        assert_eq!(bench.told(number).expose_secret(), password(number).expose_secret());
+        assert_eq!(bench.get(number).written.expect("written").expires_in, None, "chosen to stay");
+    }
+    for number in 4..=6 {
+        assert_eq!((bench.get(number).failed, bench.get(number).written.is_none()), (Some(Code::X03), true));
+    }
+}
+
+#[tokio::test]
+async fn what_the_commit_fails_is_done_and_nobody_is_told() {
+    let bench = bench();
+    bench.add(1, Item { decision: Decision::Fail(Code::E06), ..bench.item(&generated()) });
+    assert_eq!(bench.handle([1]).await, [Verdict::Done]);
+    assert!(bench.get(1).written.is_none() && bench.published().is_empty() && bench.ledger.rows().held.is_empty());
+}

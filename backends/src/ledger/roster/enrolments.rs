@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Enrolment, RowFate};
-use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
-use super::{SqlLedger, accounts, begin_writing, named};
-use crate::ledger::sql::{Sql, Tx, args};
+use super::{SqlLedger, accounts, begin_writing, each, named};
+use crate::ledger::sql::{Sql, Tx, args, cells};
 
 impl SqlLedger {
     pub(super) async fn put_enrolments_once(&self, district: DistrictId, rows: &[Enrolment]) -> Sql<Vec<RowFate>> {
@@ -27,18 +26,14 @@ impl SqlLedger {
                 _ => RowFate::Dangling,
             })
             .collect();
-        let changed: Vec<Json> = wanted
-            .changed()
-            .map(|((class, person), (role, active))| {
-                json!({"class": class, "person": person, "role": role, "active": active})
-            })
-            .collect();
+        let changed: Vec<_> =
+            wanted.changed().map(|((class, person), (role, active))| cells![*class, *person, role, *active]).collect();
         if !changed.is_empty() {
             begin_writing(&mut tx).await?;
             tx.run_rows(
                 "INSERT INTO enrolments (class_id, account_id, role, active)
                  SELECT r.class, r.person, r.role, r.active
-                 FROM {rows $1: class bigint, person uuid, role text, active boolean} AS r
+                 FROM {table $1: class bigint, person uuid, role text, active boolean} AS r
                  WHERE TRUE
                  ON CONFLICT (class_id, account_id) DO UPDATE SET role = excluded.role, active = excluded.active",
                 &changed,
@@ -55,7 +50,7 @@ async fn classes(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sq
     let rows = tx
         .all_rows(
             "SELECT r.name, (SELECT c.id FROM classes c WHERE c.district_id = $1 AND c.source_id = r.name) AS id
-             FROM {rows $2: name text} AS r",
+             FROM {table $2: name text} AS r",
             &named(names),
             |rows| args![district, rows],
         )
@@ -68,8 +63,8 @@ async fn known(tx: &mut Tx, people: &HashMap<String, AccountId>) -> Sql<HashMap<
     let people: Vec<AccountId> = people.values().copied().collect();
     let rows = tx
         .all_rows(
-            "SELECT class_id, account_id, role, active FROM enrolments WHERE account_id {in $1 uuid}",
-            &people,
+            "SELECT class_id, account_id, role, active FROM enrolments WHERE account_id {among $1 uuid}",
+            &each(&people),
             |people| args![people],
         )
         .await?;

@@ -1,9 +1,9 @@
 //! The groups that people are in.
 
 use keybell_shared::ids::{AccountId, DistrictId};
-use serde_json::{Value as Json, json};
 
-use crate::ledger::sql::{Sql, Tx, args};
+use super::each;
+use crate::ledger::sql::{Sql, Tx, args, cells};
 
 /// Replaces the groups of these accounts; `known` are those that may have some. A group that is named twice counts once; a blank name is none.
 pub(super) async fn replace(
@@ -15,19 +15,22 @@ pub(super) async fn replace(
     if of.is_empty() {
         return Ok(());
     }
-    tx.run_rows("DELETE FROM account_groups WHERE account_id {in $1 uuid}", known, |accounts| args![accounts]).await?;
-    let rows: Vec<Json> = of
+    tx.run_rows("DELETE FROM account_groups WHERE account_id {among $1 uuid}", &each(known), |accounts| {
+        args![accounts]
+    })
+    .await?;
+    let rows: Vec<_> = of
         .iter()
         .flat_map(|(account, groups)| groups.iter().map(move |name| (account, name.trim())))
         .filter(|(_, name)| !name.is_empty())
-        .map(|(account, name)| json!({"account": account, "name": name}))
+        .map(|(account, name)| cells![*account, name])
         .collect();
     if rows.is_empty() {
         return Ok(());
     }
     tx.run_rows(
         "INSERT INTO account_groups (district_id, name, account_id)
-         SELECT $1, r.name, r.account FROM {rows $2: account uuid, name text} AS r
+         SELECT $1, r.name, r.account FROM {table $2: account uuid, name text} AS r
          WHERE TRUE
          ON CONFLICT (district_id, name, account_id) DO NOTHING",
         &rows,

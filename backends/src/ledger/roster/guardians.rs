@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keybell_shared::ids::{AccountId, DistrictId};
-use serde_json::{Value as Json, json};
 
-use super::{SqlLedger, accounts, begin_writing};
-use crate::ledger::sql::{Sql, Tx, args};
+use super::{SqlLedger, accounts, begin_writing, each};
+use crate::ledger::sql::{Sql, Tx, args, cells};
 
 impl SqlLedger {
     pub(super) async fn link_guardians_once(
@@ -48,8 +47,8 @@ async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> 
     let pupils: Vec<AccountId> = wanted.keys().copied().collect();
     let rows = tx
         .all_rows(
-            "SELECT account_id, guardian_id FROM guardians WHERE account_id {in $1 uuid} ORDER BY account_id, place",
-            &pupils,
+            "SELECT account_id, guardian_id FROM guardians WHERE account_id {among $1 uuid} ORDER BY account_id, place",
+            &each(&pupils),
             |pupils| args![pupils],
         )
         .await?;
@@ -64,19 +63,17 @@ async fn store(tx: &mut Tx, mut wanted: BTreeMap<AccountId, Vec<AccountId>>) -> 
     begin_writing(tx).await?;
     let pupils: Vec<AccountId> = wanted.keys().copied().collect();
     let changed: Vec<AccountId> = pupils.into_iter().filter(|pupil| known.contains_key(pupil)).collect();
-    tx.run_rows("DELETE FROM guardians WHERE account_id {in $1 uuid}", &changed, |pupils| args![pupils]).await?;
-    let links: Vec<Json> = wanted
+    tx.run_rows("DELETE FROM guardians WHERE account_id {among $1 uuid}", &each(&changed), |pupils| args![pupils])
+        .await?;
+    let links: Vec<_> = wanted
         .iter()
         .flat_map(|(pupil, guardians)| {
-            guardians
-                .iter()
-                .enumerate()
-                .map(move |(place, guardian)| json!({"pupil": pupil, "guardian": guardian, "place": place}))
+            guardians.iter().zip(0_i32..).map(|(guardian, place)| cells![*pupil, *guardian, place])
         })
         .collect();
     tx.run_rows(
         "INSERT INTO guardians (account_id, guardian_id, place)
-         SELECT r.pupil, r.guardian, r.place FROM {rows $1: pupil uuid, guardian uuid, place integer} AS r",
+         SELECT r.pupil, r.guardian, r.place FROM {table $1: pupil uuid, guardian uuid, place integer} AS r",
         &links,
         |links| args![links],
     )

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use keybell_shared::ids::AccountId;
 use keybell_shared::ports::ledger::Person;
-use serde_json::{Value as Json, json};
 
-use crate::ledger::sql::{Sql, Tx, args};
+use super::each;
+use crate::ledger::sql::{Sql, Tx, args, cells};
 
 /// The memberships of a person at known schools, each once, the primary one first.
 pub(super) fn resolve<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Vec<(i64, &'a str)> {
@@ -23,16 +23,15 @@ pub(super) async fn replace(tx: &mut Tx, of: &[(AccountId, &[(i64, &str)])], kno
     if of.is_empty() {
         return Ok(());
     }
-    tx.run_rows("DELETE FROM memberships WHERE account_id {in $1 uuid}", known, |accounts| args![accounts]).await?;
-    let rows: Vec<Json> = of
+    tx.run_rows("DELETE FROM memberships WHERE account_id {among $1 uuid}", &each(known), |accounts| args![accounts])
+        .await?;
+    let rows: Vec<_> = of
         .iter()
-        .flat_map(|(account, memberships)| {
-            memberships.iter().map(move |(school, role)| json!({"account": account, "school": school, "role": role}))
-        })
+        .flat_map(|(account, memberships)| memberships.iter().map(|(school, role)| cells![*account, *school, *role]))
         .collect();
     tx.run_rows(
         "INSERT INTO memberships (account_id, school_id, role)
-         SELECT r.account, r.school, r.role FROM {rows $1: account uuid, school bigint, role text} AS r",
+         SELECT r.account, r.school, r.role FROM {table $1: account uuid, school bigint, role text} AS r",
         &rows,
         |rows| args![rows],
     )

@@ -18,10 +18,9 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
-use serde::Serialize;
 
 use super::SqlLedger;
-use super::sql::{Column, Failure, Row, Sql, Tx, args};
+use super::sql::{Cell, Column, Failure, Row, Sql, Tx, args, cells};
 
 #[async_trait]
 impl RosterLedger for SqlLedger {
@@ -83,7 +82,7 @@ async fn schools(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sq
     let rows = tx
         .all_rows(
             "SELECT r.name, (SELECT s.id FROM schools s WHERE s.district_id = $1 AND s.source_id = r.name) AS id
-             FROM {rows $2: name text} AS r",
+             FROM {table $2: name text} AS r",
             &named(names),
             |rows| args![district, rows],
         )
@@ -96,7 +95,7 @@ async fn accounts(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> S
     let rows = tx
         .all_rows(
             "SELECT r.name, (SELECT a.id FROM accounts a WHERE a.district_id = $1 AND a.source_id = r.name) AS id
-             FROM {rows $2: name text} AS r",
+             FROM {table $2: name text} AS r",
             &named(names),
             |rows| args![district, rows],
         )
@@ -122,12 +121,11 @@ where
 
 /// Names as rows, each to be looked up by a subquery of its own. Written as a join or with `= ANY`, the database may
 /// rather compare all names with every row of the district, which it does as long as it has no statistics.
-fn named<'a>(names: &HashSet<&'a str>) -> Vec<Named<'a>> {
-    names.iter().map(|name| Named { name }).collect()
+fn named<'a>(names: &HashSet<&'a str>) -> Vec<[Cell<'a>; 1]> {
+    names.iter().map(|name| cells![*name]).collect()
 }
 
-/// A name as a row.
-#[derive(Serialize)]
-struct Named<'a> {
-    name: &'a str,
+/// Accounts as rows.
+fn each(accounts: &[AccountId]) -> Vec<[Cell<'static>; 1]> {
+    accounts.iter().map(|account| cells![*account]).collect()
 }

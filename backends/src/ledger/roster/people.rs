@@ -6,7 +6,6 @@ use keybell_shared::fold::username_key;
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Person, RowFate};
 use keybell_shared::seal::hex;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::fate::fate;
@@ -82,22 +81,23 @@ fn reading<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Option<Rea
 /// What the roster says of a person, short. The schools are those that the district has, so that a school that arrives
 /// later makes a difference. Guardians are not in it: they are linked on their own.
 fn fingerprint(person: &Person, memberships: &[(i64, &str)]) -> String {
-    let said = json!([
-        person.username,
-        person.given_name,
-        person.family_name,
-        person.role,
+    let said = (
+        &person.username,
+        &person.given_name,
+        &person.family_name,
+        &person.role,
         person.rank,
-        person.grade,
+        &person.grade,
         person.graduation_year,
-        person.groups,
-        person.email,
-        person.sms,
-        person.managed_by,
+        &person.groups,
+        &person.email,
+        &person.sms,
+        &person.managed_by,
         person.active,
         memberships,
-    ]);
-    hex(&Sha256::digest(said.to_string()))
+    );
+    // Text and numbers always serialise.
+    hex(&Sha256::digest(serde_json::to_vec(&said).unwrap_or_default()))
 }
 
 /// The last row about each person, in the order in which they were first named. A later row replaces an earlier one.
@@ -181,7 +181,7 @@ async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMa
     let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
         .all_rows(
-            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.renamed, a.rank FROM {rows $2: name text} AS r
+            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.renamed, a.rank FROM {table $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
             &named(&names),
@@ -215,7 +215,7 @@ async fn owners(tx: &mut Tx, district: DistrictId, claims: &[Claim]) -> Sql<Hash
     }
     let rows = tx
         .all_rows(
-            "SELECT a.username_key, a.source_id FROM {rows $2: name text} AS r
+            "SELECT a.username_key, a.source_id FROM {table $2: name text} AS r
              JOIN accounts a ON a.id = (
                  SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.username_key = r.name)",
             &named(&wanted),

@@ -6,11 +6,10 @@ use keybell_shared::eligibility::highest_rank;
 use keybell_shared::fold::fold;
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::Person;
-use serde::Serialize;
 
 use super::people::{Known, Reading};
-use super::{groups, memberships};
-use crate::ledger::sql::{Sql, Tx, args};
+use super::{each, groups, memberships};
+use crate::ledger::sql::{Cell, Sql, Tx, args, cells};
 
 /// A row that has to be written.
 pub(super) struct Write<'a> {
@@ -29,8 +28,8 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
     if !old.is_empty() {
         // In the order of ids, whatever the pieces: so that two who lock never wait for each other.
         known.sort_unstable();
-        let lock = "SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}";
-        tx.all_rows(lock, &known, |ids| args![ids]).await?;
+        let lock = "SELECT id FROM accounts WHERE id {among $1 uuid} ORDER BY id {lock}";
+        tx.all_rows(lock, &each(&known), |ids| args![ids]).await?;
         vacate(tx, &old, writes).await?;
         tx.run_rows(
             // Decided here, under the locks: an upload may have renamed somebody since they were looked up.
@@ -42,11 +41,11 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
                  given_name = r.given_name, family_name = r.family_name, family_key = r.family_key, role = r.role,
                  rank = r.rank, grade = r.grade, graduation_year = r.graduation_year, email = r.email, sms = r.sms,
                  school_id = r.school, managed_by = r.managed_by, active = r.active, fingerprint = r.fingerprint
-             FROM {rows $1: id uuid, username text, username_key text, given_name text, family_name text,
+             FROM {table $1: id uuid, source_id text, username text, username_key text, given_name text, family_name text,
                  family_key text, role text, rank integer, grade text, graduation_year integer, email text,
                  sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r
              WHERE accounts.id = r.id",
-            &columns(&old),
+            &columns(&old, &made(&old)),
             |rows| args![rows],
         )
         .await?;
@@ -57,10 +56,10 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
                  role, rank, grade, graduation_year, email, sms, school_id, managed_by, active, fingerprint)
              SELECT r.id, $2, r.source_id, r.username, r.username_key, r.given_name, r.family_name, r.family_key, r.role,
                  r.rank, r.grade, r.graduation_year, r.email, r.sms, r.school, r.managed_by, r.active, r.fingerprint
-             FROM {rows $1: id uuid, source_id text, username text, username_key text, given_name text,
+             FROM {table $1: id uuid, source_id text, username text, username_key text, given_name text,
                  family_name text, family_key text, role text, rank integer, grade text, graduation_year integer,
                  email text, sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r",
-            &columns(&new),
+            &columns(&new, &made(&new)),
             |rows| args![rows, district],
         )
         .await?;
@@ -83,8 +82,8 @@ async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
     if !leaving.is_empty() {
         tx.run_rows(
             "UPDATE accounts SET username_key = 'passed on by ' || CAST(id AS TEXT)
-             WHERE id {in $1 uuid} AND NOT renamed",
-            &leaving,
+             WHERE id {among $1 uuid} AND NOT renamed",
+            &each(&leaving),
             |ids| args![ids],
         )
         .await?;
@@ -98,52 +97,34 @@ fn highest(person: &Person) -> i32 {
     held.map_or(person.rank, |held| held.max(person.rank))
 }
 
-/// The columns of an account that come from the roster.
-#[derive(Serialize)]
-struct Columns<'a> {
-    id: AccountId,
-    source_id: &'a str,
-    username: &'a str,
-    username_key: &'a str,
-    given_name: &'a str,
-    family_name: &'a str,
-    family_key: String,
-    role: &'a str,
-    rank: i32,
-    grade: Option<&'a str>,
-    graduation_year: Option<i32>,
-    email: Option<&'a str>,
-    sms: Option<&'a str>,
-    school: Option<i64>,
-    managed_by: Option<&'a str>,
-    active: bool,
-    fingerprint: &'a str,
+/// The folded family name and the highest rank of each: what is written besides what was read.
+fn made(writes: &[&Write<'_>]) -> Vec<(String, i32)> {
+    writes.iter().map(|write| (fold(&write.reading.person.family_name), highest(write.reading.person))).collect()
 }
 
-fn columns<'a>(writes: &[&Write<'a>]) -> Vec<Columns<'a>> {
-    writes
-        .iter()
-        .map(|write| {
-            let Reading { person, memberships, fingerprint, .. } = write.reading;
-            Columns {
-                id: write.id,
-                source_id: &person.source_id,
-                username: write.username,
-                username_key: write.key,
-                given_name: &person.given_name,
-                family_name: &person.family_name,
-                family_key: fold(&person.family_name),
-                role: &person.role,
-                rank: highest(person),
-                grade: person.grade.as_deref(),
-                graduation_year: person.graduation_year,
-                email: person.email.as_deref(),
-                sms: person.sms.as_deref(),
-                school: memberships.first().map(|(school, _)| *school),
-                managed_by: person.managed_by.as_deref(),
-                active: person.active,
-                fingerprint,
-            }
-        })
-        .collect()
+/// The columns of accounts that come from the roster, in the order of both statements.
+fn columns<'a>(writes: &[&Write<'a>], made: &'a [(String, i32)]) -> Vec<[Cell<'a>; 17]> {
+    let row = |(write, (family_key, rank)): (&&Write<'a>, &'a (String, i32))| {
+        let Reading { person, memberships, fingerprint, .. } = write.reading;
+        cells![
+            write.id,
+            &person.source_id,
+            write.username,
+            write.key,
+            &person.given_name,
+            &person.family_name,
+            family_key,
+            &person.role,
+            *rank,
+            &person.grade,
+            person.graduation_year,
+            &person.email,
+            &person.sms,
+            memberships.first().map(|(school, _)| *school),
+            &person.managed_by,
+            person.active,
+            fingerprint,
+        ]
+    };
+    writes.iter().zip(made).map(row).collect()
 }

@@ -4,11 +4,10 @@ use std::collections::HashSet;
 
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, RowFate, School};
-use serde_json::{Value as Json, json};
 
 use super::fate::Wanted;
 use super::{SqlLedger, begin_writing, named, schools};
-use crate::ledger::sql::{Sql, Tx, args};
+use crate::ledger::sql::{Cell, Sql, Tx, args, cells};
 
 /// Everything of a school or class that can change: name, school (for classes), active.
 type Place = (String, Option<i64>, bool);
@@ -19,7 +18,7 @@ impl SqlLedger {
         let names: HashSet<&str> = rows.iter().map(|school| school.source_id.as_str()).collect();
         let known = tx
             .all_rows(
-                "SELECT s.source_id, s.name, s.active FROM {rows $2: name text} AS r
+                "SELECT s.source_id, s.name, s.active FROM {table $2: name text} AS r
                  JOIN schools s ON s.id = (
                      SELECT x.id FROM schools x WHERE x.district_id = $1 AND x.source_id = r.name)",
                 &named(&names),
@@ -38,10 +37,7 @@ impl SqlLedger {
                 wanted.put(school.source_id.clone(), (school.name.clone(), None, school.active), school.active)
             })
             .collect();
-        let changed: Vec<Json> = wanted
-            .changed()
-            .map(|(id, (name, _, active))| json!({"source_id": id, "name": name, "active": active}))
-            .collect();
+        let changed: Vec<_> = wanted.changed().map(|(id, (name, _, active))| cells![id, name, *active]).collect();
         begin_writing(&mut tx).await?;
         store_schools(&mut tx, district, &changed).await?;
         tx.commit().await?;
@@ -55,7 +51,7 @@ impl SqlLedger {
         let names: HashSet<&str> = rows.iter().map(|class| class.source_id.as_str()).collect();
         let known = tx
             .all_rows(
-                "SELECT c.source_id, c.title, c.school_id, c.active FROM {rows $2: name text} AS r
+                "SELECT c.source_id, c.title, c.school_id, c.active FROM {table $2: name text} AS r
                  JOIN classes c ON c.id = (
                      SELECT x.id FROM classes x WHERE x.district_id = $1 AND x.source_id = r.name)",
                 &named(&names),
@@ -78,12 +74,8 @@ impl SqlLedger {
                 None => RowFate::Dangling,
             })
             .collect();
-        let changed: Vec<Json> = wanted
-            .changed()
-            .map(|(id, (title, school, active))| {
-                json!({"source_id": id, "title": title, "school": school, "active": active})
-            })
-            .collect();
+        let changed: Vec<_> =
+            wanted.changed().map(|(id, (title, school, active))| cells![id, title, *school, *active]).collect();
         begin_writing(&mut tx).await?;
         store_classes(&mut tx, district, &changed).await?;
         tx.commit().await?;
@@ -91,13 +83,13 @@ impl SqlLedger {
     }
 }
 
-async fn store_schools(tx: &mut Tx, district: DistrictId, changed: &[Json]) -> Sql<()> {
+async fn store_schools(tx: &mut Tx, district: DistrictId, changed: &[[Cell<'_>; 3]]) -> Sql<()> {
     if changed.is_empty() {
         return Ok(());
     }
     tx.run_rows(
         "INSERT INTO schools (district_id, source_id, name, active)
-         SELECT $1, r.source_id, r.name, r.active FROM {rows $2: source_id text, name text, active boolean} AS r
+         SELECT $1, r.source_id, r.name, r.active FROM {table $2: source_id text, name text, active boolean} AS r
          WHERE TRUE
          ON CONFLICT (district_id, source_id) DO UPDATE SET name = excluded.name, active = excluded.active",
         changed,
@@ -107,14 +99,14 @@ async fn store_schools(tx: &mut Tx, district: DistrictId, changed: &[Json]) -> S
     Ok(())
 }
 
-async fn store_classes(tx: &mut Tx, district: DistrictId, changed: &[Json]) -> Sql<()> {
+async fn store_classes(tx: &mut Tx, district: DistrictId, changed: &[[Cell<'_>; 4]]) -> Sql<()> {
     if changed.is_empty() {
         return Ok(());
     }
     tx.run_rows(
         "INSERT INTO classes (district_id, school_id, source_id, title, active)
          SELECT $1, r.school, r.source_id, r.title, r.active
-         FROM {rows $2: source_id text, title text, school bigint, active boolean} AS r
+         FROM {table $2: source_id text, title text, school bigint, active boolean} AS r
          WHERE TRUE
          ON CONFLICT (district_id, source_id) DO UPDATE SET
              school_id = excluded.school_id, title = excluded.title, active = excluded.active",

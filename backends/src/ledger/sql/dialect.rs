@@ -8,6 +8,9 @@
 //! | `{skip}` | `FOR NO KEY UPDATE SKIP LOCKED` | nothing |
 //! | `{in $1 bigint}` | `= ANY (…)` over a JSON array | `IN (…)` over a JSON array |
 //! | `{rows $1: a bigint, b text}` | a row source with these columns, from a JSON array of objects | the same |
+//! | `{table $1: a bigint, b text}` | a row source with these columns, from an array for each, see [`super::table`] | from a JSON array of arrays |
+//! | `{among $1 uuid}` | `= ANY (…)` over the only column of such rows | `IN (…)` |
+//! | `{any $1 uuid}` | `= ANY (…)` over an array | `IN (…)` over a JSON array |
 //! | `{pg …}` / `{lite …}` | the text / nothing | nothing / the text |
 
 use std::collections::HashMap;
@@ -53,20 +56,29 @@ impl Translations {
     }
 }
 
+/// The highest number of an argument in a statement.
+fn highest(statement: &str) -> usize {
+    let number = |text: &str| {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).map_or(text, |end| text.get(..end).unwrap_or_default());
+        digits.parse().unwrap_or(0)
+    };
+    statement.split('$').skip(1).map(number).max().unwrap_or(0)
+}
+
 fn translate(dialect: Dialect, statement: &str) -> String {
     let mut out = String::with_capacity(statement.len() + 128);
     let mut rest = statement;
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
         let (marker, tail) = after.split_once('}').unwrap_or((after, ""));
-        out.push_str(&expand(dialect, marker));
+        out.push_str(&expand(dialect, marker, statement));
         rest = tail;
     }
     out.push_str(rest);
     out
 }
 
-fn expand(dialect: Dialect, marker: &str) -> String {
+fn expand(dialect: Dialect, marker: &str, statement: &str) -> String {
     let (word, rest) = marker.split_once(' ').unwrap_or((marker, ""));
     match (word, dialect) {
         ("now", Dialect::Postgres) => "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000)::bigint".to_owned(),
@@ -85,6 +97,21 @@ fn expand(dialect: Dialect, marker: &str) -> String {
             }
         }
         ("rows", _) => rows(dialect, rest),
+        ("table", _) => table(dialect, rest, highest(statement)),
+        ("any", _) => {
+            let (argument, kind) = rest.split_once(' ').unwrap_or((rest, "text"));
+            match dialect {
+                Dialect::Postgres => format!("= ANY ({argument}::{kind}[])"),
+                Dialect::Sqlite => format!("IN (SELECT value FROM json_each({argument}))"),
+            }
+        }
+        ("among", _) => {
+            let (argument, kind) = rest.split_once(' ').unwrap_or((rest, "text"));
+            match dialect {
+                Dialect::Postgres => format!("= ANY ({argument}::{kind}[])"),
+                Dialect::Sqlite => format!("IN (SELECT json_extract(value, '$[0]') FROM json_each({argument}))"),
+            }
+        }
         _ => String::new(),
     }
 }
@@ -94,11 +121,7 @@ fn rows(dialect: Dialect, spec: &str) -> String {
     let columns = columns.trim();
     match dialect {
         Dialect::Postgres => {
-            // PostgreSQL takes such a list for 100 rows, finds that many lookups dear, and rather walks through all rows
-            // of a state to look for those of the list. A condition that always holds, and that it thinks rare, makes it
-            // start from the list.
-            let first = columns.split_whitespace().next().unwrap_or_default();
-            let always = format!("coalesce(r.{first}::text, '') = coalesce(r.{first}::text, '') || ''");
+            let always = always(columns.split_whitespace().next().unwrap_or_default());
             format!("(SELECT * FROM jsonb_to_recordset({argument}::jsonb) AS r({columns}) WHERE {always})")
         }
         Dialect::Sqlite => {
@@ -109,6 +132,32 @@ fn rows(dialect: Dialect, spec: &str) -> String {
                 .collect();
             format!("(SELECT {} FROM json_each({argument}))", picks.join(", "))
         }
+    }
+}
+
+/// PostgreSQL takes such a list for 100 rows, finds that many lookups dear, and rather walks through all rows of a state to
+/// look for those of the list. A condition that always holds, and that it thinks rare, makes it start from the list.
+fn always(first: &str) -> String {
+    format!("coalesce(r.{first}::text, '') = coalesce(r.{first}::text, '') || ''")
+}
+
+/// A row source whose first column is the argument, and whose others are the arguments after all that the statement names.
+fn table(dialect: Dialect, spec: &str, highest: usize) -> String {
+    let (argument, columns) = spec.split_once(':').unwrap_or((spec, ""));
+    let columns = columns.split(',').filter_map(|column| column.trim().split_once(' '));
+    let (mut names, mut parts) = (Vec::new(), Vec::new());
+    for (place, (name, kind)) in columns.enumerate() {
+        names.push(name);
+        parts.push(match (dialect, place) {
+            (Dialect::Postgres, 0) => format!("{argument}::{kind}[]"),
+            (Dialect::Postgres, _) => format!("${}::{kind}[]", highest + place),
+            (Dialect::Sqlite, _) => format!("json_extract(value, '$[{place}]') AS {name}"),
+        });
+    }
+    let (first, names, parts) = (names.first().copied().unwrap_or_default(), names.join(", "), parts.join(", "));
+    match dialect {
+        Dialect::Postgres => format!("(SELECT * FROM unnest({parts}) AS r({names}) WHERE {})", always(first)),
+        Dialect::Sqlite => format!("(SELECT {parts} FROM json_each({argument}))"),
     }
 }
 
@@ -130,5 +179,15 @@ mod tests {
             "SELECT * FROM (SELECT json_extract(value, '$.a') AS a, json_extract(value, '$.b') AS b FROM \
              json_each($2)) AS x"
         );
+    }
+
+    #[test]
+    fn the_columns_of_a_table_are_arguments_after_all_others() {
+        let statement = "SELECT $2, x.* FROM {table $1: a uuid, b text, c bigint} AS x WHERE x.a = $3";
+        assert!(
+            translate(Dialect::Postgres, statement)
+                .contains("unnest($1::uuid[], $4::text[], $5::bigint[]) AS r(a, b, c)")
+        );
+        assert!(translate(Dialect::Sqlite, statement).contains("json_extract(value, '$[2]') AS c FROM json_each($1)"));
     }
 }

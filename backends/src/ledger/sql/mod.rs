@@ -7,9 +7,9 @@
 mod dialect;
 mod failure;
 mod open;
-mod pieces;
 mod pool;
 mod row;
+mod table;
 mod tx;
 mod value;
 
@@ -18,6 +18,7 @@ pub(crate) use open::Db;
 pub use open::OpenError;
 pub use pool::Connections;
 pub(crate) use row::{Column, Row};
+pub(crate) use table::{Cell, cells};
 pub(crate) use tx::Tx;
 pub(crate) use value::{Value, args, json, millis};
 

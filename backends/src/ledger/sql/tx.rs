@@ -6,6 +6,7 @@ use sqlx::{Arguments as _, Postgres, Row as _, Sqlite, Transaction};
 
 use super::dialect::{Dialect, Translations};
 use super::open::Db;
+use super::table::{Cell, as_json, bind};
 use super::{Failure, Row, Sql, Value};
 
 /// One transaction. Dropped without [`Tx::commit`] it never happened.
@@ -60,6 +61,39 @@ impl Tx {
                 let sql = self.translations.get(Dialect::Sqlite, statement);
                 Ok(sqlx::query_with(sql, lite(args)?).execute(&mut **tx).await?.rows_affected())
             }
+        }
+    }
+
+    /// All rows of a statement about a piece of a table.
+    pub(super) async fn all_piece<const N: usize>(
+        &mut self,
+        statement: &'static str,
+        args: Vec<Value>,
+        piece: &[[Cell<'_>; N]],
+    ) -> Sql<Vec<Row>> {
+        match &mut self.inner {
+            Inner::Postgres(tx) => {
+                let sql = self.translations.get(Dialect::Postgres, statement);
+                let rows = sqlx::query_with(sql, pg_with(args, piece)?).fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+            Inner::Sqlite(_) => self.all(statement, placed(args, piece)).await,
+        }
+    }
+
+    /// Runs a statement about a piece of a table.
+    pub(super) async fn run_piece<const N: usize>(
+        &mut self,
+        statement: &'static str,
+        args: Vec<Value>,
+        piece: &[[Cell<'_>; N]],
+    ) -> Sql<u64> {
+        match &mut self.inner {
+            Inner::Postgres(tx) => {
+                let sql = self.translations.get(Dialect::Postgres, statement);
+                Ok(sqlx::query_with(sql, pg_with(args, piece)?).execute(&mut **tx).await?.rows_affected())
+            }
+            Inner::Sqlite(_) => self.run(statement, placed(args, piece)).await,
         }
     }
 
@@ -124,6 +158,12 @@ impl Db {
 }
 
 fn pg(values: Vec<Value>) -> Sql<PgArguments> {
+    pg_with::<0>(values, &[])
+}
+
+/// The arguments, and the columns of a piece: the first one stands where the rows stand, the others come last, as the
+/// marker counts them.
+fn pg_with<const N: usize>(values: Vec<Value>, piece: &[[Cell<'_>; N]]) -> Sql<PgArguments> {
     let mut arguments = PgArguments::default();
     for value in values {
         match value {
@@ -131,10 +171,28 @@ fn pg(values: Vec<Value>) -> Sql<PgArguments> {
             Value::Text(text) => arguments.add(text),
             Value::Uuid(id) => arguments.add(id),
             Value::Bool(flag) => arguments.add(flag),
+            Value::Uuids(ids) => arguments.add(ids),
+            Value::Rows => {
+                bind(&mut arguments, piece, 0)?;
+                continue;
+            }
         }
         .map_err(|error| Failure::row(error.to_string()))?;
     }
+    for column in 1..N {
+        bind(&mut arguments, piece, column)?;
+    }
     Ok(arguments)
+}
+
+/// The arguments with the piece, as JSON, where the rows stand.
+fn placed<const N: usize>(mut values: Vec<Value>, piece: &[[Cell<'_>; N]]) -> Vec<Value> {
+    for value in &mut values {
+        if matches!(value, Value::Rows) {
+            *value = Value::Text(Some(as_json(piece)));
+        }
+    }
+    values
 }
 
 fn lite(values: Vec<Value>) -> Sql<SqliteArguments> {
@@ -145,6 +203,9 @@ fn lite(values: Vec<Value>) -> Sql<SqliteArguments> {
             Value::Text(text) => arguments.add(text),
             Value::Uuid(id) => arguments.add(id.map(|id| id.to_string())),
             Value::Bool(flag) => arguments.add(flag),
+            Value::Uuids(ids) => arguments.add(serde_json::to_string(&ids).unwrap_or_default()),
+            // Replaced before; without rows there are none.
+            Value::Rows => arguments.add("[]"),
         }
         .map_err(|error| Failure::row(error.to_string()))?;
     }

@@ -16,6 +16,10 @@ pub(crate) enum Value {
     Text(Option<String>),
     Uuid(Option<Uuid>),
     Bool(bool),
+    /// Ids, taken apart by `{any …}`.
+    Uuids(Vec<Uuid>),
+    /// Where the rows of a `{table …}` go; they are handed over beside the arguments.
+    Rows,
 }
 
 /// The arguments of a statement, in the order of `$1`, `$2`, …
@@ -28,6 +32,12 @@ pub(crate) use args;
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Value {
     // Ids, numbers and strings always serialise.
     Value::Text(Some(serde_json::to_string(value).unwrap_or_default()))
+}
+
+impl From<&[AccountId]> for Value {
+    fn from(ids: &[AccountId]) -> Self {
+        Self::Uuids(ids.iter().map(|id| id.0).collect())
+    }
 }
 
 impl From<&str> for Value {

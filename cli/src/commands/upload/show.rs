@@ -24,7 +24,7 @@ pub(super) fn fully(path: &Path, trial: &Trial) {
     listed(trial, say);
     say(&format!("{}; nothing was changed", summary(trial)));
     if trial.rows.ok > 0 {
-        say(&format!("to start exactly this: keybell upload start {} … --trial {}", path.display(), trial.trial));
+        say(&format!("to start exactly this: keybell upload start {} … --trial {}", path.display(), trial.token));
     }
 }
 

@@ -82,7 +82,7 @@ pub trait KeyLedger: Send + Sync {
     /// The district's keys, the oldest first.
     async fn keys(&self, district: DistrictId) -> LedgerResult<Vec<KeyView>>;
 
-    /// How many sealed passwords, of accounts and of tasks, only the key pair of this id can open. A pair is retired
+    /// How many sealed passwords, of accounts, of tasks and of uploads, only the key pair of this id can open. A pair is retired
     /// when there is none.
     async fn sealed_with(&self, key_id: &str) -> LedgerResult<u64>;
 

@@ -83,8 +83,8 @@ pub trait ResetLedger: Send + Sync {
     async fn hold(&self, items: &[ItemId]) -> LedgerResult<()>;
 
     /// Decides and stores a group of resets in one transaction, under the accounts' locks: item states, hashes,
-    /// credential versions, sealed passwords, notifications, events, audit, counters. At most one write per account in
-    /// a group. Answers for each item.
+    /// credential versions, new usernames, sealed passwords, notifications, events, audit, counters. At most one write per
+    /// account in a group. Answers for each item.
     ///
     /// A lost answer to COMMIT is found out by the attempt ids, never repeated blindly. A group that the database
     /// refuses is split and tried one by one; what is refused alone is left out of the answer.

@@ -7,7 +7,7 @@ use super::{Case, Finding};
 const QUEUES: [&str; 5] = [".reset", ".email", ".sms", ".requests", ".dead"];
 
 /// What must not be there, with the statement that counts it.
-const LEFT: [(&str, &str); 10] = [
+const LEFT: [(&str, &str); 11] = [
     (
         "tasks are open",
         "SELECT count(*) FROM tasks
@@ -34,6 +34,7 @@ const LEFT: [(&str, &str); 10] = [
         "SELECT count(*) FROM sealed_passwords p WHERE NOT EXISTS (
              SELECT 1 FROM items i WHERE i.id = p.item_id AND i.state = 'undelivered')",
     ),
+    ("uploaded passwords are left of settled items", "SELECT count(*) FROM uploaded_passwords"),
 ];
 
 pub(crate) async fn check(case: &Case<'_>) -> Finding {
@@ -83,6 +84,11 @@ mod tests {
             ("UPDATE audit SET chain = NULL WHERE id = 1", "1 audit rows are not chained"),
             ("UPDATE notifications SET lease_until = 1 WHERE state = 'accepted'", "still noted as leased or queued"),
             ("UPDATE items SET state = 'notified' WHERE state = 'undelivered'", "1 sealed passwords are left"),
+            (
+                "INSERT INTO uploaded_passwords (task_id, account_id, key_id, sealed)
+                     SELECT task_id, account_id, 'k', '00' FROM items WHERE state = 'cancelled' LIMIT 1",
+                "1 uploaded passwords are left",
+            ),
             ("UPDATE notifications SET state = 'sending' WHERE state = 'failed'", "1 notifications are under a lease"),
             ("UPDATE notifications SET state = 'waiting' WHERE state = 'sending'", "1 notifications wait"),
             ("UPDATE items SET state = 'queued' WHERE state = 'cancelled'", "1 items are open"),

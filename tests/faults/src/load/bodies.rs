@@ -1,6 +1,7 @@
 //! What is asked for: requests drawn from a seed.
 
 use keybell_shared::precautions;
+use keybell_shared::upload::TITLES;
 use serde_json::{Map, Value, json};
 
 use super::dice::Dice;
@@ -8,6 +9,9 @@ use super::people::{Inhabitant, Town};
 use crate::evidence::Secret;
 
 const REASONS: [&str; 5] = ["start_of_year", "new_starters", "lost", "suspected_compromise", "other"];
+/// How many of a hundred requests are uploads.
+const UPLOADS: usize = 10;
+
 const FORMATS: [&str; 6] = ["simple", "classic", "phrase3", "phrase4", "random12", "by-grade"];
 
 /// A request, and what it means.
@@ -16,8 +20,10 @@ pub(super) struct Order {
     pub(super) body: Value,
     /// About how many accounts it resets.
     pub(super) accounts: usize,
-    /// The password that it gives to everybody.
-    pub(super) shared: Option<Secret>,
+    /// The passwords that it gives.
+    pub(super) secrets: Vec<Secret>,
+    /// The file that is uploaded, where the passwords stand in one.
+    pub(super) upload: Option<String>,
 }
 
 /// The `n`-th request of an unruly district: whom, how they are told, and now and then something that must be refused.
@@ -33,18 +39,28 @@ pub(super) fn unruly(dice: &mut Dice, town: &Town, most: usize, number: &str) ->
     };
     let mut body = telling(dice);
     body.insert("selection".to_owned(), selection);
-    let mut shared = None;
+    let mut secrets = Vec::new();
+    if dice.percent(UPLOADS) {
+        let (upload, accounts, secrets) = filled_in(dice, town, most, number);
+        let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
+        body.insert("selection".to_owned(), json!({"scope": "selected", "accounts": names}));
+        body.insert("password".to_owned(), json!({"source": "uploaded"}));
+        if body.contains_key("expires_in_hours") {
+            body.insert("temporary".to_owned(), json!(true));
+        }
+        return Order { body: Value::Object(body), accounts: accounts.len(), secrets, upload: Some(upload) };
+    }
     // Above 25 accounts a shared password needs more than this request says.
     if accounts > 0 && accounts <= 25 && dice.percent(12) {
         let value = format!("Quiet-river-{:08}-{:08}", dice.below(100_000_000), dice.below(100_000_000));
         body.insert("password".to_owned(), json!({"source": "shared", "value": value}));
         body.insert("notify".to_owned(), json!(dice.word(&["auto", "always", "never"])));
-        shared = Some(Secret { name: format!("the shared password of {number}"), value });
+        secrets.push(Secret { name: format!("the shared password of {number}"), value });
     }
     if dice.percent(3) {
         body.insert("acknowledgement".to_owned(), json!("1999-01"));
     }
-    Order { body: Value::Object(body), accounts, shared }
+    Order { body: Value::Object(body), accounts, secrets, upload: None }
 }
 
 /// The requests of an orderly district: nothing that depends on who is faster.
@@ -56,7 +72,23 @@ pub(super) fn orderly(dice: &mut Dice, town: &Town, most: usize) -> Order {
     };
     let mut body = telling(dice);
     body.insert("selection".to_owned(), selection);
-    Order { body: Value::Object(body), accounts, shared: None }
+    Order { body: Value::Object(body), accounts, secrets: Vec::new(), upload: None }
+}
+
+/// A file with passwords of their own for some people, their usernames, and the passwords. Whoever may not be reset is
+/// among them, too: the good rows go ahead.
+fn filled_in(dice: &mut Dice, town: &Town, most: usize, number: &str) -> (String, Vec<String>, Vec<Secret>) {
+    let all: Vec<String> = town.inhabitants.iter().map(|one| one.person.username.clone()).collect();
+    let n = 1 + dice.below(most.max(1));
+    let accounts = dice.some(&all, n);
+    let mut lines = vec![TITLES.join(",")];
+    let mut secrets = Vec::with_capacity(accounts.len());
+    for account in &accounts {
+        let value = format!("Steady-brook-{:08}-{:08}", dice.below(100_000_000), dice.below(100_000_000));
+        lines.push(format!(",{account},,,,,,,{value}"));
+        secrets.push(Secret { name: format!("the uploaded password of {account} in {number}"), value });
+    }
+    (lines.join("\r\n"), accounts, secrets)
 }
 
 /// Everything but whom.
@@ -156,6 +188,7 @@ mod tests {
             "\"both\"",
             "guardians",
             "shared",
+            "uploaded",
             "1999-01",
             "nobody-of-this-name",
             "expires_in_hours",

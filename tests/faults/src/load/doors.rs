@@ -36,6 +36,8 @@ pub(super) struct Ask<'a> {
     pub(super) path: &'a str,
     pub(super) idempotency: Option<&'a str>,
     pub(super) body: Option<&'a Value>,
+    /// A file instead, as CSV.
+    pub(super) file: Option<&'a str>,
 }
 
 /// An answer, or none.
@@ -49,7 +51,7 @@ pub(super) struct Heard {
 
 impl<'a> Ask<'a> {
     pub(super) const fn get(path: &'a str) -> Self {
-        Self { method: &Method::GET, path, idempotency: None, body: None }
+        Self { method: &Method::GET, path, idempotency: None, body: None, file: None }
     }
 
     pub(super) const fn post(path: &'a str) -> Self {
@@ -58,6 +60,10 @@ impl<'a> Ask<'a> {
 
     pub(super) const fn with(self, body: &'a Value) -> Self {
         Self { body: Some(body), ..self }
+    }
+
+    pub(super) const fn with_file(self, file: &'a str) -> Self {
+        Self { file: Some(file), ..self }
     }
 
     pub(super) const fn under(self, idempotency: &'a str) -> Self {
@@ -134,9 +140,10 @@ impl Doors {
         if let Some(key) = ask.idempotency {
             request = request.header("idempotency-key", key);
         }
-        match ask.body {
-            Some(body) => request.json(body),
-            None => request,
+        match (ask.body, ask.file) {
+            (Some(body), _) => request.json(body),
+            (None, Some(file)) => request.header("content-type", "text/csv").body(file.to_owned()),
+            (None, None) => request,
         }
     }
 

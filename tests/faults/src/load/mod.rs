@@ -19,6 +19,7 @@ mod small;
 #[cfg(test)]
 mod tests;
 mod trespass;
+mod uploads;
 mod watch;
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::bodies::{self, Order};
 use super::doors::{Ask, Heard};
 use super::ground::{Ground, is_final};
-use super::{controls, watch};
+use super::{controls, uploads, watch};
 use crate::evidence::{Answer, Door, Request, Try};
 
 /// How long the next request of a slot waits for the end of the former one; a task that stands still for longer is left
@@ -23,6 +23,8 @@ struct Errand {
     door: Door,
     key: String,
     body: Value,
+    /// The file, where it is an upload.
+    upload: Option<String>,
 }
 
 /// Asks in an unruly district, one request after the other, until nothing new is asked. Several slots make tasks that
@@ -32,17 +34,18 @@ pub(super) async fn slot(ground: Arc<Ground>, district: usize, slot: usize) {
         let Some(town) = ground.towns.get(district) else { return };
         let key = format!("{}-{slot}-{n}", town.district.slug);
         let mut dice = ground.dice(&format!("request {key}"));
-        let Order { body, accounts, shared } = bodies::unruly(&mut dice, town, ground.plan.accounts_per_task, &key);
+        let Order { body, accounts, secrets, upload } =
+            bodies::unruly(&mut dice, town, ground.plan.accounts_per_task, &key);
         let by_amqp = dice.percent(ground.plan.amqp_percent) && ground.producer_of(district).is_some();
-        let door = if by_amqp && shared.is_none() { Door::Amqp } else { Door::Http };
+        let door = if by_amqp && secrets.is_empty() { Door::Amqp } else { Door::Http };
         let pause = dice.millis(0, ground.plan.pause_millis * 2);
         if !ground.rest(ground.pace.wait(accounts) + pause).await {
             return;
         }
-        if let Some(secret) = shared {
+        for secret in secrets {
             ground.book.secret(secret);
         }
-        let errand = Errand { district, door, key, body };
+        let errand = Errand { district, door, key, body, upload };
         let answer = run(&ground, &errand).await;
         if let Answer::Accepted(task) = answer {
             if ground.book.begins(district, task) {
@@ -84,7 +87,7 @@ pub(super) async fn orderly(ground: Arc<Ground>, district: usize) {
         let key = format!("{}-{n}", town.district.slug);
         let Order { body, .. } =
             bodies::orderly(&mut ground.dice(&format!("orderly {key}")), town, ground.plan.accounts_per_task);
-        let errand = Errand { district, door: Door::Http, key, body };
+        let errand = Errand { district, door: Door::Http, key, body, upload: None };
         let Answer::Accepted(task) = run(&ground, &errand).await else {
             ground.book.odd(format!("the orderly request {} was not accepted", errand.key));
             continue;
@@ -128,15 +131,19 @@ async fn by_http(ground: &Ground, errand: &Errand) -> (Answer, Vec<Try>) {
     let mut tries = Vec::new();
     let Some(town) = ground.towns.get(errand.district) else { return (Answer::Unknown, tries) };
     while !ground.gives_up() {
-        let ask = Ask::post("/v1/tasks").under(&errand.key).with(&errand.body);
-        let heard = ground.doors.ask(&town.district, ask).await;
+        let heard = if let Some(file) = &errand.upload {
+            uploads::ask(ground, &town.district, &errand.key, &errand.body, file).await
+        } else {
+            let ask = Ask::post("/v1/tasks").under(&errand.key).with(&errand.body);
+            ground.doors.ask(&town.district, ask).await
+        };
         tries.push(heard.as_try());
         if heard.status == 202 {
             match heard.json().get("task").and_then(Value::as_str).and_then(|task| task.parse().ok()) {
                 Some(task) => return (Answer::Accepted(task), tries),
                 None => ground.book.odd(format!("the acceptance of {} names no task", errand.key)),
             }
-        } else if !heard.is_passing() {
+        } else if !heard.is_passing() && !uploads::is_overtaken(&heard) {
             return (Answer::Refused(heard.code()), tries);
         }
         pause(ground, &heard, tries.len()).await;

@@ -84,7 +84,7 @@ async fn on_task(ground: &Ground, me: &Town, them: &Town, place: usize, task: Ta
         _ => json!({}),
     });
     let key = format!("trespass-{task}");
-    let ask = Ask { method, path: &path, idempotency: Some(key.as_str()), body: body.as_ref() };
+    let ask = Ask { method, path: &path, idempotency: Some(key.as_str()), body: body.as_ref(), file: None };
     let heard = ground.doors.ask(&me.district, ask).await;
     let asked = [task.to_string()];
     let mut leaked = tells(&heard, them, known, &asked);

@@ -30,4 +30,5 @@ mod roster;
 mod schedule;
 mod tasks;
 mod waves;
+mod uploads;
 mod webhooks;
