@@ -32,7 +32,7 @@ impl<L: DispatchLedger + ?Sized> Round for Waves<L> {
             match halted {
                 None => tracing::info!(%task, wave, "the next wave of a task begins"),
                 Some(reason) => {
-                    tracing::warn!(%task, wave, reason, "task halted before its next wave; resuming it goes on")
+                    tracing::warn!(%task, wave, reason, "task halted before its next wave; resuming it goes on");
                 }
             }
         }

@@ -201,7 +201,7 @@ fn as_id(name: &str) -> Option<AccountId> {
 }
 
 /// A part of a request that is no JSON.
-fn unwritable(error: serde_json::Error) -> Failure {
+fn unwritable(error: &serde_json::Error) -> Failure {
     Failure::row(error.to_string())
 }
 
@@ -287,9 +287,14 @@ pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan:
     request.selection.accounts.clear();
     // So have the start and the waves: the release before does not know these members, and reads the rest.
     let start = request.start.take();
-    let said = start.as_ref().map(serde_json::to_string).transpose().map_err(unwritable)?;
-    let waves = request.waves.take().map(|waves| serde_json::to_string(&waves)).transpose().map_err(unwritable)?;
-    let request = serde_json::to_string(&request).map_err(unwritable)?;
+    let said = start.as_ref().map(serde_json::to_string).transpose().map_err(|error| unwritable(&error))?;
+    let waves = request
+        .waves
+        .take()
+        .map(|waves| serde_json::to_string(&waves))
+        .transpose()
+        .map_err(|error| unwritable(&error))?;
+    let request = serde_json::to_string(&request).map_err(|error| unwritable(&error))?;
     let (key_id, sealed) = match &task.shared {
         Some(sealed) => (Some(sealed.key_id.clone()), Some(hex(&sealed.bytes))),
         None => (None, None),

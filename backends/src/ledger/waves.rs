@@ -26,7 +26,7 @@ struct Group {
 /// A wave of a task.
 #[derive(Serialize)]
 struct Wave {
-    wave: i32,
+    number: i32,
     label: String,
     accounts: i64,
 }
@@ -51,7 +51,7 @@ pub(super) async fn divide(tx: &mut Tx, task: TaskId, waves: &Waves) -> Sql<()> 
             .await?;
         if accounts > 0 {
             let accounts = i64::try_from(accounts).unwrap_or(i64::MAX);
-            all.push(Wave { wave: 1, label: "canary".to_owned(), accounts });
+            all.push(Wave { number: 1, label: "canary".to_owned(), accounts });
         }
     }
     let places = places(&mut all, groups(tx, task, waves.by).await?, waves.by);
@@ -70,7 +70,7 @@ pub(super) async fn divide(tx: &mut Tx, task: TaskId, waves: &Waves) -> Sql<()> 
     tx.run(statement, args![task, json_arg(&places)]).await?;
     tx.run(
         "INSERT INTO task_waves (task_id, wave, label, accounts)
-         SELECT $1, r.wave, r.label, r.accounts FROM {rows $2: wave integer, label text, accounts bigint} AS r",
+         SELECT $1, r.number, r.label, r.accounts FROM {rows $2: number integer, label text, accounts bigint} AS r",
         args![task, json_arg(&all)],
     )
     .await?;
@@ -111,19 +111,18 @@ fn places(all: &mut Vec<Wave>, mut groups: Vec<Group>, by: WaveBy) -> Vec<Place>
     let mut places = Vec::new();
     for group in groups {
         let own = identity(&group);
-        match all.last_mut().filter(|_| last.as_ref() == Some(&own)) {
-            Some(wave) => wave.accounts += group.accounts,
-            None => {
-                let wave = i32::try_from(all.len()).unwrap_or(i32::MAX).saturating_add(1);
-                let label = match (by, group.label.is_empty()) {
-                    (_, false) => group.label,
-                    (WaveBy::School, true) => "no school".to_owned(),
-                    (WaveBy::Grade, true) => "no grade".to_owned(),
-                };
-                all.push(Wave { wave, label, accounts: group.accounts });
-            }
+        if let Some(wave) = all.last_mut().filter(|_| last.as_ref() == Some(&own)) {
+            wave.accounts += group.accounts;
+        } else {
+            let number = i32::try_from(all.len()).unwrap_or(i32::MAX).saturating_add(1);
+            let label = match (by, group.label.is_empty()) {
+                (_, false) => group.label,
+                (WaveBy::School, true) => "no school".to_owned(),
+                (WaveBy::Grade, true) => "no grade".to_owned(),
+            };
+            all.push(Wave { number, label, accounts: group.accounts });
         }
-        places.push(Place { key: group.key, wave: all.last().map_or(1, |wave| wave.wave) });
+        places.push(Place { key: group.key, wave: all.last().map_or(1, |wave| wave.number) });
         last = Some(own);
     }
     places
@@ -236,10 +235,10 @@ mod tests {
     fn grades_are_in_the_order_of_age_and_one_grade_is_one_wave() {
         let group = |key: &str| Group { key: key.to_owned(), label: key.to_owned(), accounts: 2 };
         let groups = ["10", "", "02", "KG", "PK", "2", "other", "1"].map(group).into_iter().collect();
-        let mut all = vec![Wave { wave: 1, label: "canary".to_owned(), accounts: 5 }];
+        let mut all = vec![Wave { number: 1, label: "canary".to_owned(), accounts: 5 }];
         let places = places(&mut all, groups, WaveBy::Grade);
         let labels: Vec<(i32, &str, i64)> =
-            all.iter().map(|wave| (wave.wave, wave.label.as_str(), wave.accounts)).collect();
+            all.iter().map(|wave| (wave.number, wave.label.as_str(), wave.accounts)).collect();
         assert_eq!(labels[..4], [(1, "canary", 5), (2, "PK", 2), (3, "KG", 2), (4, "1", 2)]);
         assert_eq!((labels[4].0, labels[4].2, labels[5], labels[6]), (5, 4, (6, "10", 2), (7, "other", 2)));
         assert_eq!(labels[7], (8, "no grade", 2));

@@ -29,6 +29,6 @@ mod retention;
 mod roster;
 mod schedule;
 mod tasks;
-mod waves;
 mod uploads;
+mod waves;
 mod webhooks;
