@@ -35,6 +35,7 @@ mod serve;
 mod tasks;
 mod unasked;
 mod uploads;
+mod waits;
 mod webhooks;
 
 pub use monitor::{MetricsFormat, Monitored, monitor};

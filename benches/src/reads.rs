@@ -78,7 +78,7 @@ async fn scan(ground: &Ground) -> Result<bool> {
     }
     found += ledger.lost_items("bench", grace, limit).await?.len();
     anyhow::ensure!(found == 0, "{found} things to repair, where nothing broke");
-    Ok(ledger.queued(8_192).await? > 0 && ledger.runnable(1_000).await?.is_empty())
+    Ok(ledger.queued(8_192).await? > 0 && ledger.runnable(1_000, &[]).await?.is_empty())
 }
 
 /// The median of several times, in milliseconds.

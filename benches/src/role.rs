@@ -133,6 +133,7 @@ async fn be(setting: Setting, soft: CancellationToken) -> Result<()> {
                 passwords: config.passwords.clone(),
                 links: config.links,
                 config: config.scheduler,
+                blackout: config.blackout,
                 timing: config.timing,
                 holder: setting.name,
                 wake: Wake::default(),

@@ -24,7 +24,7 @@ pub(crate) use account::{Account, AccountOne, Manage, Search};
 pub(crate) use apikey::Apikey;
 pub(crate) use bench::{Bench, BenchMode, BenchProcess, BenchRole};
 pub(crate) use plan::{Apply, OnePlan, Plan, PlanAction};
-pub(crate) use reset::{Asked, Confirmed, Exceptions, Formats, Reset, Telling};
+pub(crate) use reset::{Asked, Confirmed, Exceptions, Formats, Reset, Schedule, Telling};
 pub(crate) use roster::{Import, Roster, Said};
 pub(crate) use task::{Chosen, One, Reissue, Report, ReportFormat, Task};
 pub(crate) use upload::{Export, Filled, Start, Try, Upload};

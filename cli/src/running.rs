@@ -99,6 +99,7 @@ impl Everything {
             passwords: config.passwords.clone(),
             links: config.links.clone(),
             config: config.scheduler,
+            blackout: config.blackout.clone(),
             timing: config.timing,
             holder: process_name("scheduler")?,
             wake: wake.clone(),
@@ -181,7 +182,8 @@ pub(crate) fn api_parts(context: &Context, backends: &Backends, wake: &Wake, sof
         .configured(config.passwords.clone())
         .waking(wake.clone())
         .linking(config.links.clone())
-        .approving_above(config.scheduler.approval_above);
+        .approving_above(config.scheduler.approval_above)
+        .outside(config.blackout.windows.clone());
     ApiParts {
         webhooks: Desk::new(Arc::clone(&ledger), sender, webhook_key, config.webhooks.clone()),
         intake: Arc::new(intake),

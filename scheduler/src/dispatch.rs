@@ -9,8 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use keybell_shared::clock::Stopwatch;
+use keybell_shared::config::Window;
 use keybell_shared::error::QueueError;
-use keybell_shared::fault::{self, Window};
+use keybell_shared::fault::{self, Window as CrashWindow};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::{Message, Work};
 use keybell_shared::metrics;
@@ -45,6 +46,7 @@ pub(crate) struct Dispatch<L: ?Sized> {
     queue: Arc<dyn WorkQueue>,
     window_min: u32,
     window_max: u32,
+    blackout: Vec<Window>,
     ready: Wake,
     throughput: Throughput,
     /// How many were queued when the last round ended, and when that was.
@@ -61,7 +63,13 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         window_max: u32,
         ready: Wake,
     ) -> Self {
-        Self { ledger, queue, window_min, window_max, ready, throughput: Throughput::default(), left: None, turn: 0 }
+        let (blackout, throughput) = (Vec::new(), Throughput::default());
+        Self { ledger, queue, window_min, window_max, blackout, ready, throughput, left: None, turn: 0 }
+    }
+
+    /// Hands nothing out while one of these windows is open.
+    pub(crate) fn outside(self, blackout: Vec<Window>) -> Self {
+        Self { blackout, ..self }
     }
 
     /// How many items are queued and how many places of the window are free, from what left the queue since the last
@@ -89,7 +97,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
             let mut has_more = Vec::new();
             for (task, share) in shares {
                 let Some(&one) = runnable.iter().find(|one| one.task == task) else { continue };
-                let items = self.ledger.pending(task, share).await?;
+                let items = self.ledger.pending(task, one.wave, share).await?;
                 if items.len() >= share as usize {
                     has_more.push(one);
                 }
@@ -158,7 +166,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         if items.is_empty() {
             return Ok(());
         }
-        fault::point(Window::DispatchPublished).await;
+        fault::point(CrashWindow::DispatchPublished).await;
         self.ledger.mark_queued(items).await?;
         metrics::get().scheduler.dispatched.inc_by(items.len() as u64);
         Ok(())
@@ -172,7 +180,7 @@ impl<L: DispatchLedger + ?Sized> Round for Dispatch<L> {
     }
 
     async fn round(&mut self) -> Result<Pace, Failure> {
-        let runnable = self.ledger.runnable(TASKS).await?;
+        let runnable = self.ledger.runnable(TASKS, &self.blackout).await?;
         if runnable.is_empty() {
             // What leaves the queue now says nothing about what the fleet could do.
             metrics::get().scheduler.window(self.throughput.window(self.window_min, self.window_max), 0);

@@ -39,6 +39,7 @@ mod repair;
 mod testing;
 mod traces;
 mod wake;
+mod waves;
 pub mod webhooks;
 mod window;
 
@@ -86,6 +87,8 @@ pub struct SchedulerParts {
     pub links: config::Links,
     /// The loops' configuration.
     pub config: config::Scheduler,
+    /// When nothing is handed out.
+    pub blackout: config::Blackout,
     /// Deadlines, leases and retries.
     pub timing: config::Timing,
     /// The name of this process: it holds the lease and counts under it. Unique among all processes.
@@ -130,8 +133,10 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
         accepted: parts.wake.clone(),
         ready: ready.clone(),
     };
+    let waves = waves::Waves { ledger: Arc::clone(ledger), ready: ready.clone() };
     let dispatch =
-        dispatch::Dispatch::new(Arc::clone(ledger), Arc::clone(queue), config.window_min, config.window_max, ready);
+        dispatch::Dispatch::new(Arc::clone(ledger), Arc::clone(queue), config.window_min, config.window_max, ready)
+            .outside(parts.blackout.windows.clone());
     let repair = repair::Repair::new(
         Arc::clone(ledger),
         Arc::clone(queue),
@@ -150,6 +155,7 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(every(config.dispatch_every, dispatch, stop.clone()));
     loops.spawn(every(config.scan_every, repair, stop.clone()));
     loops.spawn(every(config.project_every, project, stop.clone()));
+    loops.spawn(every(config.project_every, waves, stop.clone()));
     loops.spawn(every(config.project_every, finish, stop.clone()));
     loops.spawn(every(config.dispatch_every, relay, stop.clone()));
     loops.spawn(every(CHAIN_EVERY, audit, stop.clone()));

@@ -44,6 +44,7 @@ fn room(accounts: u64) -> Room {
         passwords: config::Passwords::default(),
         links: config::Links::default(),
         config,
+        blackout: config::Blackout::default(),
         timing: config::Timing::default(),
         holder: "test".to_owned(),
         wake: Wake::default(),

@@ -102,7 +102,7 @@ mod tests {
     fn runnable(counts: &[usize]) -> Vec<Runnable> {
         let each = |&count: &usize| {
             let district = DistrictId::fresh();
-            (0..count).map(move |_| Runnable { task: TaskId::fresh(), district })
+            (0..count).map(move |_| Runnable { task: TaskId::fresh(), district, wave: None })
         };
         counts.iter().flat_map(each).collect()
     }

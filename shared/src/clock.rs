@@ -14,6 +14,12 @@ impl Millis {
         chrono::DateTime::from_timestamp_millis(self.0)
             .map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
     }
+
+    /// Reads a time in RFC 3339, which says its offset from UTC; `None` when it is none.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
+    }
 }
 
 /// The wall clock of this process; for display and message headers only, never for a decision.

@@ -99,6 +99,8 @@ pub struct Facts {
     pub in_scope: bool,
     /// What the request confirmed separately.
     pub confirm: Confirm,
+    /// Whether it is not this item's turn yet: its task starts later, or an earlier wave has not ended.
+    pub early: bool,
 }
 
 /// What happens to an item at its reset.
@@ -113,7 +115,7 @@ pub enum Decision {
     Fail(Code),
     /// A newer task was faster.
     Supersede,
-    /// Put it back: the task is paused.
+    /// Put it back: the task is paused, or it is not the item's turn yet.
     Hold,
     /// The item has already ended or been reset; nothing to do.
     Closed,
@@ -149,6 +151,9 @@ pub fn decide(facts: &Facts) -> Decision {
         | TaskState::CompletedWithErrors
         | TaskState::Failed => return Decision::Closed,
     }
+    if facts.early {
+        return Decision::Hold;
+    }
     if facts.last_reset_seq > facts.task_seq {
         return Decision::Supersede;
     }
@@ -175,6 +180,7 @@ mod tests {
             reach: 60,
             in_scope: true,
             confirm: Confirm::default(),
+            early: false,
         }
     }
 
@@ -252,6 +258,8 @@ mod tests {
         assert_eq!(decide(&Facts { last_reset_seq: 6, ..pupil() }), Decision::Supersede);
         assert_eq!(decide(&Facts { task: TaskState::Paused, ..pupil() }), Decision::Hold);
         assert_eq!(decide(&Facts { task: TaskState::AwaitingApproval, ..pupil() }), Decision::Hold);
+        assert_eq!(decide(&Facts { early: true, ..pupil() }), Decision::Hold);
+        assert_eq!(decide(&Facts { early: true, task: TaskState::Cancelling, ..pupil() }), Decision::Closed);
         assert_eq!(decide(&Facts { item: ItemState::Reset, ..pupil() }), Decision::Closed);
         assert_eq!(decide(&Facts { task: TaskState::Cancelling, ..pupil() }), Decision::Closed);
     }

@@ -15,6 +15,11 @@ use crate::notice;
 use crate::password::{Format, Language, grade_key};
 
 pub use crate::password::PolicyName;
+pub use start::{FARTHEST_START_MS, LATE_START_MS, Start};
+pub use waves::{MAX_CANARY, WaveBy, Waves};
+
+mod start;
+mod waves;
 
 /// The version of the request that this build understands.
 pub const VERSION: u32 = 1;
@@ -79,6 +84,14 @@ pub struct ResetRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11")]
     pub acknowledgement: Option<String>,
+    /// When the first password may change. Without a word: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub start: Option<Start>,
+    /// Handing the accounts out part by part. Without a word: all together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub waves: Option<Waves>,
 }
 
 /// Reads a member that is null as one that was left out.
@@ -501,6 +514,12 @@ impl ResetRequest {
                  sent"
             }
         }
+    }
+
+    /// Whether the task goes on during a blackout window: passwords that somebody may know do not wait for the end of the exams.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self.reason, Reason::SuspectedCompromise)
     }
 
     /// Whether the new passwords must be changed at the first sign-in.

@@ -48,7 +48,8 @@ use crate::tasks::{Accepted, accepted, idempotency_key, refusal};
         (status = 422, description = "idempotency.mismatch acknowledgement.missing acknowledgement.outdated \
             plan.password_needed plan.password_unexpected password.too_short password.too_long \
             password.control_character password.no_capital password.no_lower_case password.no_digit password.common \
-            password.personal password.shared_unacknowledged"),
+            password.personal password.shared_unacknowledged \
+            start.past"),
         (status = 503, description = "keys.reset_missing keys.reset_unusable"),
     ),
 )]

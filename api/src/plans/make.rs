@@ -61,6 +61,7 @@ use crate::refusal::Refusal;
                     "measured_on": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f12", "measured_at": "2026-11-01T08:00:00Z",
                     "basis": "the fastest of the last measured tasks: 1200 passwords in 8.1 s, up to the last message"
                 },
+                "waits": null,
                 "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 "items_url": "/v1/plans/019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11/items"
             })),
@@ -72,7 +73,8 @@ use crate::refusal::Refusal;
             password.control_character password.no_capital password.no_lower_case password.no_digit password.common \
             password.personal password.expiry_without_temporary password.expiry_out_of_range \
             password.shared_unacknowledged password.shared_must_be_temporary password.shared_expiry_too_long \
-            password.grades_without_temporary password.too_many_grades password.upload_only"),
+            password.grades_without_temporary password.too_many_grades password.upload_only \
+            start.no_instant start.past start.too_far start.zone waves.canary_too_large waves.percent_out_of_range"),
         (status = 503, description = "keys.reset_missing"),
     ),
 )]

@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::before::Left;
+use crate::waits::Waits;
 
 /// A trial run of a request, written down with its people.
 #[derive(Serialize, ToSchema)]
@@ -38,6 +39,9 @@ pub(crate) struct StoredPlan {
     rules: Rules,
     approval: Approval,
     estimate: Estimate,
+    /// What its task would wait for, if it was started now.
+    #[schema(required = true)]
+    waits: Option<Waits>,
     /// SHA-256 over the accounts and everything that decides what happens to them.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     digest: String,
@@ -127,7 +131,7 @@ pub(crate) struct Estimate {
 
 impl From<Planned> for StoredPlan {
     fn from(planned: Planned) -> Self {
-        let Planned { view, measured, approval_above } = planned;
+        let Planned { view, measured, approval_above, waits } = planned;
         let skipped: Vec<Left> = view.people.skipped.iter().copied().map(Left::from).collect();
         let eligible = view.people.eligible;
         Self {
@@ -149,6 +153,7 @@ impl From<Planned> for StoredPlan {
                 above: approval_above,
             },
             estimate: Estimate::new(eligible, measured),
+            waits: waits.map(Waits::from),
             request: view.request,
             digest: view.digest,
             items_url: format!("/v1/plans/{}/items", view.id),

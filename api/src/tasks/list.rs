@@ -65,5 +65,7 @@ pub(super) async fn list(
     let more = found.len() > size as usize;
     found.truncate(size as usize);
     let next = found.last().filter(|_| more).map(|last| page::write(cursors, last.seq));
-    Ok(Json(TaskPage { tasks: found.into_iter().map(Task::from).collect(), next }))
+    let windows = api.intake.windows_of(actor.district).await?;
+    let tasks = found.into_iter().map(|task| Task::of(task, &windows)).collect();
+    Ok(Json(TaskPage { tasks, next }))
 }

@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use keybell_shared::config::Window;
 use keybell_shared::ids::TaskId;
 use keybell_shared::ports::ledger::TaskView;
 
 use super::scope::{TaskPath, visible};
-use super::view::Task;
+use super::view::{Task, waiting};
 use crate::auth::Caller;
 use crate::etag;
 use crate::parts::Api;
@@ -32,7 +33,7 @@ use crate::refusal::Refusal;
             headers(("ETag" = String, description = "Changes whenever the task does")),
             example = json!({
             "id": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", "state": "running", "held": false, "parent": null,
-            "plan": null, "approved_by": null,
+            "plan": null, "approved_by": null, "starts_at": null, "waits": null, "wave": null, "halted": null,
             "accepted_at": "2026-11-02T08:00:00Z", "finished_at": null, "requester": "sis", "reason": "start_of_year",
             "temporary": true, "expires_in_hours": 168,
             "request": { "version": 1, "selection": { "scope": "all" }, "mode": "force",
@@ -54,10 +55,14 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let task = visible(&api, &actor, id).await?;
-    let tag = tag(&task);
+    let windows = api.intake.windows_of(actor.district).await?;
+    let tag = tag(&task, &windows);
     let unchanged = etag::matches(&headers, &tag);
-    let mut response =
-        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { Json(Task::from(task)).into_response() };
+    let mut response = if unchanged {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(Task::of(task, &windows)).into_response()
+    };
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
         headers.insert(header::ETAG, tag);
@@ -67,8 +72,9 @@ pub(super) async fn show(
     Ok(response)
 }
 
-/// Which version of the task it is. Holding a task changes no count, so it is told apart here.
-fn tag(task: &TaskView) -> String {
+/// Which version of the task it is. Holding a task changes no count, nor does time, so they are told apart here.
+fn tag(task: &TaskView, windows: &[Window]) -> String {
     let held = if task.held { "-held" } else { "" };
-    format!("{}-{}-{}{held}", task.progress.epoch, task.progress.version, task.progress.state)
+    let waits = waiting(task, windows).map(|waits| format!("-waits-{}", waits.until.0)).unwrap_or_default();
+    format!("{}-{}-{}{held}{waits}", task.progress.epoch, task.progress.version, task.progress.state)
 }

@@ -1,15 +1,19 @@
 //! Tasks and items as version 1 of the API writes them. This shape is a promise to callers: fields are added, never
 //! renamed or removed.
 
+use keybell_scheduler::intake::Waits as Known;
 use keybell_shared::clock::Millis;
 use keybell_shared::codes::Code;
+use keybell_shared::config::Window;
 use keybell_shared::ids::{AccountId, ItemId, PlanId, TaskId};
-use keybell_shared::ports::ledger::{ItemView, TaskView};
+use keybell_shared::ports::ledger::{ItemView, TaskView, WaveView};
 use keybell_shared::progress::{Counts, Snapshot};
 use keybell_shared::request::{Reason, ResetRequest};
 use keybell_shared::states::{ItemState, TaskState};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::waits::Waits;
 
 /// A task.
 #[derive(Serialize, ToSchema)]
@@ -47,11 +51,42 @@ pub(crate) struct Task {
     /// Who approved its accounts, where that was needed.
     #[schema(required = true)]
     approved_by: Option<String>,
+    /// When its first password may change, where the request says so. RFC 3339, UTC.
+    #[schema(required = true, format = DateTime)]
+    starts_at: Option<String>,
+    /// What it waits for, where it is not a person.
+    #[schema(required = true)]
+    waits: Option<Waits>,
+    /// The wave whose turn it is, in a task with waves whose accounts are written down.
+    #[schema(required = true)]
+    wave: Option<Wave>,
+    /// Why the task was paused by itself; to resume it is to go on with the next wave.
+    #[schema(required = true)]
+    halted: Option<String>,
 }
 
-impl From<TaskView> for Task {
-    fn from(view: TaskView) -> Self {
+/// A wave of a task.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Wave {
+    /// Its number, from 1 on.
+    #[schema(minimum = 1)]
+    current: i64,
+    /// How many waves the task has.
+    #[schema(minimum = 1)]
+    of: i64,
+    /// What it is called: `canary`, or a school or grade.
+    label: String,
+}
+
+impl Task {
+    /// The task, in a district with these blackout windows.
+    pub(crate) fn of(view: TaskView, windows: &[Window]) -> Self {
+        let waits = waiting(&view, windows).map(Waits::from);
         Self {
+            starts_at: view.starts_at.map(Millis::rfc3339),
+            waits,
+            wave: view.wave.map(|WaveView { current, of, label }| Wave { current, of, label }),
+            halted: view.halted,
             id: view.id,
             state: view.progress.state,
             held: view.held,
@@ -69,6 +104,22 @@ impl From<TaskView> for Task {
             approved_by: view.approved_by,
         }
     }
+}
+
+/// What a task with passwords to change waits for.
+pub(crate) fn waiting(view: &TaskView, windows: &[Window]) -> Option<Known> {
+    let progress = &view.progress;
+    let goes_on = match progress.state {
+        TaskState::Expanding => true,
+        TaskState::AwaitingApproval | TaskState::Running | TaskState::Paused => progress.counts.open > 0,
+        TaskState::Cancelling
+        | TaskState::Completed
+        | TaskState::CompletedWithErrors
+        | TaskState::Cancelled
+        | TaskState::Failed => false,
+    };
+    let waits = || Known::of(view.starts_at, view.request.is_urgent(), windows, progress.counted_at);
+    goes_on.then(waits).flatten()
 }
 
 /// How far a task is, in its two phases.

@@ -140,6 +140,9 @@ impl IntakeLedger for FakeLedger {
             held: false,
             plan: None,
             approved_by: None,
+            starts_at: None,
+            wave: None,
+            halted: None,
         });
         Ok(Acceptance::Accepted(task.id))
     }

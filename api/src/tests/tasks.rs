@@ -57,6 +57,10 @@ async fn a_task_is_accepted_once_and_shown_as_promised() {
             "digest": null,
             "plan": null,
             "approved_by": null,
+            "starts_at": null,
+            "waits": null,
+            "wave": null,
+            "halted": null,
         })
     );
     assert_eq!(shown.body["request"]["selection"]["scope"], "selected");

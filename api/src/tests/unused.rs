@@ -33,10 +33,10 @@ impl DispatchLedger for FakeLedger {
     async fn queued(&self, _: u32) -> LedgerResult<u32> {
         unimplemented!("{WHY}")
     }
-    async fn runnable(&self, _: u32) -> LedgerResult<Vec<Runnable>> {
+    async fn runnable(&self, _: u32, _: &[keybell_shared::config::Window]) -> LedgerResult<Vec<Runnable>> {
         unimplemented!("{WHY}")
     }
-    async fn pending(&self, _: TaskId, _: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
+    async fn pending(&self, _: TaskId, _: Option<u32>, _: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
         unimplemented!("{WHY}")
     }
     async fn mark_queued(&self, _: &[ItemId]) -> LedgerResult<u64> {

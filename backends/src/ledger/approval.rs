@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
+use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, TaskApproved, TaskChanged, TaskStarted};
 use keybell_shared::ids::{AccountId, TaskId};
 use keybell_shared::ports::ledger::{Approval, ApprovalLedger, LedgerResult, Standing};
@@ -51,10 +52,11 @@ impl SqlLedger {
         .await?;
         let digest = digest.to_owned();
         let approved = Fact::TaskApproved(TaskApproved { task, digest: digest.clone(), state });
+        let starts_at = row.get::<Option<Millis>>("start_at")?.map(Millis::rfc3339);
         let follows = if before.held {
-            Fact::TaskPaused(TaskChanged { task, state })
+            Fact::TaskPaused(TaskChanged { task, state, reason: None })
         } else {
-            Fact::TaskStarted(TaskStarted { task, digest: digest.clone() })
+            Fact::TaskStarted(TaskStarted { task, digest: digest.clone(), starts_at })
         };
         let action = approved.kind();
         let events = [approved, follows].map(|fact| NewEvent { district: actor.district, fact });

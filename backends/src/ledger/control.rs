@@ -36,6 +36,8 @@ impl SqlLedger {
                 let before = standing(&row)?;
                 let after = if before.state == from {
                     enter(&mut tx, district, task, to, by).await?;
+                    // Why it was halted is told until a person has decided about it.
+                    tx.run("UPDATE tasks SET halted = NULL WHERE id = $1 AND halted IS NOT NULL", args![task]).await?;
                     Standing { state: to, held: false }
                 } else if before.state.is_before_the_start() && before.held != paused {
                     hold(&mut tx, district, task, before.state, paused, by).await?;
@@ -178,7 +180,19 @@ pub(super) fn standing(row: &Row) -> Sql<Standing> {
 
 /// Writes the new state, its event and its audit row, and a new version of the task's progress.
 pub(super) async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state: TaskState, by: &str) -> Sql<()> {
-    let changed = TaskChanged { task, state };
+    enter_because(tx, district, task, state, by, None).await
+}
+
+/// [`enter`], with a reason for it.
+pub(super) async fn enter_because(
+    tx: &mut Tx,
+    district: DistrictId,
+    task: TaskId,
+    state: TaskState,
+    by: &str,
+    reason: Option<&str>,
+) -> Sql<()> {
+    let changed = TaskChanged { task, state, reason: reason.map(str::to_owned) };
     let (fact, finished) = match state {
         // Accepting and re-sending write their own events: nothing else leads back to the beginning.
         TaskState::Expanding => return Err(Failure::row("a task expands once")),
@@ -202,7 +216,8 @@ pub(super) async fn enter(tx: &mut Tx, district: DistrictId, task: TaskId, state
     }
     let action = fact.kind();
     journal::events(tx, &[NewEvent { district, fact }]).await?;
-    note(tx, district, task, action, state.to_string(), by).await
+    let detail = reason.map_or_else(|| state.to_string(), |reason| format!("{state}: {reason}"));
+    note(tx, district, task, action, detail, by).await
 }
 
 /// Notes whether a task will be paused when it would begin. Its state is the same as before, so nobody outside hears of it.

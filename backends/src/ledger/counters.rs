@@ -83,7 +83,9 @@ macro_rules! tasks_with_sums {
     ($rest:literal) => {
         concat!(
             "SELECT t.seq, t.id, t.district_id, t.state, t.requester, t.request, t.digest, t.created_at, t.finished_at,
-                 t.parent_id, t.held, t.plan_id, t.approved_by,
+                 t.parent_id, t.held, t.plan_id, t.approved_by, t.start_at, t.start_said, t.waves, t.wave, t.halted,
+                 CASE WHEN t.wave IS NOT NULL THEN (SELECT w.label FROM task_waves w WHERE w.task_id = t.id AND w.wave = t.wave) END AS wave_label,
+                 CASE WHEN t.wave IS NOT NULL THEN (SELECT count(*) FROM task_waves w WHERE w.task_id = t.id) END AS wave_count,
                  (SELECT epoch FROM meta) AS epoch, {now} AS now, ",
             $crate::ledger::counters::counter_sums!(),
             " FROM tasks t LEFT JOIN counters c ON c.task_id = t.id ",

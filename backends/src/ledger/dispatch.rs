@@ -1,13 +1,15 @@
 //! Putting items on the queue.
 
 use async_trait::async_trait;
+use keybell_shared::config::Window;
 use keybell_shared::ids::{ItemId, TaskId};
-use keybell_shared::ports::ledger::{DispatchLedger, LedgerResult, Runnable};
+use keybell_shared::ports::ledger::{DispatchLedger, LedgerResult, Runnable, Turned};
 use keybell_shared::trace::TraceParent;
 
 use super::SqlLedger;
 use super::periodic;
-use super::sql::{Sql, args, json};
+use super::sql::{Row, Sql, args, json};
+use serde_json::{Value as Json, json as object};
 
 #[async_trait]
 impl DispatchLedger for SqlLedger {
@@ -17,16 +19,23 @@ impl DispatchLedger for SqlLedger {
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
 
-    async fn runnable(&self, limit: u32) -> LedgerResult<Vec<Runnable>> {
-        let rows = self.db.read(periodic::RUNNABLE, args![limit]).await?;
+    async fn runnable(&self, limit: u32, blackout: &[Window]) -> LedgerResult<Vec<Runnable>> {
+        let rows = if blackout.is_empty() {
+            self.db.read(periodic::RUNNABLE, args![limit]).await?
+        } else {
+            self.db.read(periodic::RUNNABLE_OUTSIDE, args![limit, json(&windows(blackout))]).await?
+        };
         Ok(rows
             .iter()
-            .map(|row| Ok(Runnable { task: row.get("id")?, district: row.get("district_id")? }))
+            .map(|row| Ok(Runnable { task: row.get("id")?, district: row.get("district_id")?, wave: wave(row)? }))
             .collect::<Sql<_>>()?)
     }
 
-    async fn pending(&self, task: TaskId, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
-        let rows = self.db.read(periodic::PENDING, args![task, limit]).await?;
+    async fn pending(&self, task: TaskId, wave: Option<u32>, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
+        let rows = match wave {
+            None => self.db.read(periodic::PENDING, args![task, limit]).await?,
+            Some(wave) => self.db.read(periodic::PENDING_IN_WAVE, args![task, limit, wave]).await?,
+        };
         Ok(rows
             .iter()
             .map(|row| Ok((row.get("id")?, u32::try_from(row.get::<i32>("dispatch")?).unwrap_or_default() + 1)))
@@ -51,7 +60,24 @@ impl DispatchLedger for SqlLedger {
             .await?)
     }
 
+    async fn turn_waves(&self, limit: u32) -> LedgerResult<Vec<Turned>> {
+        Ok(self.turn_settled_waves(limit).await?)
+    }
+
     async fn traces(&self, tasks: &[TaskId]) -> LedgerResult<Vec<(TaskId, TraceParent)>> {
         Ok(self.traces_of(tasks).await?)
     }
+}
+
+/// The wave whose turn it is in the task of this row.
+fn wave(row: &Row) -> Sql<Option<u32>> {
+    Ok(row.get::<Option<i32>>("wave")?.and_then(|wave| u32::try_from(wave).ok()))
+}
+
+/// The rows of [`periodic::RUNNABLE_OUTSIDE`].
+fn windows(blackout: &[Window]) -> Vec<Json> {
+    let row = |window: &Window, slug: &str| object!({"slug": slug, "begins": window.from, "ends": window.until});
+    let everywhere = blackout.iter().filter(|window| window.districts.is_empty()).map(|window| row(window, "*"));
+    let somewhere = blackout.iter().flat_map(|window| window.districts.iter().map(move |slug| row(window, slug)));
+    everywhere.chain(somewhere).collect()
 }

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use keybell_shared::actor::Role;
+use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, TaskAwaiting, TaskChanged, TaskStarted};
 use keybell_shared::ids::{AccountId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{Chunk, Expansion, ExpansionLedger, LedgerResult, MAX_DEFECTS};
-use keybell_shared::request::ResetRequest;
+use keybell_shared::request::{ResetRequest, Waves};
 use keybell_shared::seal::hex;
 use keybell_shared::states::{ItemState, TaskState};
 use sha2::{Digest, Sha256};
@@ -19,6 +20,7 @@ use super::periodic;
 use super::selection::{exclusion, filter_args, selected};
 use super::sql::{Failure, Row, Sql, Tx, args};
 use super::uploaded::forget_left_out;
+use super::waves;
 
 /// Writes accounts down as items of task `$15`: those of a query that answers `id` and `code`.
 macro_rules! written {
@@ -67,6 +69,8 @@ struct Expanding {
     request: ResetRequest,
     after: Option<AccountId>,
     held: bool,
+    starts_at: Option<Millis>,
+    waves: Option<Waves>,
     /// The plan whose accounts these are: its number.
     plan: Option<i64>,
 }
@@ -83,6 +87,8 @@ impl Expanding {
             request: serde_json::from_str(&request).map_err(|error| Failure::row(error.to_string()))?,
             after: row.get("expand_after")?,
             held: row.get("held")?,
+            starts_at: row.get("start_at")?,
+            waves: waves::asked(row)?,
             plan,
         })
     }
@@ -207,15 +213,19 @@ async fn insert_items(
 async fn finish(tx: &mut Tx, writer: &str, expanding: &Expanding, approval_above: Option<u32>) -> Sql<()> {
     let (task, district) = (expanding.task, expanding.district);
     forget_left_out(tx, task, &expanding.request).await?;
+    if let Some(waves) = &expanding.waves {
+        waves::divide(tx, task, waves).await?;
+    }
     let digest = digest(tx, task).await?;
     let awaiting = awaiting(tx, task, approval_above).await?;
+    let starts_at = expanding.starts_at.map(Millis::rfc3339);
     let (state, fact) = if let Some(accounts) = awaiting {
         let waits = TaskAwaiting { task, digest: digest.clone(), accounts };
         (TaskState::AwaitingApproval, Fact::TaskAwaitingApproval(waits))
     } else if expanding.held {
-        (TaskState::Paused, Fact::TaskPaused(TaskChanged { task, state: TaskState::Paused }))
+        (TaskState::Paused, Fact::TaskPaused(TaskChanged { task, state: TaskState::Paused, reason: None }))
     } else {
-        (TaskState::Running, Fact::TaskStarted(TaskStarted { task, digest: digest.clone() }))
+        (TaskState::Running, Fact::TaskStarted(TaskStarted { task, digest: digest.clone(), starts_at }))
     };
     // Whoever waits for an approval stays held: then the approval pauses it.
     let held = expanding.held && state == TaskState::AwaitingApproval;

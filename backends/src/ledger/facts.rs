@@ -16,6 +16,7 @@ macro_rules! facts_of_items {
             "SELECT i.id AS item, i.state AS item_state, i.task_id, i.district_id, i.account_id,
                  t.state AS task_state, t.seq, t.requester_role, t.requester_account,
                  t.confirm_requester, t.confirm_protected, t.mode,
+                 ((t.start_at IS NOT NULL AND t.start_at > {now}) OR COALESCE(i.wave > t.wave, FALSE)) AS early,
                  a.active, a.quick_login, a.protected, a.rank, a.last_reset_seq, a.credential_version,
                  (",
             $crate::ledger::selection::managed_by!(),
@@ -50,6 +51,7 @@ pub(super) fn facts(row: &Row) -> Sql<Facts> {
         reach: role.reach(),
         in_scope: row.get("in_scope")?,
         confirm: Confirm { requester: row.get("confirm_requester")?, protected: row.get("confirm_protected")? },
+        early: row.get("early")?,
     })
 }
 

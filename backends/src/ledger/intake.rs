@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
+use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, TaskAccepted};
 use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::fold::username_key;
@@ -9,7 +10,7 @@ use keybell_shared::ids::{AccountId, DistrictId, PlanId, TaskId};
 use keybell_shared::ports::ledger::{
     Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Reissue, Resolved, UnknownNames,
 };
-use keybell_shared::request::{Confirm, Mode, ResetRequest, Selection};
+use keybell_shared::request::{Confirm, Mode, ResetRequest, Selection, Start};
 use keybell_shared::seal::hex;
 use serde_json::json;
 
@@ -180,6 +181,12 @@ impl IntakeLedger for SqlLedger {
         Ok(self.count_reissue(actor, reissue, confirm, mode).await?)
     }
 
+    async fn now(&self) -> LedgerResult<Millis> {
+        let row = self.db.read_first("SELECT {now} AS now", args![]).await?;
+        let row = row.ok_or_else(|| Failure::row("the database does not say what time it is"))?;
+        Ok(row.get("now")?)
+    }
+
     async fn known(&self, district: DistrictId, idempotency: &Idempotency) -> LedgerResult<Option<Acceptance>> {
         let arguments = args![district, &idempotency.producer, &idempotency.key];
         let row = self.db.read_first(KNOWN, arguments).await?.filter(|_| !fault::off(Mechanism::Idempotency));
@@ -201,12 +208,19 @@ fn as_id(name: &str) -> Option<AccountId> {
     lower.parse::<AccountId>().ok().filter(|id| id.to_string() == lower)
 }
 
+/// A part of a request that is no JSON.
+fn unwritable(error: &serde_json::Error) -> Failure {
+    Failure::row(error.to_string())
+}
+
 /// What the audit says of an accepted request.
 fn accepted_detail(request: &ResetRequest, parent: Option<TaskId>, plan: Option<PlanId>) -> String {
     let again = parent.map(|parent| format!(", again for task {parent}")).unwrap_or_default();
     let planned = plan.map(|plan| format!(", as plan {plan}")).unwrap_or_default();
-    let ResetRequest { reason, selection, confirm, .. } = request;
-    format!("reason {reason:?}, scope {}{again}{planned}{}", selection.scope.as_str(), confirmed(*confirm))
+    let ResetRequest { reason, selection, confirm, start, .. } = request;
+    let starts = start.as_ref().and_then(Start::instant).map(|at| format!(", not before {}", at.rfc3339()));
+    let starts = starts.unwrap_or_default();
+    format!("reason {reason:?}, scope {}{again}{planned}{}{starts}", selection.scope.as_str(), confirmed(*confirm))
 }
 
 /// What was confirmed separately, for the audit.
@@ -279,15 +293,25 @@ pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan:
     let mut request = task.request.clone();
     // The named accounts have rows of their own; fifty thousand names would be read again with every item.
     request.selection.accounts.clear();
-    let request = serde_json::to_string(&request).map_err(|error| Failure::row(error.to_string()))?;
+    // So have the start and the waves: the release before does not know these members, and reads the rest.
+    let start = request.start.take();
+    let said = start.as_ref().map(serde_json::to_string).transpose().map_err(|error| unwritable(&error))?;
+    let waves = request
+        .waves
+        .take()
+        .map(|waves| serde_json::to_string(&waves))
+        .transpose()
+        .map_err(|error| unwritable(&error))?;
+    let request = serde_json::to_string(&request).map_err(|error| unwritable(&error))?;
     let (key_id, sealed) = match &task.shared {
         Some(sealed) => (Some(sealed.key_id.clone()), Some(hex(&sealed.bytes))),
         None => (None, None),
     };
     tx.run(
         "INSERT INTO tasks (id, district_id, state, requester, requester_role, requester_account, request, \
-             shared_key_id, shared_sealed, confirm_requester, confirm_protected, mode, plan_id, created_at)
-         VALUES ($1, $2, 'expanding', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, {now})",
+             shared_key_id, shared_sealed, confirm_requester, confirm_protected, mode, plan_id, start_at, start_said, \
+             urgent, waves, created_at)
+         VALUES ($1, $2, 'expanding', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, {now})",
         args![
             task.id,
             district,
@@ -300,7 +324,11 @@ pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan:
             task.request.confirm.requester,
             task.request.confirm.protected,
             task.request.mode.as_str(),
-            plan
+            plan,
+            start.as_ref().and_then(Start::instant).map(|at| at.0),
+            said,
+            task.request.is_urgent(),
+            waves
         ],
     )
     .await?;

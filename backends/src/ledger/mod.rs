@@ -46,6 +46,7 @@ mod tasks;
 mod trace;
 mod uploaded;
 mod uploads;
+mod waves;
 mod webhooks;
 
 use std::path::Path;

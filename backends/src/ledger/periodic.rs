@@ -13,15 +13,47 @@ pub(super) const EXPANDING: &str = "SELECT id FROM tasks
 /// How full the window is.
 pub(super) const QUEUED: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM items {lite INDEXED BY items_queued} WHERE state = 'queued' LIMIT $1) AS window_items";
 
+macro_rules! runnable {
+    ($more:literal) => {
+        concat!(
+            "SELECT t.id, t.district_id, t.wave FROM tasks t
+             WHERE t.state = 'running' AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
+             AND (t.start_at IS NULL OR t.start_at <= {now})
+             AND EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state = 'pending')
+             AND (t.wave IS NULL OR EXISTS (
+                 SELECT 1 FROM items w WHERE w.task_id = t.id AND w.wave = t.wave AND w.state = 'pending'))",
+            $more,
+            " ORDER BY t.seq LIMIT $1"
+        )
+    };
+}
+
 /// Tasks with something to dispatch.
-pub(super) const RUNNABLE: &str = "SELECT t.id, t.district_id FROM tasks t
-     WHERE t.state = 'running' AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
-     AND EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state = 'pending')
-     ORDER BY t.seq LIMIT $1";
+pub(super) const RUNNABLE: &str = runnable!("");
+
+/// The same where there are blackout windows: one row for each window and district, `*` for all of them.
+pub(super) const RUNNABLE_OUTSIDE: &str = runnable!(
+    " AND (t.urgent OR t.district_id NOT IN (
+         SELECT place.id FROM districts place JOIN {rows $2: slug text, begins bigint, ends bigint} AS shut
+             ON shut.slug = '*' OR shut.slug = place.slug
+         WHERE shut.begins <= {now} AND shut.ends > {now}))"
+);
 
 /// What a task dispatches next.
 pub(super) const PENDING: &str =
     "SELECT id, dispatch FROM items WHERE task_id = $1 AND state = 'pending' ORDER BY id LIMIT $2";
+
+/// What a task with waves dispatches next.
+pub(super) const PENDING_IN_WAVE: &str = "SELECT id, dispatch FROM items
+     WHERE task_id = $1 AND wave = $3 AND state = 'pending' AND wave IS NOT NULL ORDER BY id LIMIT $2";
+
+/// Tasks whose wave is settled, and that have another one.
+pub(super) const SETTLED_WAVES: &str = "SELECT t.id, t.wave FROM tasks t
+     WHERE t.wave IS NOT NULL AND t.state = 'running'
+     AND EXISTS (SELECT 1 FROM task_waves n WHERE n.task_id = t.id AND n.wave = t.wave + 1)
+     AND NOT EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.wave = t.wave AND i.wave IS NOT NULL
+         AND i.state IN ('pending', 'queued', 'reset'))
+     ORDER BY t.seq LIMIT $1";
 
 /// Claims whose lease has ended.
 pub(super) const EXPIRED_LEASES: &str = "SELECT id FROM notifications WHERE state = 'sending' AND lease_until <= {now}
@@ -175,6 +207,9 @@ pub(super) const OLD_EVENTS: &str = "DELETE FROM events WHERE id {pg = ANY (ARRA
 pub(super) const OLD_KEYS: &str = "DELETE FROM idempotency WHERE {pg ctid = ANY (ARRAY}{lite rowid IN }(
      SELECT {pg ctid}{lite rowid} FROM idempotency WHERE created_at <= {now} - $1 ORDER BY created_at LIMIT $2){pg )}";
 
+/// A window, to explain statements with.
+const WINDOWS: &str = r#"[{"slug": "x", "begins": 1, "ends": 9000000000000}]"#;
+
 impl SqlLedger {
     /// The plan of every periodic statement, as the database explains it: for the tests that keep them cheap.
     ///
@@ -189,7 +224,10 @@ impl SqlLedger {
             ("expanding", EXPANDING, page(args![])),
             ("queued", QUEUED, page(args![])),
             ("runnable", RUNNABLE, page(args![])),
-            ("pending", PENDING, page(task)),
+            ("runnable outside", RUNNABLE_OUTSIDE, args![100_u32, WINDOWS]),
+            ("pending", PENDING, page(task.clone())),
+            ("pending in a wave", PENDING_IN_WAVE, task.into_iter().chain(args![100_u32, 1_u32]).collect()),
+            ("settled waves", SETTLED_WAVES, page(args![])),
             ("expired leases", EXPIRED_LEASES, page(args![])),
             ("due", DUE, args!["email", 100_u32]),
             ("lost notifications", LOST_NOTIFICATIONS, args!["email", 100_u32, grace]),

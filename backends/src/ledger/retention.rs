@@ -141,6 +141,7 @@ async fn purge_emptied(tx: &mut Tx, tasks: &[TaskId]) -> Sql<u64> {
         .await?;
     let emptied: Vec<TaskId> = rows.iter().map(|row: &Row| row.get("id")).collect::<Sql<_>>()?;
     tx.run("DELETE FROM uploaded_passwords WHERE task_id {in $1 uuid}", args![json_arg(&emptied)]).await?;
+    tx.run("DELETE FROM task_waves WHERE task_id {in $1 uuid}", args![json_arg(&emptied)]).await?;
     tx.run("DELETE FROM counters WHERE task_id {in $1 uuid}", args![json_arg(&emptied)]).await?;
     tx.run("DELETE FROM tasks WHERE id {in $1 uuid}", args![json_arg(&emptied)]).await
 }

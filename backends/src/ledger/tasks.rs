@@ -7,8 +7,10 @@ use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::{AccountId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{
     Chosen, Closed, CodeCount, ItemFilter, ItemView, LedgerResult, ReportRow, Resent, Standing, TaskLedger, TaskView,
+    WaveView,
 };
 use keybell_shared::progress::Snapshot;
+use keybell_shared::request::ResetRequest;
 use keybell_shared::states::TaskState;
 
 use super::SqlLedger;
@@ -17,6 +19,7 @@ use super::counters::{counts, tasks_with_sums};
 use super::paging::after_item;
 use super::periodic;
 use super::sql::{Failure, Row, Sql, args};
+use super::waves;
 use uuid::Uuid;
 
 #[async_trait]
@@ -165,21 +168,43 @@ fn snapshot(row: &Row) -> Sql<Snapshot> {
 }
 
 fn view(row: &Row) -> Sql<TaskView> {
-    let request: String = row.get("request")?;
+    let paused = row.word::<TaskState>("state")? == TaskState::Paused;
     Ok(TaskView {
         id: row.get("id")?,
         seq: row.get("seq")?,
         district: row.get("district_id")?,
         requester: row.get("requester")?,
-        request: serde_json::from_str(&request)
-            .map_err(|error| Failure::row(format!("a task's request cannot be read: {error}")))?,
+        request: asked(row)?,
         progress: snapshot(row)?,
         digest: row.get("digest")?,
         parent: row.get("parent_id")?,
         held: standing(row)?.held,
         plan: row.get("plan_id")?,
         approved_by: row.get("approved_by")?,
+        starts_at: row.get("start_at")?,
+        wave: wave(row)?,
+        halted: row.get::<Option<String>>("halted")?.filter(|_| paused),
     })
+}
+
+/// The wave whose turn it is.
+fn wave(row: &Row) -> Sql<Option<WaveView>> {
+    let (current, of) = (row.get::<Option<i32>>("wave")?, row.get::<Option<i64>>("wave_count")?);
+    let label = row.get::<Option<String>>("wave_label")?;
+    Ok(match (current, of, label) {
+        (Some(current), Some(of), Some(label)) => Some(WaveView { current: i64::from(current), of, label }),
+        _ => None,
+    })
+}
+
+/// The request as it was asked: what has columns of its own is put back.
+fn asked(row: &Row) -> Sql<ResetRequest> {
+    let unreadable = |error| Failure::row(format!("a task's request cannot be read: {error}"));
+    let mut request: ResetRequest = serde_json::from_str(&row.get::<String>("request")?).map_err(unreadable)?;
+    let start: Option<String> = row.get("start_said")?;
+    request.waves = waves::asked(row)?;
+    request.start = start.map(|said| serde_json::from_str(&said)).transpose().map_err(unreadable)?;
+    Ok(request)
 }
 
 fn item(row: &Row) -> Sql<ItemView> {

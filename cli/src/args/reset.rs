@@ -18,7 +18,7 @@ pub(crate) struct Reset {
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["request", "scope", "account", "accounts_file", "school", "class",
         "grade", "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode",
         "delivery", "format", "language", "policy", "permanent", "permanent_grade", "expires_in_hours", "clear_security_questions", "notify",
-        "channel", "recipient", "reason"])]
+        "channel", "recipient", "reason", "start_at", "zone", "wave_by", "canary", "halt_above"])]
     pub(crate) plan: Option<PlanId>,
     /// A key of your own; the same key and request never start twice.
     #[arg(long, value_name = "KEY")]
@@ -38,7 +38,7 @@ pub(crate) struct Asked {
     pub(crate) district: Option<String>,
     /// A request as JSON, as the API takes it; instead of the flags below.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["scope", "account", "accounts_file", "school", "class", "grade",
-        "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode", "delivery", "format",
+        "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode", "delivery", "format", "start_at", "zone", "wave_by", "canary", "halt_above",
         "language", "policy", "shared_password_file", "acknowledge_shared", "permanent", "permanent_grade", "expires_in_hours",
         "clear_security_questions", "notify", "channel", "recipient", "reason"])]
     pub(crate) request: Option<PathBuf>,
@@ -65,6 +65,30 @@ pub(crate) struct Asked {
     pub(crate) delivery: Option<String>,
     #[command(flatten)]
     pub(crate) telling: Telling,
+    #[command(flatten)]
+    pub(crate) schedule: Schedule,
+}
+
+/// When it begins.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "When")]
+pub(crate) struct Schedule {
+    /// Change no password before this time, which says its offset from UTC: 2026-12-01T05:00:00-06:00, or …T11:00:00Z. At
+    /// most a year ahead.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start_at: Option<String>,
+    /// The time zone that was meant, such as America/Chicago; it is shown and nothing is computed from it.
+    #[arg(long, value_name = "ZONE", requires = "start_at")]
+    pub(crate) zone: Option<String>,
+    /// Hand out in waves, one after the other: a school or a grade each.
+    #[arg(long, value_parser = ["school", "grade"])]
+    pub(crate) wave_by: Option<String>,
+    /// So many accounts, drawn from all, are the first wave.
+    #[arg(long, value_name = "ACCOUNTS", requires = "wave_by")]
+    pub(crate) canary: Option<u32>,
+    /// Pause when more than this share of a wave has failed or could not be told; resuming goes on with the next wave.
+    #[arg(long, value_name = "PERCENT", requires = "wave_by")]
+    pub(crate) halt_above: Option<u32>,
 }
 
 /// Accounts that are otherwise never reset.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::args::{Asked, Exceptions, Telling};
+use crate::args::{Asked, Exceptions, Schedule, Telling};
 use crate::outcome::Exit;
 
 /// The body of `POST /v1/tasks`.
@@ -39,8 +39,32 @@ pub(super) fn body(arguments: &Asked, acknowledgement: &str) -> Result<Zeroizing
             request.insert(field.to_owned(), value.clone().into());
         }
     }
+    request.extend(schedule(&arguments.schedule));
     request.entry("password").or_insert_with(|| json!({"source": "generated"}));
     written(request, acknowledgement)
+}
+
+/// When it begins, and in which parts; nothing without a flag.
+fn schedule(arguments: &Schedule) -> Map<String, Value> {
+    let mut request = Map::new();
+    if let Some(at) = &arguments.start_at {
+        let mut start = json!({"at": at});
+        if let (Some(zone), Some(members)) = (&arguments.zone, start.as_object_mut()) {
+            members.insert("zone".to_owned(), zone.clone().into());
+        }
+        request.insert("start".to_owned(), start);
+    }
+    if let Some(by) = &arguments.wave_by {
+        let mut waves = Map::new();
+        waves.insert("by".to_owned(), by.clone().into());
+        for (field, number) in [("canary", arguments.canary), ("halt_above_percent", arguments.halt_above)] {
+            if let Some(number) = number {
+                waves.insert(field.to_owned(), number.into());
+            }
+        }
+        request.insert("waves".to_owned(), waves.into());
+    }
+    request
 }
 
 /// What is confirmed separately; nothing without a flag.

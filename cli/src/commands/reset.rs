@@ -6,11 +6,11 @@ use keybell_shared::states::TaskState;
 use serde_json::json;
 
 use super::confirm::Acknowledgement;
-use super::task::{legend, listed};
+use super::task::{legend, listed, waiting};
 use super::{plan, request};
 use crate::args::{Apply, Asked, District, OnePlan, Output, Reset};
 use crate::context::Context;
-use crate::desk::shapes::{Accepted, Preview, Skipped};
+use crate::desk::shapes::{Accepted, Preview, Skipped, Task, Waits};
 use crate::desk::{Ask, Desk, read};
 use crate::live;
 use crate::outcome::Exit;
@@ -64,7 +64,12 @@ pub(super) async fn start(
     let (answer, replayed) = desk.submit(ask.keyed(&key)).await?;
     let Accepted { task } = read(&answer)?;
     complain(&format!("task {task}{}", if replayed { " (this key had started it before)" } else { "" }));
-    if detach {
+    let waits = if detach { None } else { waits(&desk, task).await? };
+    if let Some(waits) = &waits {
+        complain(&waiting(waits));
+        complain(&format!("`keybell task watch {task}` follows it"));
+    }
+    if detach || waits.is_some() {
         if context.output == Output::Json {
             say_json(&answer)?;
         }
@@ -75,6 +80,12 @@ pub(super) async fn start(
         return Ok(Exit::Done);
     }
     finish(context, desk, task).await
+}
+
+/// What a task waits for that nobody wants to wait for.
+async fn waits(desk: &Desk, task: TaskId) -> Result<Option<Waits>> {
+    let task: Task = read(&desk.get(&format!("/v1/tasks/{task}")).await?)?;
+    Ok(task.waits)
 }
 
 /// Follows a task to its end, and shows what became of everybody.

@@ -9,6 +9,8 @@ mod report;
 mod resend;
 mod show;
 
+pub(super) use show::waiting;
+
 use anyhow::{Context as _, Result};
 use keybell_shared::states::ItemState;
 use serde::de::DeserializeOwned;

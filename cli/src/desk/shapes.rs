@@ -2,7 +2,7 @@
 //! JSON output.
 
 use keybell_shared::ids::{AccountId, TaskId};
-use keybell_shared::request::Mode;
+use keybell_shared::request::{Mode, Waves};
 use keybell_shared::states::{ItemState, TaskState};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,36 @@ pub(crate) struct Task {
     pub(crate) plan: Option<String>,
     #[serde(default)]
     pub(crate) approved_by: Option<String>,
+    #[serde(default)]
+    pub(crate) starts_at: Option<String>,
+    #[serde(default)]
+    pub(crate) waits: Option<Waits>,
+    #[serde(default)]
+    pub(crate) wave: Option<Wave>,
+    #[serde(default)]
+    pub(crate) halted: Option<String>,
+}
+
+/// The wave whose turn it is.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Wave {
+    pub(crate) current: u64,
+    pub(crate) of: u64,
+    pub(crate) label: String,
+}
+
+/// What a task waits for, where it is not a person.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Waits {
+    pub(crate) until: String,
+    pub(crate) reason: Option<String>,
+}
+
+/// When a request begins, as it was asked.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Start {
+    pub(crate) at: String,
+    pub(crate) zone: Option<String>,
 }
 
 /// What was asked about the new passwords.
@@ -43,6 +73,8 @@ pub(crate) struct Asked {
     pub(crate) permanent_grades: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) clear_security_questions: bool,
+    #[serde(default)]
+    pub(crate) start: Option<Start>,
 }
 
 /// How far a task is, in its two phases.
@@ -219,7 +251,18 @@ pub(crate) struct Plan {
     pub(crate) rules: Rules,
     pub(crate) approval: Approval,
     pub(crate) estimate: Estimate,
+    #[serde(default)]
+    pub(crate) waits: Option<Waits>,
+    #[serde(default)]
+    pub(crate) request: Requested,
     pub(crate) digest: String,
+}
+
+/// What a plan's request says beside its rules.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Requested {
+    #[serde(default)]
+    pub(crate) waves: Option<Waves>,
 }
 
 /// Whom a plan means.

@@ -131,3 +131,32 @@ async fn a_window_larger_than_a_slice_is_filled() {
     assert_eq!(room.count(tasks[0], ItemState::Queued), 15_000);
     assert_eq!(room.count(tasks[1], ItemState::Queued), 3);
 }
+
+#[tokio::test]
+async fn nothing_is_handed_out_before_its_start_nor_during_a_blackout() {
+    let district = DistrictId::fresh();
+    let (mut room, tasks) = room(100, &[(district, 5), (district, 5)]).await;
+    let now = keybell_shared::clock::wall().0;
+    let at = keybell_shared::clock::Millis;
+    let start = |ahead: i64| {
+        let at = at(now + ahead).rfc3339();
+        Some(keybell_shared::request::Start { at, zone: None })
+    };
+    room.ledger.state().task(tasks[0]).new.request.start = start(60_000);
+    assert_eq!(room.dispatch.round().await, Ok(Pace::Rest));
+    assert_eq!(tasks.iter().map(|task| room.count(*task, ItemState::Queued)).collect::<Vec<_>>(), [0, 5]);
+    room.work();
+    room.ledger.state().task(tasks[0]).new.request.start = start(-60_000);
+    let window = |ends: i64| keybell_shared::config::Window {
+        from: at(now - 1_000),
+        until: at(now + ends),
+        districts: Vec::new(),
+        reason: "exams".to_owned(),
+    };
+    room.dispatch = room.dispatch.outside(vec![window(60_000)]);
+    assert_eq!(room.dispatch.round().await, Ok(Pace::Rest));
+    assert_eq!(room.count(tasks[0], ItemState::Queued), 0);
+    room.dispatch = room.dispatch.outside(vec![window(-500)]);
+    assert_eq!(room.dispatch.round().await, Ok(Pace::Rest));
+    assert_eq!(room.count(tasks[0], ItemState::Queued), 5);
+}

@@ -16,7 +16,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 /// The places of a request, and of a re-issue, that are objects.
-const OBJECTS: [&str; 5] = ["", "selection", "selection.where", "confirm", "password"];
+const OBJECTS: [&str; 7] = ["", "selection", "selection.where", "confirm", "password", "start", "waves"];
 
 /// Reads a request.
 ///

@@ -13,6 +13,7 @@ mod passwords;
 mod plan;
 mod reissue;
 mod rules;
+mod schedule;
 mod selection;
 mod shared_password;
 mod strict;
@@ -21,7 +22,7 @@ mod upload;
 use std::sync::Arc;
 
 use keybell_shared::actor::Actor;
-use keybell_shared::config::{self, Links};
+use keybell_shared::config::{self, Links, Window};
 use keybell_shared::ids::{AccountId, TaskId};
 use keybell_shared::ports::ledger::{Acceptance, District, Idempotency, Ledger, NewTask, Preview};
 use keybell_shared::problem::{Problem, ProblemKind};
@@ -38,6 +39,7 @@ pub use directory::Looking;
 pub use idempotency::{MAX_KEY, producer};
 pub use plan::{Applying, KEEP, Planned};
 pub use reissue::Reissuing;
+pub use schedule::{Waits, Why};
 pub use upload::{Starting, Trial, TrialCounts, Uploading};
 
 /// An accepted request.
@@ -58,6 +60,7 @@ pub struct Intake {
     passwords: config::Passwords,
     links: Links,
     approval_above: Option<u32>,
+    windows: Vec<Window>,
 }
 
 /// A request that passed every check.
@@ -81,6 +84,7 @@ impl Intake {
             passwords: config::Passwords::default(),
             links: Links::default(),
             approval_above: None,
+            windows: Vec::new(),
         }
     }
 
@@ -226,6 +230,7 @@ impl Intake {
     /// Every check that needs more than the request. Takes a shared password out of the request, collapses duplicates, and fills
     /// in the expiry that a widely shared password must have.
     async fn check(&self, actor: &Actor, request: &mut ResetRequest) -> Result<Checked, Problem> {
+        self.start_lies_ahead(request).await?;
         self.links_lead_somewhere(actor, request).await?;
         let shared = self.shared_password(actor, request).await?;
         let ledger = self.ledger.as_ref();

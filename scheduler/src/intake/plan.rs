@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::schedule::Waits;
 use super::{Intake, Submitted, idempotency, json, producer, rules, selection};
 
 /// How long a plan may be started.
@@ -26,6 +27,8 @@ pub struct Planned {
     pub measured: Option<Measured>,
     /// A task that changes more passwords than this waits for a second person.
     pub approval_above: Option<u32>,
+    /// What its task would wait for, if it was started now.
+    pub waits: Option<Waits>,
 }
 
 /// What starting a plan needs to know beyond the plan.
@@ -69,6 +72,7 @@ impl Intake {
         rules::role(actor)?;
         self.complete(&mut request);
         rules::check_preview(actor, &request)?;
+        self.start_lies_ahead(&request).await?;
         self.links_lead_somewhere(actor, &request).await?;
         let shared = self.shared_password(actor, &mut request).await?;
         let ledger = self.ledger.as_ref();
@@ -88,7 +92,7 @@ impl Intake {
         };
         let view = ledger.make_plan(plan).await?.ok_or_else(selection::nobody)?;
         tracing::info!(plan = %view.id, district = %actor.district, by = ?actor.name, "request planned");
-        self.planned_with(view).await
+        self.planned_with(actor, view).await
     }
 
     /// A plan that the caller may see: administrators and operators every one of the district, everybody else their own.
@@ -97,7 +101,7 @@ impl Intake {
     /// Not found; the ledger's own problems.
     pub async fn planned(&self, actor: &Actor, plan: PlanId) -> Result<Planned, Problem> {
         let view = self.seen_plan(actor, plan).await?;
-        self.planned_with(view).await
+        self.planned_with(actor, view).await
     }
 
     /// As [`Intake::planned`], the plan alone.
@@ -112,10 +116,11 @@ impl Intake {
         Err(Problem::not_found("plan"))
     }
 
-    async fn planned_with(&self, view: PlanView) -> Result<Planned, Problem> {
+    async fn planned_with(&self, actor: &Actor, view: PlanView) -> Result<Planned, Problem> {
         let told = view.request.is_told();
         let measured = self.ledger.measured(told).await?;
-        Ok(Planned { view, measured, approval_above: self.approval_above })
+        let waits = self.would_wait(actor.district, &view.request).await?;
+        Ok(Planned { view, measured, approval_above: self.approval_above, waits })
     }
 
     /// Starts a plan: exactly its accounts become a task's, or nothing happens. After `Ok` nothing can lose it; the same
@@ -138,6 +143,7 @@ impl Intake {
         request.acknowledgement = asked.acknowledgement;
         take_password(&mut request, asked.password)?;
         rules::check_again(actor, &request)?;
+        self.start_lies_ahead(&request).await?;
         self.links_lead_somewhere(actor, &request).await?;
         let shared = self.shared_password(actor, &mut request).await?;
         if let Some(given) = &shared {

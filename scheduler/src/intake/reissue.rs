@@ -139,6 +139,9 @@ impl Reissuing {
             reason: self.reason.unwrap_or(earlier.reason),
             // Never the earlier one: whoever asks has read the precautions of today.
             acknowledgement: self.acknowledgement,
+            // Nor do the earlier start and waves count: what is taken up again is taken up now.
+            start: None,
+            waves: None,
         })
     }
 }

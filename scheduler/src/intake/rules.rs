@@ -6,7 +6,7 @@ use keybell_shared::password::Format;
 use keybell_shared::precautions;
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::{
-    Confirm, MAX_NAMED, NotifyRule, PasswordSource, ResetRequest, Scope, Selection, VERSION, Where,
+    Confirm, MAX_CANARY, MAX_NAMED, NotifyRule, PasswordSource, ResetRequest, Scope, Selection, VERSION, Where,
 };
 
 use super::passwords::permanent_grades;
@@ -99,6 +99,7 @@ fn confirmed(actor: &Actor, confirm: Confirm) -> Result<(), Problem> {
 
 /// What belongs together among the members about passwords and messages.
 fn passwords(request: &ResetRequest) -> Result<(), Problem> {
+    waves(request)?;
     links(request)?;
     expiry(request)?;
     permanent_grades(request)?;
@@ -234,6 +235,20 @@ pub(super) fn no_url(request: &ResetRequest) -> Problem {
                   `links.districts`) to the address of the page, such as https://keybell.example.org/claim/{token}, for \
                   every API, scheduler and worker process";
     Problem::invalid("links.no_url", field, detail)
+}
+
+/// A canary is a small part, and a share of everybody is none to halt at.
+fn waves(request: &ResetRequest) -> Result<(), Problem> {
+    let Some(waves) = &request.waves else { return Ok(()) };
+    if waves.canary > MAX_CANARY {
+        let detail = format!("a canary has at most {MAX_CANARY} accounts");
+        return Err(Problem::invalid("waves.canary_too_large", "waves.canary", detail));
+    }
+    if waves.halt_above_percent.is_some_and(|percent| percent > 99) {
+        let detail = "must be 0 to 99 percent; leave it out to halt never";
+        return Err(Problem::invalid("waves.percent_out_of_range", "waves.halt_above_percent", detail));
+    }
+    Ok(())
 }
 
 /// Only temporary passwords expire.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keybell_shared::actor::Role;
+use keybell_shared::clock::{Millis, wall};
 use keybell_shared::codes::Code;
 use keybell_shared::ids::AccountId;
 use keybell_shared::problem::ProblemKind;
@@ -354,4 +355,25 @@ async fn an_accepted_request_nudges_the_expansion_and_an_absent_ledger_says_late
     room.ledger.state().away = true;
     let problem = intake.submit(&room.admin, request(ALL, ""), "key-2").await.expect_err("away");
     assert_eq!(problem.kind, ProblemKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_start_is_an_instant_that_lies_ahead_by_no_more_than_a_year() {
+    let room = room(3);
+    let start = |members: &str| request(ALL, &format!(r#","start":{{{members}}}"#));
+    let at = |ahead: i64| Millis(wall().0 + ahead * 60_000).rfc3339();
+    for (members, code, field) in [
+        (format!(r#""at":"{}""#, at(-60)), "start.past", "start.at"),
+        (format!(r#""at":"{}""#, at(367 * 24 * 60)), "start.too_far", "start.at"),
+        (r#""at":"2030-01-01T05:00:00","zone":"America/Chicago""#.to_owned(), "start.no_instant", "start.at"),
+        (format!(r#""at":"{}","zone":"a\tb""#, at(60)), "start.zone", "start.zone"),
+    ] {
+        let problem = refused(&room, start(&members)).await;
+        assert_eq!((problem.code, problem.field.as_deref()), (code, Some(field)), "{members}");
+    }
+    // Whoever typed it was slower than the clock.
+    for (key, ahead) in [("late", -2), ("ahead", 60)] {
+        let accepted = room.intake.submit(&room.admin, start(&format!(r#""at":"{}""#, at(ahead))), key).await;
+        assert!(accepted.is_ok(), "{accepted:?}");
+    }
 }

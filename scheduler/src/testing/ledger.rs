@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use keybell_shared::actor::Actor;
 use keybell_shared::clock::{Millis, Stopwatch};
 use keybell_shared::codes::Code;
+use keybell_shared::config::{Window, deferral};
 use keybell_shared::error::LedgerError;
 use keybell_shared::events::RequestRefused;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, ItemId, NotificationId, TaskId};
@@ -361,16 +362,24 @@ impl DispatchLedger for FakeLedger {
         Ok(u32::try_from(queued).unwrap().min(limit))
     }
 
-    async fn runnable(&self, limit: u32) -> LedgerResult<Vec<Runnable>> {
+    async fn runnable(&self, limit: u32, blackout: &[Window]) -> LedgerResult<Vec<Runnable>> {
         let state = self.up()?;
-        let pending = |task: &&FakeTask| {
-            task.state == TaskState::Running && task.items.iter().any(|(_, at)| *at == ItemState::Pending)
+        let now = keybell_shared::clock::wall();
+        let waits = |task: &FakeTask| {
+            let request = &task.new.request;
+            let early = request.start.as_ref().and_then(keybell_shared::request::Start::instant);
+            early.is_some_and(|at| at.0 > now.0) || (!request.is_urgent() && deferral(blackout, now).is_some())
         };
-        let runnable = |task: &FakeTask| Runnable { task: task.new.id, district: task.new.actor.district };
+        let pending = |task: &&FakeTask| {
+            task.state == TaskState::Running
+                && !waits(task)
+                && task.items.iter().any(|(_, at)| *at == ItemState::Pending)
+        };
+        let runnable = |task: &FakeTask| Runnable { task: task.new.id, district: task.new.actor.district, wave: None };
         Ok(state.tasks.iter().filter(pending).map(runnable).take(limit as usize).collect())
     }
 
-    async fn pending(&self, task: TaskId, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
+    async fn pending(&self, task: TaskId, _: Option<u32>, limit: u32) -> LedgerResult<Vec<(ItemId, u32)>> {
         let mut state = self.up()?;
         let pending = state.task(task).items.iter().filter(|(_, at)| *at == ItemState::Pending);
         Ok(pending.map(|(id, _)| (*id, 1)).take(limit as usize).collect())
@@ -480,6 +489,9 @@ impl TaskLedger for FakeLedger {
             held: task.held,
             plan: None,
             approved_by: None,
+            starts_at: task.new.request.start.as_ref().and_then(keybell_shared::request::Start::instant),
+            wave: None,
+            halted: None,
         }))
     }
 

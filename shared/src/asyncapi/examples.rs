@@ -48,7 +48,7 @@ fn properties() -> Value {
 /// One example of each kind of event.
 pub(super) fn facts() -> Vec<Fact> {
     let (producer, message_id) = (PRODUCER.to_owned(), MESSAGE.to_owned());
-    let changed = |state| TaskChanged { task: TASK, state };
+    let changed = |state| TaskChanged { task: TASK, state, reason: None };
     vec![
         Fact::RequestAccepted(RequestAccepted {
             producer: producer.clone(),
@@ -69,7 +69,7 @@ pub(super) fn facts() -> Vec<Fact> {
         Fact::TaskAccepted(TaskAccepted { task: TASK, producer, key: message_id, parent: None }),
         Fact::TaskAwaitingApproval(TaskAwaiting { task: TASK, digest: DIGEST.to_owned(), accounts: 1_250 }),
         Fact::TaskApproved(TaskApproved { task: TASK, digest: DIGEST.to_owned(), state: TaskState::Running }),
-        Fact::TaskStarted(TaskStarted { task: TASK, digest: DIGEST.to_owned() }),
+        Fact::TaskStarted(TaskStarted { task: TASK, digest: DIGEST.to_owned(), starts_at: None }),
         Fact::TaskPaused(changed(TaskState::Paused)),
         Fact::TaskResumed(changed(TaskState::Running)),
         Fact::TaskCancelling(changed(TaskState::Cancelling)),

@@ -4,6 +4,7 @@
 //! only knows the shape and which values fit together; reading files and the environment is the command line's work.
 
 mod backends;
+mod blackout;
 mod email;
 mod hashing;
 mod http;
@@ -21,6 +22,7 @@ mod webhooks;
 mod worker;
 
 pub use backends::{Broker, Database, Redis};
+pub use blackout::{Blackout, Deferral, Window, deferral};
 pub use email::{Email, EmailSender};
 pub use hashing::Hashing;
 pub use http::Http;
@@ -85,6 +87,8 @@ pub struct Config {
     pub roster: Roster,
     /// The scheduler's loops.
     pub scheduler: Scheduler,
+    /// When nothing is handed out.
+    pub blackout: Blackout,
     /// Workers of all stages.
     pub worker: Worker,
     /// Deadlines, leases and retries.
@@ -120,6 +124,7 @@ impl Default for Config {
             passwords: Passwords::default(),
             roster: Roster::default(),
             scheduler: Scheduler::default(),
+            blackout: Blackout::default(),
             worker: Worker::default(),
             timing: Timing::default(),
             email: Email::default(),
@@ -157,6 +162,7 @@ impl Config {
         self.passwords.check()?;
         self.roster.check()?;
         self.scheduler.check()?;
+        self.blackout.check()?;
         self.email.check()?;
         self.sms.check()?;
         self.webhooks.check()?;

@@ -91,6 +91,10 @@ pub struct TaskStarted {
     pub task: TaskId,
     /// SHA-256, in hexadecimal, over the ids of its accounts in their order.
     pub digest: String,
+    /// When its first password may change, where the request says so. RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    pub starts_at: Option<String>,
 }
 
 /// A task's accounts are written down, and a second person must approve them.
@@ -122,6 +126,10 @@ pub struct TaskChanged {
     pub task: TaskId,
     /// Where it stands now.
     pub state: TaskState,
+    /// Why, where the task was paused by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
 }
 
 /// People of a task are told again.

@@ -22,6 +22,7 @@ mod refusals;
 mod remote;
 mod retries;
 mod roles;
+mod schedule;
 mod school;
 mod search;
 mod secrets;

@@ -56,16 +56,7 @@ macro_rules! plain {
         })+
     };
 }
-plain!(i64, Option<i64>, String, Option<String>, bool);
-
-impl Column for i32 {
-    fn read(row: &Row, name: &str) -> Sql<Self> {
-        match row {
-            Row::Postgres(row) => Ok(row.try_get(name)?),
-            Row::Sqlite(row) => Ok(row.try_get(name)?),
-        }
-    }
-}
+plain!(i64, Option<i64>, i32, Option<i32>, String, Option<String>, bool);
 
 impl Column for Option<Uuid> {
     fn read(row: &Row, name: &str) -> Sql<Self> {

@@ -1,12 +1,13 @@
 //! A plan in words.
 
 use crate::commands::reset::{counted, reasons};
-use crate::commands::task::when;
+use crate::commands::task::{waiting, when};
 use crate::desk::shapes::{Estimate, Plan, Rules};
 use crate::live::time;
 use crate::output::colour::{CARE, FAINT};
 use crate::output::table::{Cell, numbers, text, words};
 use crate::output::{complain, say, say_table};
+use keybell_shared::request::{WaveBy, Waves};
 
 /// All of it, as a result.
 pub(super) fn fully(place: &str, plan: &Plan) {
@@ -88,6 +89,8 @@ fn rules(plan: &Plan) {
         ("telling", told),
         ("precautions", format!("version {precautions} must be acknowledged")),
         ("approval", approval),
+        ("start", plan.waits.as_ref().map_or_else(|| "at once".to_owned(), waiting)),
+        ("waves", plan.request.waves.map_or_else(|| "all together".to_owned(), waves)),
         ("duration", duration(&plan.estimate)),
         ("digest", plan.digest.clone()),
     ]
@@ -95,6 +98,18 @@ fn rules(plan: &Plan) {
     .map(|(rule, applied)| vec![rule.into(), applied.into()])
     .collect();
     say_table(&[words("rule"), text("what applies")], &rows);
+}
+
+/// How it is handed out part by part.
+fn waves(waves: Waves) -> String {
+    let by = match waves.by {
+        WaveBy::School => "one school after the other",
+        WaveBy::Grade => "one grade after the other",
+    };
+    let canary = if waves.canary > 0 { format!("first a canary of {}, then ", waves.canary) } else { String::new() };
+    let halt =
+        waves.halt_above_percent.map(|percent| format!("; it halts when more than {percent} percent of one fail"));
+    format!("{canary}{by}{}", halt.unwrap_or_default())
 }
 
 fn lifetime(rules: &Rules) -> String {

@@ -68,7 +68,7 @@ fn row(task: &Task) -> Vec<Cell> {
     let number = |n: u64| Cell::from(n.to_string());
     vec![
         task.id.to_string().into(),
-        Cell::styled(state(task.state, task.held), colour::of_task(task.state)),
+        Cell::styled(state(task), colour::of_task(task.state)),
         Cell::styled(when(&task.accepted_at).chars().take(16).collect::<String>(), FAINT),
         number(task.progress.total),
         number(told.notified),
@@ -84,10 +84,16 @@ fn row(task: &Task) -> Vec<Cell> {
 }
 
 /// The state in words that are short enough for a list.
-fn state(state: TaskState, held: bool) -> &'static str {
-    match state {
+fn state(task: &Task) -> &'static str {
+    if task.state == TaskState::Running
+        && let Some(waits) = &task.waits
+    {
+        return if waits.reason.is_some() { "put off" } else { "scheduled" };
+    }
+    match task.state {
+        TaskState::Paused if task.halted.is_some() => "halted",
         TaskState::CompletedWithErrors => "with errors",
-        TaskState::Expanding if held => "held",
+        TaskState::Expanding if task.held => "held",
         TaskState::AwaitingApproval => "to approve",
         TaskState::Expanding
         | TaskState::Running
@@ -95,6 +101,6 @@ fn state(state: TaskState, held: bool) -> &'static str {
         | TaskState::Cancelling
         | TaskState::Completed
         | TaskState::Cancelled
-        | TaskState::Failed => state.as_str(),
+        | TaskState::Failed => task.state.as_str(),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{accounts, legend, listed, when};
 use crate::args::Output;
-use crate::desk::shapes::{Asked, Task};
+use crate::desk::shapes::{Asked, Task, Waits};
 use crate::desk::{Desk, read};
 use crate::outcome::Exit;
 use crate::output::colour::{self, paint};
@@ -49,6 +49,18 @@ pub(super) fn head(task: &Task) {
     if task.held {
         say("held: it will be paused when it would begin");
     }
+    if task.starts_at.is_some() {
+        say(&starts(task));
+    }
+    if let Some(waits) = &task.waits {
+        say(&waiting(waits));
+    }
+    if let Some(wave) = task.wave.as_ref().filter(|_| !task.state.is_final()) {
+        say(&format!("wave {} of {}: {}", wave.current, wave.of, wave.label));
+    }
+    if let Some(reason) = &task.halted {
+        say(&folded(&format!("halted: {reason}; to go on with the next wave: keybell task resume {}", task.id)));
+    }
     if task.state == TaskState::AwaitingApproval {
         say(&format!("it waits for a second person: keybell task approve {}", task.id));
         say(&format!("digest of its accounts: {}", task.digest.as_deref().unwrap_or_default()));
@@ -78,9 +90,27 @@ pub(super) fn head(task: &Task) {
     say(&format!("{}\n", folded(&passwords(task))));
 }
 
+/// When it begins, as it was asked.
+fn starts(task: &Task) -> String {
+    let utc = task.starts_at.as_deref().map(when).unwrap_or_default();
+    let asked = task.request.start.as_ref().map(|start| match &start.zone {
+        Some(zone) => format!(": {} ({zone})", start.at),
+        None => format!(": {}", start.at),
+    });
+    format!("it begins {utc} (UTC){}", asked.unwrap_or_default())
+}
+
+/// What it waits for, and until when.
+pub(in crate::commands) fn waiting(waits: &Waits) -> String {
+    match &waits.reason {
+        Some(reason) => format!("put off until {} (UTC) by a blackout window: {reason}", when(&waits.until)),
+        None => format!("it waits for its start: no password changes before {} (UTC)", when(&waits.until)),
+    }
+}
+
 /// Whether the new passwords are temporary, until when, and under which policy.
 fn passwords(task: &Task) -> String {
-    let Asked { policy, permanent_grades, clear_security_questions } = &task.request;
+    let Asked { policy, permanent_grades, clear_security_questions, .. } = &task.request;
     let mut line = match (task.temporary, task.expires_in_hours) {
         (Some(true), Some(hours)) => format!("temporary passwords, which expire {hours} hours after each reset"),
         (Some(false), _) => "permanent passwords".to_owned(),

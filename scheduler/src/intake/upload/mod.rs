@@ -68,6 +68,8 @@ impl Uploading {
             recipient: self.recipient,
             reason: self.reason,
             acknowledgement,
+            start: None,
+            waves: None,
         }
     }
 }

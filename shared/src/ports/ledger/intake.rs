@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Chosen, LedgerResult, Uploaded};
 use crate::actor::Actor;
+use crate::clock::{self, Millis};
 use crate::ids::{AccountId, DistrictId, TaskId};
 use crate::request::{Confirm, Mode, ResetRequest, Selection};
 use crate::seal::Sealed;
@@ -115,6 +116,11 @@ pub trait IntakeLedger: Send + Sync {
         confirm: Confirm,
         mode: Mode,
     ) -> LedgerResult<Preview>;
+
+    /// The time by the ledger's clock, which decides whether a start lies ahead. A ledger in memory has its process's clock.
+    async fn now(&self) -> LedgerResult<Millis> {
+        Ok(clock::wall())
+    }
 
     /// The answer to a request that had been accepted before under this key; `None` for a key that was never used. Asked
     /// before the request is checked: what was accepted once stays accepted, whatever the district looks like now.

@@ -37,6 +37,23 @@ pub struct TaskView {
     pub plan: Option<PlanId>,
     /// Who approved its accounts, where that was needed.
     pub approved_by: Option<String>,
+    /// When its first password may change, where the request says so.
+    pub starts_at: Option<Millis>,
+    /// The wave whose turn it is, in a task with waves whose accounts are written down.
+    pub wave: Option<WaveView>,
+    /// Why the task was paused by itself, as long as it is.
+    pub halted: Option<String>,
+}
+
+/// The wave whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaveView {
+    /// Its number, from 1 on.
+    pub current: i64,
+    /// How many waves the task has.
+    pub of: i64,
+    /// What it is called: `canary`, or a school or grade.
+    pub label: String,
 }
 
 /// Where a task stands after it was controlled.

@@ -110,7 +110,7 @@ impl<'a> World<'a> {
     /// Changes the passwords of a whole task, in the order of its items; answers its notifications.
     async fn reset(&mut self, task: TaskId) -> Vec<NotificationId> {
         let items: Vec<ItemId> =
-            self.on.ledger.pending(task, 100).await.expect("items").into_iter().map(|(item, _)| item).collect();
+            self.on.ledger.pending(task, None, 100).await.expect("items").into_iter().map(|(item, _)| item).collect();
         self.on.ledger.mark_queued(&items[..1]).await.expect("a note");
         let jobs = self.on.ledger.reset_jobs(&items).await.expect("jobs");
         let writes: Vec<ResetWrite> = jobs

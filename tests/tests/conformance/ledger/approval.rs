@@ -61,8 +61,8 @@ async fn a_large_task_waits_for_a_second_person_and_a_small_one_does_not(on: &Te
     assert_eq!((waits.progress.state, waits.digest.as_ref().map(String::len)), (TaskState::AwaitingApproval, Some(64)));
     assert_eq!(told(on).await, ["task.accepted", "task.awaiting_approval"]);
     // Nothing is dispatched, nothing is closed, and it is shown.
-    assert_eq!(on.ledger.runnable(10).await, Ok(Vec::new()));
-    let pending = on.ledger.pending(task, 10).await.expect("items");
+    assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()));
+    let pending = on.ledger.pending(task, None, 10).await.expect("items");
     let items: Vec<_> = pending.iter().map(|(item, _)| *item).collect();
     assert_eq!((items.len(), on.ledger.mark_queued(&items).await), (3, Ok(0)), "not even by mistake");
     assert_eq!(on.ledger.finish(10).await, Ok(Vec::new()));
@@ -162,7 +162,7 @@ async fn an_approval_names_the_accounts_that_were_seen_and_counts_once(on: &Test
     let noted = on.raw.rows("SELECT actor, detail FROM audit WHERE action = 'task.approved'").await;
     assert_eq!(noted.len(), 1);
     assert!(noted[0][0] == "second" && noted[0][1].contains(&digest), "{noted:?}");
-    assert_eq!(on.ledger.runnable(10).await.expect("runnable").len(), 1);
+    assert_eq!(on.ledger.runnable(10, &[]).await.expect("runnable").len(), 1);
 }
 
 async fn a_held_task_is_paused_when_it_is_approved(on: &TestLedger) {
@@ -177,12 +177,12 @@ async fn a_held_task_is_paused_when_it_is_approved(on: &TestLedger) {
     assert_eq!(Standing { state: now.progress.state, held: now.held }, waits(true));
     // To let it go is not to approve it.
     assert_eq!(on.ledger.resume(district, task, "me").await, Ok(Some(waits(false))));
-    assert_eq!(on.ledger.runnable(10).await, Ok(Vec::new()));
+    assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()));
     assert_eq!(on.ledger.pause(district, task, "me").await, Ok(Some(waits(true))));
     let digest = now.digest.expect("frozen");
     let paused = Standing { state: TaskState::Paused, held: false };
     assert_eq!(approve(on, &second(&fixture), task, &digest).await, Approval::Approved(paused));
-    assert_eq!(on.ledger.runnable(10).await, Ok(Vec::new()));
+    assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()));
     assert_eq!(on.ledger.resume(district, task, "me").await, Ok(Some(RUNS)));
 }
 

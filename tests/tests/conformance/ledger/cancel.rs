@@ -77,7 +77,7 @@ async fn work(ledger: Arc<SqlLedger>, task: TaskId, mut dice: Dice, changed: Arc
         let stop = over.load(Ordering::SeqCst);
         if !stop {
             let limit = u32::try_from(1 + dice.below(4)).expect("few");
-            let pending = ledger.pending(task, limit).await.expect("pending");
+            let pending = ledger.pending(task, None, limit).await.expect("pending");
             let items: Vec<_> = pending.into_iter().map(|(item, _)| item).collect();
             if dice.below(10) < 7 {
                 ledger.mark_queued(&items).await.expect("queued");

@@ -60,10 +60,10 @@ async fn a_held_task_is_paused_when_it_is_expanded(on: &TestLedger) {
     assert!(paused.digest.is_some(), "the set is frozen");
     assert_eq!(noted(on, task, "task.paused").await, 1);
     assert_eq!((told(on, "task.paused").await, told(on, "task.started").await), (1, 0));
-    assert!(on.ledger.runnable(10).await.expect("runnable").is_empty(), "nothing of it is dispatched");
+    assert!(on.ledger.runnable(10, &[]).await.expect("runnable").is_empty(), "nothing of it is dispatched");
     let running = Standing { state: TaskState::Running, held: false };
     assert_eq!(on.ledger.resume(district, task, "me").await, Ok(Some(running)));
-    assert_eq!(on.ledger.runnable(10).await.expect("runnable").len(), 1);
+    assert_eq!(on.ledger.runnable(10, &[]).await.expect("runnable").len(), 1);
 }
 
 async fn a_task_that_is_no_longer_held_runs(on: &TestLedger) {

@@ -142,6 +142,7 @@ async fn the_rules_in_sql_are_the_rules_in_rust(on: &TestLedger) {
             reach: Role::Teacher.reach(),
             in_scope: !on_bit(5),
             confirm: Confirm::default(),
+            early: false,
         };
         known.push((*account, facts));
     }

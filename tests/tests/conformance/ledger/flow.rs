@@ -16,7 +16,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// The task's pending items.
 pub(super) async fn pending(on: &TestLedger, task: TaskId) -> Vec<ItemId> {
-    on.ledger.pending(task, 10_000).await.expect("pending items").into_iter().map(|(item, _)| item).collect()
+    on.ledger.pending(task, None, 10_000).await.expect("pending items").into_iter().map(|(item, _)| item).collect()
 }
 
 /// A finished password for a job.

@@ -27,6 +27,8 @@ mod resend;
 mod resets;
 mod retention;
 mod roster;
+mod schedule;
 mod tasks;
 mod uploads;
+mod waves;
 mod webhooks;

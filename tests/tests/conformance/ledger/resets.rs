@@ -41,7 +41,7 @@ async fn state_of(on: &TestLedger, district: DistrictId, task: TaskId, item: Ite
 async fn items_are_queued_once_and_only_while_the_task_runs(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 10).await;
     let task = task(&*on.ledger, &fixture.admin(), everybody()).await;
-    let runnable = on.ledger.runnable(10).await.expect("runnable");
+    let runnable = on.ledger.runnable(10, &[]).await.expect("runnable");
     assert_eq!(
         runnable.iter().map(|known| (known.task, known.district)).collect::<Vec<_>>(),
         [(task, fixture.district.id)]
@@ -53,11 +53,11 @@ async fn items_are_queued_once_and_only_while_the_task_runs(on: &TestLedger) {
     assert_eq!(on.ledger.queued(3).await, Ok(3), "counted up to the limit");
     on.ledger.pause(fixture.district.id, task, "me").await.expect("paused");
     assert_eq!(on.ledger.mark_queued(&items).await, Ok(0), "a paused task queues nothing");
-    assert!(on.ledger.runnable(10).await.expect("runnable").is_empty());
+    assert!(on.ledger.runnable(10, &[]).await.expect("runnable").is_empty());
     on.ledger.hold(&items).await.expect("held");
     assert_eq!(on.ledger.queued(100).await, Ok(0));
     on.ledger.resume(fixture.district.id, task, "me").await.expect("resumed");
-    let again = on.ledger.pending(task, 1).await.expect("pending");
+    let again = on.ledger.pending(task, None, 1).await.expect("pending");
     assert_eq!(again[0].1, 2, "the second dispatch of this item");
 }
 

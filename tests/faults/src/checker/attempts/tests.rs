@@ -60,7 +60,7 @@ pub(in crate::checker) async fn reset(
     let task = task(&*on.ledger, &fixture.admin(), body).await;
     let items: Vec<ItemId> = on
         .ledger
-        .pending(task, u32::try_from(passwords.len()).expect("few"))
+        .pending(task, None, u32::try_from(passwords.len()).expect("few"))
         .await
         .expect("items")
         .into_iter()
