@@ -228,7 +228,8 @@ async fn whom_an_administrator_says_somebody_else_manages_is_never_reset(on: &Te
     let everybody = request(json!({"selection": {"scope": "all", "where": {"user_types": ["student"]}}}));
     let meant = task(&*on.ledger, &admin, everybody).await;
     let items = on.ledger.items(district, meant, ItemFilter::default(), 10).await.expect("items");
-    let codes: Vec<_> = items.iter().map(|item| (item.username.as_str(), item.code.map(Code::as_str))).collect();
+    let codes: Vec<_> =
+        items.iter().map(|item| (item.username.as_str(), item.code.map(keybell_shared::codes::Code::as_str))).collect();
     assert_eq!(codes, [("p1", Some("S01")), ("p2", None)]);
     let sign_in = on.ledger.sign_in(district, "p1").await.expect("an answer").expect("there");
     assert!(!sign_in.usable, "who signs in elsewhere does not sign in here");
