@@ -73,7 +73,7 @@ pub(crate) struct Asked {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "When")]
 pub(crate) struct Schedule {
-    /// Change no password before this time, which says its offset from UTC: 2026-12-01T05:00:00-06:00, or …T11:00:00Z. At
+    /// Change no password before this time, which says its offset from UTC: 2026-12-01T05:00:00-06:00, or 2026-12-01T11:00:00Z. At
     /// most a year ahead.
     #[arg(long, value_name = "TIME")]
     pub(crate) start_at: Option<String>,

@@ -38,15 +38,15 @@ fn all_missing_and_renamed_columns_are_told_at_once() {
     let error = refused(titles().replace("Role", "Rolle").replace(",Grade", "").as_bytes());
     assert_eq!(
         error,
-        "the columns are not those of an export: E02 `Role` is missing and `Rolle` stands there; call it `Role`; E01 `Grade` \
-         is missing"
+        "the columns are not those of an export: E02 `Role` is missing, and the column `Rolle` stands for it; \
+         call it `Role`; E01 `Grade` is missing"
     );
 }
 
 #[test]
 fn a_column_that_is_there_twice_is_an_error() {
     let header = titles().replace("School", "School,GRADE ");
-    assert_eq!(faults(&header), [(Code::E02, "Grade", Some("GRADE".to_owned()))]);
+    assert_eq!(faults(&header), [(Code::E02, "Grade", Some("`GRADE`".to_owned()))]);
     assert!(refused(header.as_bytes()).ends_with("E02 `Grade` is there twice; remove one"));
 }
 

@@ -66,7 +66,7 @@ async fn a_new_username_comes_with_the_new_password(on: &TestLedger) {
     );
     let audited = on.raw.column("SELECT detail FROM audit WHERE action = 'account.reset' ORDER BY id").await;
     let detail = |place: usize| format!("task {task}, item {}, version 1", items[place]);
-    assert_eq!(audited, [format!("{}, username changed", detail(0)), detail(1)]);
+    assert_eq!(audited, [format!("{}, username changed from \"p1\" to \"Mia.Jensen\"", detail(0)), detail(1)]);
     assert_eq!(left(on, task).await, 0);
 }
 
@@ -84,7 +84,7 @@ async fn a_username_may_change_in_its_case_alone(on: &TestLedger) {
     // What it is called already is no change.
     rename(on, &fixture, fixture.pupils[1], "p2").await;
     assert_eq!(accounts(on).await, ["p1 P1 p1 renamed 1", "p2 p2 p2 1"]);
-    assert_eq!(on.raw.number("SELECT count(*) FROM audit WHERE detail LIKE '%username changed'").await, 1);
+    assert_eq!(on.raw.number("SELECT count(*) FROM audit WHERE detail LIKE '%username changed from%'").await, 1);
 }
 
 async fn a_username_of_another_district_is_free(on: &TestLedger) {
