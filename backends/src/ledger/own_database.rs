@@ -1,12 +1,18 @@
 //! A PostgreSQL database for one purpose, made and dropped again: for `keybell bench`, which touches nobody's data.
 
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::sql::OpenError;
+
+/// How often a database that is in use is asked for again.
+const TRIES: u32 = 60;
+/// The wait before that.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Makes an empty database on the server that `url` names. Answers its URL.
 ///
@@ -36,9 +42,29 @@ async fn run(url: &SecretString, statement: &str) -> Result<(), OpenError> {
         .map_err(|_| OpenError::Url("write postgres://user:password@host:5432/database".to_owned()))?;
     let mut connection: PgConnection =
         options.application_name("keybell").disable_statement_logging().connect().await.map_err(said)?;
-    // Only [`plain`] names get into a statement.
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.map_err(said)?;
-    connection.close().await.map_err(said)
+    let mut tries = 0;
+    loop {
+        // Only [`plain`] names get into a statement.
+        match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await {
+            Ok(_) => return connection.close().await.map_err(said),
+            Err(error) if tries < TRIES && is_in_use(&error) => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(said(error)),
+        }
+    }
+}
+
+/// Whether somebody is still in the database: a connection that is about to end, or an autovacuum, which only a superuser
+/// may end, and which ends by itself soon.
+fn is_in_use(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    match error.code().as_deref() {
+        Some("55006") => true,
+        Some("42501") => error.message().contains("process is being terminated"),
+        Some(_) | None => false,
+    }
 }
 
 /// Refuses a name that would need quotes.

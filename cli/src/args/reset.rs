@@ -12,8 +12,6 @@ use super::words;
 /// Flags, or a request file; or a plan.
 #[derive(Debug, Args)]
 pub(crate) struct Reset {
-    #[command(flatten)]
-    pub(crate) asked: Asked,
     /// Start this plan instead, as `keybell plan apply` does.
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["request", "scope", "account", "accounts_file", "school", "class",
         "grade", "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode",
@@ -28,6 +26,9 @@ pub(crate) struct Reset {
     /// Do not wait for the end.
     #[arg(long)]
     pub(crate) detach: bool,
+    // Last, because its headings would hold for whatever follows.
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 }
 
 /// What is asked for, by flags or by a request file.

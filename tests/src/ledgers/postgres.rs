@@ -123,21 +123,24 @@ async fn run(admin: &mut PgConnection, statement: &str) {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(admin).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
-/// Creates or drops a database. The server waits five seconds for others to let go of it (an autovacuum; a connection that
-/// ends while the disk is busy), and refuses then; it is asked again for a while.
+/// Creates or drops a database. The server waits five seconds for others to let go of it (a connection that ends while the
+/// disk is busy), and refuses then; and it refuses at once while an autovacuum works there, which only a superuser may end.
+/// It is asked again for a while.
 async fn changed(admin: &mut PgConnection, statement: &str) {
     let began = Stopwatch::start();
     loop {
         match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *admin).await {
             Ok(_) => return,
-            Err(sqlx::Error::Database(error)) if is_in_use(error.as_ref()) && began.elapsed() < PATIENCE => {}
+            Err(sqlx::Error::Database(error)) if is_in_use(error.as_ref()) && began.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
             Err(error) => panic!("{statement}: {error}"),
         }
     }
 }
 
 fn is_in_use(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error.code().as_deref() == Some("55006")
+    matches!(error.code().as_deref(), Some("55006" | "42501"))
 }
 
 /// The URL with another database's name.
