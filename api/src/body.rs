@@ -102,15 +102,27 @@ fn announced(headers: &HeaderMap) -> Result<Option<usize>, Refusal> {
 
 /// JSON in UTF-8, not compressed, said once.
 fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let refuse = |code, detail| Err(Refusal::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, detail));
+    match plain_type(headers)? {
+        Some(media_type) if is_json(media_type) => Ok(()),
+        Some(_) | None => {
+            Err(wrong_type("body.media_type", "send the body as `Content-Type: application/json`, in UTF-8"))
+        }
+    }
+}
+
+/// The media type of a body that is not compressed; `None` when it is not said, or more than once.
+pub(crate) fn plain_type(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     if headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
-        return refuse("body.encoding", "send the body without compression");
+        return Err(wrong_type("body.encoding", "send the body without compression"));
     }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    match (types.next().and_then(|only| only.to_str().ok()), types.next()) {
-        (Some(media_type), None) if is_json(media_type) => Ok(()),
-        _ => refuse("body.media_type", "send the body as `Content-Type: application/json`, in UTF-8"),
-    }
+    let first = types.next().and_then(|only| only.to_str().ok());
+    Ok(first.filter(|_| types.next().is_none()))
+}
+
+/// The body is of a kind that the operation does not read.
+pub(crate) fn wrong_type(code: &'static str, detail: &str) -> Refusal {
+    Refusal::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, detail)
 }
 
 fn is_json(media_type: &str) -> bool {

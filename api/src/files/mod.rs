@@ -50,7 +50,7 @@ pub(crate) fn named(media_type: &'static str, name: &str) -> [(HeaderName, Strin
 }
 
 /// The file could not be made, for a reason that is ours.
-fn failed(reason: &str) -> Refusal {
+pub(crate) fn failed(reason: &str) -> Refusal {
     tracing::error!(reason, "a file could not be made");
     Problem::new(ProblemKind::Internal, "export.failed", "the file could not be made; the log says more").into()
 }

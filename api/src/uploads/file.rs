@@ -1,7 +1,7 @@
 //! Reading the file: the body as it is, whatever it is called. What it is, its bytes say.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::HeaderMap;
 use keybell_roster::upload;
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::upload::UploadFile;
@@ -62,15 +62,11 @@ fn unreadable(detail: &str) -> Refusal {
 
 /// A file, not compressed, said once. Which kind of file is not looked at here.
 fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let refuse = |code, detail| Err(Refusal::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, detail));
-    if headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
-        return refuse("body.encoding", "send the body without compression");
-    }
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let essence = types.next().and_then(|only| only.to_str().ok()?.split(';').next().map(str::trim));
+    let essence = body::plain_type(headers)?.and_then(|media_type| media_type.split(';').next()).map(str::trim);
     let known = ["text/csv", XLSX, OLD_EXCEL, "application/octet-stream"];
-    if types.next().is_none() && essence.is_some_and(|it| known.iter().any(|known| it.eq_ignore_ascii_case(known))) {
+    if essence.is_some_and(|it| known.iter().any(|known| it.eq_ignore_ascii_case(known))) {
         return Ok(());
     }
-    refuse("upload.media_type", "send the file itself as the body, as `text/csv` or as an XLSX workbook")
+    let detail = "send the file itself as the body, as `text/csv` or as an XLSX workbook";
+    Err(body::wrong_type("upload.media_type", detail))
 }

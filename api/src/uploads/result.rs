@@ -4,13 +4,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use keybell_roster::export::{ExportError, result};
 use keybell_shared::actor::Actor;
-use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::upload::{Judged, UploadFile, UploadRow};
 
 use super::asked::Asked;
 use super::file::UploadedFile;
 use crate::auth::Caller;
-use crate::files::{CSV, XLSX, named};
+use crate::files::{CSV, XLSX, failed, named};
 use crate::parts::Api;
 use crate::query::Parameters;
 use crate::refusal::Refusal;
@@ -102,11 +101,8 @@ fn workbook(rows: &[UploadRow], judged: &[Judged]) -> Result<Vec<u8>, ExportErro
 async fn written(api: &Api, actor: &Actor, file: UploadFile, asked: Asked, write: Writer) -> Result<Vec<u8>, Refusal> {
     let trial = api.intake.try_upload(actor, &file, asked.into()).await?;
     let made = tokio::task::spawn_blocking(move || write(&file.rows, &trial.rows)).await;
-    let reason = match made {
-        Ok(Ok(bytes)) => return Ok(bytes),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "its thread panicked".to_owned(),
-    };
-    tracing::error!(reason, "the result of a trial run could not be written");
-    Err(Problem::new(ProblemKind::Internal, "export.failed", "the file could not be made; the log says more").into())
+    match made {
+        Ok(written) => written.map_err(|error| failed(&error.to_string())),
+        Err(_) => Err(failed("its thread panicked")),
+    }
 }
