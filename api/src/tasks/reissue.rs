@@ -48,7 +48,7 @@ use crate::refusal::Refusal;
             })),
         (status = 400, description = "idempotency.missing idempotency.malformed \
             idempotency.repeated"),
-        (status = 403, description = "confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
+        (status = 403, description = "approval.person_missing confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "reissue.items_or_accounts reissue.empty reissue.not_final \
             reissue.unknown_accounts reissue.not_in_task reissue.nobody reissue.password_needed \

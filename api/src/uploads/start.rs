@@ -47,7 +47,7 @@ use crate::tasks::{Accepted, accepted, idempotency_key, refusal};
                 "events_url": "/v1/tasks/019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11/events"
             })),
         (status = 400, description = "idempotency.missing idempotency.malformed idempotency.repeated"),
-        (status = 403, description = "role.may_not_reset role.needs_person district.unknown"),
+        (status = 403, description = "approval.person_missing role.may_not_reset role.needs_person district.unknown"),
         (status = 409, description = "upload.other_file upload.changed"),
         (status = 415, description = "upload.media_type"),
         (status = 422, description = "idempotency.mismatch upload.no_trial upload.columns upload.unreadable \

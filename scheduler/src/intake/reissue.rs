@@ -183,12 +183,16 @@ impl Intake {
         rules::check_again(actor, &request)?;
         self.links_lead_somewhere(actor, &request).await?;
         let shared = self.shared_password(actor, &mut request).await?;
+        if let Chosen::Accounts(accounts) = &chosen {
+            self.holds_no_name_of(actor, &request, shared.as_ref(), accounts).await?;
+        }
         let reissue = Reissue { parent, chosen };
         let preview = ledger.preview_reissue(actor, &reissue, request.confirm, request.mode).await?;
         somebody(&reissue.chosen, &preview)?;
         if let Some(given) = &shared {
             given.limit(&mut request, preview.eligible, self.passwords.shared_limit)?;
         }
+        self.is_somebody(actor, preview.eligible)?;
         let id = TaskId::fresh();
         let shared = shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
         let (actor, reissue) = (actor.clone(), Some(reissue));

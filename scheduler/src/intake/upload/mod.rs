@@ -148,6 +148,7 @@ impl Intake {
         if counts.ok == 0 {
             return Err(refusals::nothing(counts));
         }
+        self.is_somebody(actor, counts.ok)?;
         let id = TaskId::fresh();
         let uploaded = self.seal_upload(actor, id, file, &findings)?;
         let named = uploaded.iter().map(|row| row.account).collect();
