@@ -185,6 +185,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("upload.same_password", "Very many rows have the same password; use a shared one, which has rules for that"),
     ("upload.unreadable", "The file cannot be read; the detail says why"),
     ("version.unsupported", "This Keybell understands version 1 only"),
+    ("waves.by_missing", "A canary and a share of failures are about waves, and nothing says what a wave is"),
     ("waves.canary_too_large", "A canary has at most 10,000 accounts"),
     ("waves.percent_out_of_range", "The share of failures is no percentage from 0 to 99"),
     ("webhook.disabled", "The webhook is disabled; enable it first"),
