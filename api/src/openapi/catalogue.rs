@@ -42,7 +42,10 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("accounts.provider", "A provider's name has 1 to 100 printable characters, and no space around it"),
     ("acknowledgement.missing", "The version of the precautions that was read is missing"),
     ("acknowledgement.outdated", "The precautions have changed since; read them again"),
-    ("approval.asker_unknown", "The key that asked for the reset names no person, so nobody is known to be another one"),
+    (
+        "approval.asker_unknown",
+        "The key that asked for the reset names no person, so nobody is known to be another one",
+    ),
     ("approval.key_too_new", "The key was made after the task was asked for; approve with an older one"),
     ("approval.not_awaiting", "The task does not wait for an approval"),
     ("approval.other_digest", "The digest is not the one of the task's accounts; look at the task again"),

@@ -118,7 +118,8 @@ impl Asked {
             Some(by) => Ok(Some(Waves { by, canary: canary.unwrap_or(0), halt_above_percent })),
             None if canary.is_none() && halt_above_percent.is_none() => Ok(None),
             None => {
-                let detail = "`canary` and `halt_above_percent` are about waves; give `wave_by`, too, or leave them out";
+                let detail =
+                    "`canary` and `halt_above_percent` are about waves; give `wave_by`, too, or leave them out";
                 Err(Problem::invalid("waves.by_missing", "wave_by", detail))
             }
         }

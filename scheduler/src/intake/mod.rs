@@ -272,8 +272,7 @@ impl Intake {
         let Some(given) = shared.filter(|_| request.selection.scope == Scope::Selected && !named.is_empty()) else {
             return Ok(());
         };
-        let rows: Vec<Meant> =
-            named.iter().map(|id| Meant { account: Some(*id), username: String::new() }).collect();
+        let rows: Vec<Meant> = named.iter().map(|id| Meant { account: Some(*id), username: String::new() }).collect();
         let found = self.ledger.meant(actor, &rows).await?;
         given.check_names(request, found.into_iter().flatten().flat_map(|account| account.forbidden).collect())
     }

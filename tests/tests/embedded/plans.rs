@@ -209,6 +209,14 @@ async fn a_shared_password_is_no_part_of_a_plan() {
     let refused = apply().arg("--shared-password-file").arg(&blank).run_to(2).await;
     assert!(refused.stderr.contains("plan.password_needed"), "{}", refused.stderr);
     with_file(apply()).run_to(0).await;
+    // The limit of shared passwords holds for plans, and what it fills in is shown.
+    let few = |arguments: &[&str]| {
+        with_file(school.program(arguments.iter().copied())).env("KEYBELL_PASSWORDS__SHARED_LIMIT", "2")
+    };
+    let pupils = ["plan", "--scope", "all", "--user-type", "student", "--reason", "lost"];
+    assert!(few(&pupils).run_to(2).await.stderr.contains("password.shared_unacknowledged"));
+    let made: Value = few(&[&pupils[..], &["--acknowledge-shared"]].concat()).json().await;
+    assert_eq!(number(&made, "/rules/expires_in_hours"), 24, "{made}");
 }
 
 /// A server on which more than two passwords need a second person.
@@ -242,7 +250,10 @@ async fn a_second_person_approves_what_the_first_one_asked_for() {
     ] {
         assert_eq!(who.post(&approve, &body).await.with_status(status).text("/code"), code);
     }
-    let late = deputy.post("/v1/keys", &json!({"name": "late", "role": "district_admin", "person": "drew"})).await.with_status(201);
+    let late = deputy
+        .post("/v1/keys", &json!({"name": "late", "role": "district_admin", "person": "drew"}))
+        .await
+        .with_status(201);
     let late = caller.with_key(late.text("/key"));
     let refused = late.post(&approve, &json!({"digest": digest})).await.with_status(403);
     assert_eq!(refused.text("/code"), "approval.key_too_new");

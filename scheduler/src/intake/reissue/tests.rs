@@ -232,7 +232,10 @@ async fn a_reissue_begins_when_it_says_and_not_when_the_earlier_task_did() {
     let now = newest(&room).request;
     assert_eq!((now.start, now.waves), (None, None));
     let (start, waves) = (format!(r#""start":{{"at":"{}"}}"#, at(9)), r#""waves":{"by":"grade"}"#);
-    room.intake.reissue(&room.admin, parent, read(&format!("{READ},{start},{waves}")), "later").await.expect("accepted");
+    room.intake
+        .reissue(&room.admin, parent, read(&format!("{READ},{start},{waves}")), "later")
+        .await
+        .expect("accepted");
     let later = newest(&room).request;
     assert_eq!(later.start.map(|start| start.at), Some(at(9)));
     assert!(later.waves.is_some());

@@ -3,10 +3,13 @@
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{
-    Approval, ApprovalLedger as _, Chunk, DispatchLedger as _, Expansion, ExpansionLedger as _, KeyFate,
-    KeyLedger as _, NewKey, ProducerLedger as _, QuotaChange, Standing, TaskLedger as _, TaskView,
+    Acceptance, Approval, ApprovalLedger as _, Chosen, Chunk, DispatchLedger as _, Expansion, ExpansionLedger as _,
+    Idempotency, IntakeLedger as _, KeyFate, KeyLedger as _, NewKey, NewTask, ProducerLedger as _, QuotaChange,
+    Reissue, Standing, TaskLedger as _, TaskView, Uploaded,
 };
-use keybell_shared::states::TaskState;
+use keybell_shared::request::{PasswordSource, Scope};
+use keybell_shared::seal::Sealed;
+use keybell_shared::states::{ItemState, TaskState};
 use keybell_tests::ledgers::{Fixture, TestLedger, accept, district_with, request};
 use keybell_tests::on_both;
 use serde_json::json;
@@ -14,6 +17,7 @@ use serde_json::json;
 on_both!(
     a_large_task_waits_for_a_second_person_and_a_small_one_does_not,
     a_published_request_waits_like_any_other,
+    uploads_and_reissues_wait_like_any_other,
     whoever_asked_does_not_approve,
     a_key_that_was_made_with_the_askers_key_is_no_second_person,
     two_keys_are_two_persons_when_they_say_so,
@@ -83,6 +87,57 @@ async fn a_published_request_waits_like_any_other(on: &TestLedger) {
     on.ledger.allow_producer(&fixture.admin(), "sis", QuotaChange::default()).await.expect("a producer");
     let task = waiting(on, &Actor::producer(fixture.district.id, "sis")).await;
     assert_eq!(view(on, &fixture, task).await.progress.state, TaskState::AwaitingApproval);
+}
+
+/// For an approval, for their start, and for the end of a blackout.
+async fn uploads_and_reissues_wait_like_any_other(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 3).await;
+    let (district, admin) = (fixture.district.id, fixture.admin());
+    let earlier = accept(&*on.ledger, &admin, request(json!({"selection": {"scope": "all"}}))).await;
+    expanded(on, earlier, None).await;
+    on.ledger.cancel(district, earlier, "me").await.expect("cancelled");
+    let later = json!({"selection": {"scope": "all"}, "start": {"at": "2099-01-01T00:00:00Z"}});
+    let new = |later: Option<&serde_json::Value>| {
+        let id = TaskId::fresh();
+        let plain = json!({"selection": {"scope": "all"}});
+        let mut asked = request(later.unwrap_or(&plain).clone());
+        asked.selection.scope = Scope::Selected;
+        let idempotency = Idempotency { producer: "console".into(), key: id.to_string(), fingerprint: "f".into() };
+        let (actor, named, uploaded) = (admin.clone(), Vec::new(), Vec::new());
+        NewTask { id, actor, request: asked, named, shared: None, uploaded, idempotency, reissue: None }
+    };
+    let reissue = |later| {
+        let chosen = Chosen::States(vec![ItemState::Cancelled]);
+        NewTask { reissue: Some(Reissue { parent: earlier, chosen }), ..new(later) }
+    };
+    let upload = |later| {
+        let mut task = NewTask { named: fixture.pupils.clone(), ..new(later) };
+        task.request.password = PasswordSource::Uploaded;
+        let sealed = || Sealed { key_id: "k".to_owned(), bytes: vec![1, 2, 3] };
+        let row = |account: &AccountId| Uploaded { account: *account, sealed: sealed(), username: None };
+        task.uploaded = fixture.pupils.iter().map(row).collect();
+        task
+    };
+    for new in [reissue(None), upload(None)] {
+        let task = new.id;
+        assert_eq!(on.ledger.accept(new).await, Ok(Acceptance::Accepted(task)));
+        expanded(on, task, Some(2)).await;
+        assert_eq!(view(on, &fixture, task).await.progress.state, TaskState::AwaitingApproval);
+        assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()));
+        on.ledger.cancel(district, task, "me").await.expect("cancelled");
+    }
+    for new in [reissue(Some(&later)), upload(Some(&later))] {
+        let task = new.id;
+        assert_eq!(on.ledger.accept(new).await, Ok(Acceptance::Accepted(task)));
+        expanded(on, task, None).await;
+        assert_eq!(view(on, &fixture, task).await.progress.state, TaskState::Running);
+        assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()), "not before its start");
+        on.raw.run(&format!("UPDATE tasks SET start_at = 1 WHERE id = '{task}'")).await;
+        assert_eq!(on.ledger.runnable(10, &[district]).await, Ok(Vec::new()), "nor during a blackout");
+        let runs = on.ledger.runnable(10, &[]).await.expect("runnable");
+        assert_eq!(runs.iter().map(|one| one.task).collect::<Vec<_>>(), [task]);
+        on.ledger.cancel(district, task, "me").await.expect("cancelled");
+    }
 }
 
 /// A caller with a stored key of this person, made now.
