@@ -267,6 +267,23 @@ async fn no_request_says_that_its_passwords_are_uploaded() {
 }
 
 #[tokio::test]
+async fn an_upload_that_a_second_person_must_approve_is_somebodys() {
+    let room = room();
+    let file = file(vec![row("a1", "", "Otter-lamp-47"), row("a2", "", "Quiet-river-48")]);
+    let trial = room.intake.try_upload(&room.admin, &file, RULES).await.expect("a trial run").trial;
+    let start = async |actor: &Actor, above: u32| {
+        let intake = room.intake.clone().approving_above(Some(above));
+        intake.upload(actor, &file, RULES, starting(&trial), "key-1").await
+    };
+    assert_eq!(start(&room.admin, 1).await.expect_err("a key of nobody's").code, "approval.person_missing");
+    assert!(room.ledger.state().tasks.is_empty());
+    assert!(room.intake.upload(&room.admin, &file, RULES, starting(&trial), "key-0").await.is_ok(), "nobody need approve it");
+    let somebody = Actor { person: Some(keybell_shared::ids::AccountId::fresh()), ..room.admin.clone() };
+    assert!(start(&somebody, 1).await.is_ok());
+    assert!(start(&room.admin, 1).await.is_ok_and(|known| known.repeated), "what was accepted stays accepted");
+}
+
+#[tokio::test]
 async fn an_upload_begins_later_and_in_waves_like_any_request() {
     let room = room();
     let file = file(vec![row("a1", "", "Otter-lamp-47")]);

@@ -63,7 +63,7 @@ async fn meant(on: &TestLedger, fixture: &Fixture, selection: serde_json::Value)
 async fn selections_mean_what_they_say(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 3).await;
     on.raw.run(&format!("UPDATE accounts SET grade = '06' WHERE id = '{}'", fixture.pupils[1])).await;
-    on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{}'", fixture.pupils[2])).await;
+    on.raw.run(&format!("UPDATE enrolments SET active = FALSE WHERE account_id = '{}'", fixture.pupils[2])).await;
     // A stranger's district changes nothing.
     district_with(&*on.ledger, 3).await;
     assert_eq!(meant(on, &fixture, json!({"scope": "all"})).await, ["p1", "p2", "p3", "g1", "t1"]);
@@ -75,6 +75,22 @@ async fn selections_mean_what_they_say(on: &TestLedger) {
     assert_eq!(meant(on, &fixture, except).await, ["p2", "p3"]);
     let grades = json!({"scope": "all", "where": {"grades": ["05", "06"], "classes": ["1a"]}});
     assert_eq!(meant(on, &fixture, grades).await, ["p1", "p2"], "AND between fields, OR within one");
+    let class = json!({"scope": "all", "where": {"classes": ["c1"]}});
+    assert_eq!(meant(on, &fixture, class).await, ["p1", "p2", "t1"], "its teacher is in it, and who left it is not");
+    let class = json!({"scope": "without_role", "where": {"classes": ["c1"]}});
+    assert_eq!(meant(on, &fixture, class).await, ["p1", "p2"]);
+    // A teacher who is somebody's parent at the school is of both types.
+    on.raw
+        .run(&format!(
+            "INSERT INTO memberships (account_id, school_id, role) SELECT account_id, school_id, 'parent'
+             FROM memberships WHERE account_id = '{}'",
+            fixture.teacher
+        ))
+        .await;
+    let parents = json!({"scope": "all", "where": {"user_types": ["parent"]}});
+    assert_eq!(meant(on, &fixture, parents).await, ["t1"]);
+    let parents = json!({"scope": "without_role", "where": {"user_types": ["parent"]}});
+    assert_eq!(meant(on, &fixture, parents).await, [""; 0], "whoever holds any privileged role counts as staff");
     let school = json!({"scope": "all", "where": {"schools": ["North School"], "user_types": ["teacher"]}});
     assert_eq!(meant(on, &fixture, school).await, ["t1"]);
 }
