@@ -1,6 +1,8 @@
 //! A second person's approval of a task's accounts.
 
 use keybell_shared::actor::{Actor, Role};
+use keybell_shared::clock::Millis;
+use keybell_shared::config::Window;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::{
     Acceptance, Approval, ApprovalLedger as _, Chosen, Chunk, DispatchLedger as _, Expansion, ExpansionLedger as _,
@@ -126,6 +128,7 @@ async fn uploads_and_reissues_wait_like_any_other(on: &TestLedger) {
         assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()));
         on.ledger.cancel(district, task, "me").await.expect("cancelled");
     }
+    let exams = Window { from: Millis(0), until: Millis(i64::MAX), districts: Vec::new(), reason: "exams".to_owned() };
     for new in [reissue(Some(&later)), upload(Some(&later))] {
         let task = new.id;
         assert_eq!(on.ledger.accept(new).await, Ok(Acceptance::Accepted(task)));
@@ -133,7 +136,7 @@ async fn uploads_and_reissues_wait_like_any_other(on: &TestLedger) {
         assert_eq!(view(on, &fixture, task).await.progress.state, TaskState::Running);
         assert_eq!(on.ledger.runnable(10, &[]).await, Ok(Vec::new()), "not before its start");
         on.raw.run(&format!("UPDATE tasks SET start_at = 1 WHERE id = '{task}'")).await;
-        assert_eq!(on.ledger.runnable(10, &[district]).await, Ok(Vec::new()), "nor during a blackout");
+        assert_eq!(on.ledger.runnable(10, std::slice::from_ref(&exams)).await, Ok(Vec::new()), "nor during a blackout");
         let runs = on.ledger.runnable(10, &[]).await.expect("runnable");
         assert_eq!(runs.iter().map(|one| one.task).collect::<Vec<_>>(), [task]);
         on.ledger.cancel(district, task, "me").await.expect("cancelled");
@@ -209,7 +212,7 @@ async fn two_keys_are_two_persons_when_they_say_so(on: &TestLedger) {
 }
 
 async fn a_key_that_was_made_with_the_askers_key_is_no_second_person(on: &TestLedger) {
-    let fixture = district_with(&*on.ledger, 3).await;
+    let fixture = district_with(&*on.ledger, 6).await;
     let district = fixture.district.id;
     // Each says that it is somebody else's, for whoever makes a key says what they like.
     let first = keyed(on, district, "first", Some("t1")).await;
