@@ -70,8 +70,8 @@ impl Control {
     ///
     /// # Errors
     /// Forbidden for every role but a district's administrator (`role.may_not_approve`), for whoever asked for the reset
-    /// (`approval.same_person`), and for a key that is younger than the task (`approval.key_too_new`); not found in the
-    /// district; a conflict when the digest is not the one of the accounts (`approval.other_digest`), or the task does not
+    /// (`approval.same_person`), where one of the two keys names no person (`approval.person_missing`,
+    /// `approval.asker_unknown`), and for a key that is younger than the task (`approval.key_too_new`); not found in the district; a conflict when the digest is not the one of the accounts (`approval.other_digest`), or the task does not
     /// wait (`approval.not_awaiting`); the ledger's own problems.
     pub async fn approve(&self, actor: &Actor, task: TaskId, digest: &str) -> Result<Standing, Problem> {
         if actor.role != Role::DistrictAdmin {
@@ -94,6 +94,16 @@ impl Control {
                 "approval.same_person",
                 "whoever asked for a reset does not approve it; another administrator must, with a key that was not made \
                  with the key that asked, nor the other way round",
+            ),
+            Approval::Nameless => forbidden(
+                "approval.person_missing",
+                "this key does not say whose it is, so it is no second person; approve with a key that names its person \
+                 (`keybell apikey create --person`)",
+            ),
+            Approval::AskerNameless => forbidden(
+                "approval.asker_unknown",
+                "the key that asked for the reset does not say whose it is, so nobody is known to be another person; cancel \
+                 the task, and ask for it with a key that names its person (`keybell apikey create --person`)",
             ),
             Approval::KeyTooNew => forbidden(
                 "approval.key_too_new",

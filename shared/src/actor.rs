@@ -110,6 +110,9 @@ pub struct Actor {
     pub person: Option<AccountId>,
 }
 
+/// The name of whoever sits at the machine itself, without a key: always the same one.
+pub const CONSOLE: &str = "console";
+
 /// What the names of producers begin with as requesters, so that an API key of the same name is somebody else.
 pub const PRODUCER_PREFIX: &str = "amqp:";
 
@@ -128,6 +131,13 @@ impl Actor {
     pub fn producer(district: DistrictId, broker_user: &str) -> Self {
         let name = format!("{PRODUCER_PREFIX}{broker_user}");
         Self { district, role: Role::Application, name, key: None, person: None }
+    }
+
+    /// Whether nothing says who this is: an administrator's key that names no person. What a program or the console asks is
+    /// nobody's either, but of them nobody believes that they were two persons.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        self.role == Role::DistrictAdmin && self.key.is_some() && self.person.is_none()
     }
 
     /// The broker user, if the door was AMQP.
@@ -151,7 +161,7 @@ pub fn check_producer_name(name: &str) -> Result<(), String> {
         ));
     }
     // Idempotency keys of the console and of API keys belong to these.
-    if name == "console" || name.parse::<ApiKeyId>().is_ok() {
+    if name == CONSOLE || name.parse::<ApiKeyId>().is_ok() {
         return Err(format!("`{name}` cannot be a producer, because another door uses such names; choose another"));
     }
     Ok(())

@@ -33,7 +33,9 @@ pub(crate) struct KeyRequest {
     name: String,
     /// What its holder is.
     role: Role,
-    /// The username of the person behind it; needed for `principal` and `teacher`, whose schools or classes bound it.
+    /// The username of the person behind it; needed for `principal` and `teacher`, whose schools or classes bound it, and for
+    /// every administrator who asks for what a second person must approve, or approves it. Their own account is left out of
+    /// their resets, and the key ends with the account.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 255)]
     person: Option<String>,
@@ -108,8 +110,8 @@ pub(super) async fn create(
         }
         KeyFate::UnknownPerson => Err(unknown_person().into()),
         KeyFate::NameReserved => {
-            let detail = "names that begin with `amqp:` are those of AMQP producers (`keybell producer allow`), and tasks \
-                          belong to names; choose another one";
+            let detail = "`console` is whoever sits at the machine, and names that begin with `amqp:` are those of AMQP \
+                          producers (`keybell producer allow`); tasks belong to names, so choose another one";
             Err(Problem::invalid("key.name_reserved", "name", detail).into())
         }
         KeyFate::NameTaken => {

@@ -29,6 +29,9 @@ pub(crate) struct ApiKey {
     name: String,
     /// What its holder is.
     role: Role,
+    /// The username of the person behind it; `null`: it says of nobody whose it is.
+    #[schema(required = true)]
+    person: Option<String>,
     /// RFC 3339, UTC.
     #[schema(format = DateTime)]
     created_at: String,
@@ -43,6 +46,7 @@ impl From<KeyView> for ApiKey {
             id: view.id,
             name: view.name,
             role: view.role,
+            person: view.person,
             created_at: view.created_at.rfc3339(),
             revoked_at: view.revoked_at.map(Millis::rfc3339),
         }
@@ -59,7 +63,7 @@ impl From<KeyView> for ApiKey {
     tag = "Keys",
     responses(
         (status = 200, description = "The keys", body = Keys, example = json!({ "keys": [{
-            "id": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", "name": "sis", "role": "application",
+            "id": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", "name": "sis", "role": "application", "person": null,
             "created_at": "2026-11-02T08:00:00Z", "revoked_at": null
         }] })),
         (status = 403, description = "role.forbidden"),

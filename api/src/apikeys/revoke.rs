@@ -37,7 +37,7 @@ pub(super) async fn revoke(
         let detail = "a key cannot revoke itself; use another administrator's key, or the command line";
         return Err(Problem::new(ProblemKind::Conflict, "key.own", detail).into());
     }
-    if !api.ledger.revoke_key(actor.district, id).await? {
+    if !api.ledger.revoke_key(&actor, id).await? {
         return Err(Problem::not_found("key").into());
     }
     tracing::info!(%id, by = ?actor.name, "API key revoked");

@@ -43,7 +43,7 @@ use crate::tasks::{Accepted, accepted, idempotency_key, refusal};
                 ("Idempotent-Replayed" = Option<String>, description = "`true` when it had been accepted before"),
             )),
         (status = 400, description = "idempotency.missing idempotency.malformed idempotency.repeated"),
-        (status = 403, description = "role.may_not_reset role.needs_person district.unknown plan.other_requester"),
+        (status = 403, description = "approval.person_missing role.may_not_reset role.needs_person district.unknown plan.other_requester"),
         (status = 409, description = "plan.changed plan.used plan.expired"),
         (status = 422, description = "idempotency.mismatch acknowledgement.missing acknowledgement.outdated \
             plan.password_needed plan.password_unexpected password.too_short password.too_long \

@@ -29,8 +29,8 @@ pub(crate) struct Approving {
 /// Approve a task.
 ///
 /// A task that changes more passwords than the configuration allows without a second person is `awaiting_approval` once
-/// its accounts are written down. Another administrator than who asked for it, with a key that is older than the task,
-/// approves exactly these accounts by their digest; then it runs, or is paused if it was held. A cancel rejects it.
+/// its accounts are written down. Another person than who asked for it, an administrator with a key that names its person and
+/// is older than the task, approves exactly these accounts by their digest; then it runs, or is paused if it was held. A cancel rejects it.
 /// Approving the same once more changes nothing.
 #[utoipa::path(
     post,
@@ -43,7 +43,7 @@ pub(crate) struct Approving {
         (status = 200, description = "Where it stands now", body = Controlled, example = json!({
             "task": "019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11", "state": "running", "held": false
         })),
-        (status = 403, description = "role.may_not_approve approval.same_person approval.key_too_new"),
+        (status = 403, description = "role.may_not_approve approval.asker_unknown approval.key_too_new approval.person_missing approval.same_person"),
         (status = 409, description = "approval.not_awaiting approval.other_digest"),
     ),
 )]

@@ -48,7 +48,7 @@ use crate::refusal::Refusal;
             })),
         (status = 400, description = "idempotency.missing idempotency.malformed \
             idempotency.repeated"),
-        (status = 403, description = "confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
+        (status = 403, description = "approval.person_missing confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "reissue.items_or_accounts reissue.empty reissue.not_final \
             reissue.unknown_accounts reissue.not_in_task reissue.nobody reissue.password_needed \
@@ -57,7 +57,8 @@ use crate::refusal::Refusal;
             password.control_character password.no_capital password.no_lower_case password.no_digit password.common \
             password.personal password.expiry_without_temporary password.expiry_out_of_range \
             password.shared_unacknowledged password.shared_must_be_temporary password.shared_expiry_too_long \
-            password.grades_without_temporary password.too_many_grades password.upload_only"),
+            password.grades_without_temporary password.too_many_grades password.upload_only start.no_instant start.past \
+            start.too_far start.zone waves.canary_too_large waves.percent_out_of_range"),
         (status = 503, description = "keys.reset_missing keys.reset_unusable"),
     ),
 )]

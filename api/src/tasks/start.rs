@@ -81,7 +81,7 @@ pub(crate) struct Accepted {
                 "events_url": "/v1/tasks/019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11/events"
             })),
         (status = 400, description = "idempotency.missing idempotency.malformed idempotency.repeated"),
-        (status = 403, description = "confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
+        (status = 403, description = "approval.person_missing confirm.not_permitted role.may_not_reset role.needs_person district.unknown"),
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "idempotency.mismatch version.unsupported acknowledgement.missing \
             acknowledgement.outdated selection.empty selection.unexpected_accounts selection.unexpected_where \

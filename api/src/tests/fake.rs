@@ -344,6 +344,7 @@ impl KeyLedger for FakeLedger {
                 id: *id,
                 name: actor.name.clone(),
                 role: actor.role,
+                person: None,
                 created_at: Millis(1_800_000_000_000),
                 revoked_at: None,
             })
@@ -360,9 +361,9 @@ impl KeyLedger for FakeLedger {
         unimplemented!("no test asks this yet")
     }
 
-    async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool> {
+    async fn revoke_key(&self, by: &Actor, id: ApiKeyId) -> LedgerResult<bool> {
         let mut memory = self.ask()?;
-        let own = memory.keys.get(&id).is_some_and(|(_, actor)| actor.district == district);
+        let own = memory.keys.get(&id).is_some_and(|(_, actor)| actor.district == by.district);
         Ok(own && memory.keys.remove(&id).is_some())
     }
 }

@@ -1,7 +1,10 @@
 //! What stands beside the file, in the query: the rules of the upload.
 
 use keybell_scheduler::intake::{Starting, Uploading};
-use keybell_shared::request::{ChannelRule, Delivery, Mode, NotifyRule, PolicyName, Reason, Recipient};
+use keybell_shared::problem::Problem;
+use keybell_shared::request::{
+    ChannelRule, Delivery, Mode, NotifyRule, PolicyName, Reason, Recipient, Start, WaveBy, Waves,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -62,17 +65,64 @@ pub(super) struct Asked {
     #[serde(default)]
     #[param(required = false, default = false)]
     allow_partial: bool,
+    /// No password changes before this time: RFC 3339, with its offset from UTC or `Z`; at most a year ahead. Not looked at in a
+    /// trial run.
+    #[serde(default)]
+    #[param(required = false, format = DateTime, example = "2026-12-01T05:00:00-06:00")]
+    start_at: Option<String>,
+    /// The name of the time zone that was meant, kept for the people who read it.
+    #[serde(default)]
+    #[param(required = false, max_length = 64, pattern = "^[A-Za-z0-9_+/ -]{1,64}$", example = "America/Chicago")]
+    zone: Option<String>,
+    /// Hand the accounts out in waves, one after the other: a school or a grade each. Not looked at in a trial run.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    wave_by: Option<WaveBy>,
+    /// So many accounts, drawn from all, are the first wave. Only with `wave_by`.
+    #[serde(default)]
+    #[param(required = false, maximum = 10_000)]
+    canary: Option<u32>,
+    /// Pause when more than this share of a wave has failed or could not be told. Only with `wave_by`.
+    #[serde(default)]
+    #[param(required = false, minimum = 0, maximum = 99)]
+    halt_above_percent: Option<u32>,
 }
 
 impl Asked {
     /// The rules, and the word to start.
-    pub(super) fn parts(mut self) -> (Uploading, Starting) {
+    pub(super) fn parts(mut self) -> Result<(Uploading, Starting), Problem> {
         let start = Starting {
             trial: self.trial.take().unwrap_or_default(),
             acknowledgement: self.acknowledgement.take(),
             allow_partial: self.allow_partial,
+            start: self.start()?,
+            waves: self.waves()?,
         };
-        (self.into(), start)
+        Ok((self.into(), start))
+    }
+
+    fn start(&mut self) -> Result<Option<Start>, Problem> {
+        match (self.start_at.take(), self.zone.take()) {
+            (Some(at), zone) => Ok(Some(Start { at, zone })),
+            (None, None) => Ok(None),
+            (None, Some(_)) => {
+                let detail = "a time zone alone is no start; give `start_at`, too, or leave both out";
+                Err(Problem::invalid("start.no_instant", "start_at", detail))
+            }
+        }
+    }
+
+    fn waves(&self) -> Result<Option<Waves>, Problem> {
+        let Self { wave_by, canary, halt_above_percent, .. } = *self;
+        match wave_by {
+            Some(by) => Ok(Some(Waves { by, canary: canary.unwrap_or(0), halt_above_percent })),
+            None if canary.is_none() && halt_above_percent.is_none() => Ok(None),
+            None => {
+                let detail =
+                    "`canary` and `halt_above_percent` are about waves; give `wave_by`, too, or leave them out";
+                Err(Problem::invalid("waves.by_missing", "wave_by", detail))
+            }
+        }
     }
 }
 

@@ -47,13 +47,14 @@ use crate::tasks::{Accepted, accepted, idempotency_key, refusal};
                 "events_url": "/v1/tasks/019372f1-5b7a-7c3e-9d40-5a1e0c6b2f11/events"
             })),
         (status = 400, description = "idempotency.missing idempotency.malformed idempotency.repeated"),
-        (status = 403, description = "role.may_not_reset role.needs_person district.unknown"),
+        (status = 403, description = "approval.person_missing role.may_not_reset role.needs_person district.unknown"),
         (status = 409, description = "upload.other_file upload.changed"),
         (status = 415, description = "upload.media_type"),
         (status = 422, description = "idempotency.mismatch upload.no_trial upload.columns upload.unreadable \
             upload.same_password upload.rows_refused upload.nothing_to_do acknowledgement.missing \
             acknowledgement.outdated links.no_url notify.link_is_sent mode.sets_no_password mode.nothing_temporary \
-            mode.nothing_expires password.expiry_without_temporary password.expiry_out_of_range"),
+            mode.nothing_expires password.expiry_without_temporary password.expiry_out_of_range start.no_instant \
+            start.past start.too_far start.zone waves.by_missing waves.canary_too_large waves.percent_out_of_range"),
         (status = 503, description = "keys.reset_missing keys.reset_unusable upload.busy"),
     ),
 )]
@@ -69,7 +70,7 @@ pub(super) async fn start(
     }
     let key = idempotency_key(request.headers())?.to_owned();
     let UploadedFile(file) = UploadedFile::from_request(request, &api).await?;
-    let (rules, start) = asked.parts();
+    let (rules, start) = asked.parts()?;
     let submitted = api.intake.upload(&actor, &file, rules, start, &key).await.map_err(refusal)?;
     fault::point(Window::RequestCommitted).await;
     Ok(accepted(submitted, None))

@@ -1,7 +1,7 @@
 //! A second person's approval.
 
 use async_trait::async_trait;
-use keybell_shared::actor::Actor;
+use keybell_shared::actor::{Actor, CONSOLE, Role};
 use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, TaskApproved, TaskChanged, TaskStarted};
 use keybell_shared::ids::{AccountId, TaskId};
@@ -37,6 +37,12 @@ impl SqlLedger {
         }
         if is_same_person(&row, actor)? || is_of_the_same_hand(&mut tx, &row, actor).await? {
             return Ok(Some(Approval::SamePerson));
+        }
+        if actor.is_nameless() {
+            return Ok(Some(Approval::Nameless));
+        }
+        if is_asked_by_nobody(&row)? {
+            return Ok(Some(Approval::AskerNameless));
         }
         if is_newer(&mut tx, &row, actor).await? {
             return Ok(Some(Approval::KeyTooNew));
@@ -74,8 +80,15 @@ fn is_same_person(task: &Row, actor: &Actor) -> Sql<bool> {
     Ok(same_person || task.get::<String>("requester")? == actor.name)
 }
 
+/// Whether an administrator asked with a key that names no person. It was refused at once, unless the intake that took it was
+/// configured otherwise, or knew of fewer accounts.
+fn is_asked_by_nobody(task: &Row) -> Sql<bool> {
+    let (role, person): (Role, Option<AccountId>) = (task.word("requester_role")?, task.get("requester_account")?);
+    Ok(role == Role::DistrictAdmin && person.is_none() && task.get::<String>("requester")? != CONSOLE)
+}
+
 /// Whether the approver's key was made with a key of whoever asked, or with one that was made so, and so on; or the other
-/// way round: who makes keys could otherwise be two persons. Keys that the console made are nobody's.
+/// way round: who makes keys could otherwise be two persons, for a key names whomever its maker says.
 async fn is_of_the_same_hand(tx: &mut Tx, task: &Row, actor: &Actor) -> Sql<bool> {
     let Some(key) = actor.key else { return Ok(false) };
     let asked: String = task.get("requester")?;

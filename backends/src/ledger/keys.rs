@@ -1,7 +1,7 @@
 //! Districts and API keys.
 
 use async_trait::async_trait;
-use keybell_shared::actor::{Actor, PRODUCER_PREFIX};
+use keybell_shared::actor::{Actor, CONSOLE, PRODUCER_PREFIX};
 use keybell_shared::clock::Millis;
 use keybell_shared::fold::username_key;
 use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId};
@@ -27,8 +27,8 @@ impl KeyLedger for SqlLedger {
     }
 
     async fn add_key(&self, key: NewKey) -> LedgerResult<KeyFate> {
-        // Those names are the producers', and tasks belong to names.
-        if key.name.starts_with(PRODUCER_PREFIX) {
+        // Those names are the producers' and the console's, and tasks belong to names.
+        if key.name.starts_with(PRODUCER_PREFIX) || key.name == CONSOLE {
             return Ok(KeyFate::NameReserved);
         }
         match self.db.retrying(|| self.add_key_once(&key)).await {
@@ -55,8 +55,9 @@ impl KeyLedger for SqlLedger {
         let rows = self
             .db
             .read(
-                "SELECT id, name, role, created_at, revoked_at FROM api_keys
-                 WHERE district_id = $1 ORDER BY created_at, id",
+                "SELECT k.id, k.name, k.role, a.username AS person, k.created_at, k.revoked_at
+                 FROM api_keys k LEFT JOIN accounts a ON a.id = k.account_id
+                 WHERE k.district_id = $1 ORDER BY k.created_at, k.id",
                 args![district],
             )
             .await?;
@@ -82,8 +83,8 @@ impl KeyLedger for SqlLedger {
         Ok(row.map(|row| row.get("until")).transpose()?.flatten())
     }
 
-    async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool> {
-        Ok(self.db.retrying(|| self.revoke_key_once(district, id)).await?)
+    async fn revoke_key(&self, actor: &Actor, id: ApiKeyId) -> LedgerResult<bool> {
+        Ok(self.db.retrying(|| self.revoke_key_once(actor, id)).await?)
     }
 }
 
@@ -117,13 +118,16 @@ impl SqlLedger {
             args![key.id, key.district, &key.name, key.role.as_str(), person, hex(&key.secret_hash), key.made_by],
         )
         .await?;
-        let detail = format!("role {}, name {:?}", key.role, key.name);
-        audit(&mut tx, key.district, "key.created", key.id, detail).await?;
+        let whose = key.person.as_ref().map_or_else(|| "nobody".to_owned(), |person| format!("{person:?}"));
+        let detail = format!("role {}, name {:?}, person {whose}", key.role, key.name);
+        let by = maker(&mut tx, key).await?;
+        audit(&mut tx, key.district, by, "key.created", key.id, detail).await?;
         tx.commit().await?;
         Ok(KeyFate::Added)
     }
 
-    async fn revoke_key_once(&self, district: DistrictId, id: ApiKeyId) -> Sql<bool> {
+    async fn revoke_key_once(&self, actor: &Actor, id: ApiKeyId) -> Sql<bool> {
+        let district = actor.district;
         let mut tx = self.db.begin().await?;
         let changed = tx
             .run(
@@ -134,7 +138,7 @@ impl SqlLedger {
         if changed == 0 {
             return Ok(false);
         }
-        audit(&mut tx, district, "key.revoked", id, String::new()).await?;
+        audit(&mut tx, district, actor.name.clone(), "key.revoked", id, String::new()).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -150,10 +154,23 @@ async fn person(tx: &mut Tx, district: DistrictId, username: &str) -> Sql<Option
     row.map(|row| row.get("id")).transpose()
 }
 
-/// Keys are made and revoked at the command line only.
-async fn audit(tx: &mut Tx, district: DistrictId, action: &'static str, key: ApiKeyId, detail: String) -> Sql<()> {
+/// The name of the key with which a key is made, for the audit; without one, the console's.
+async fn maker(tx: &mut Tx, key: &NewKey) -> Sql<String> {
+    let Some(by) = key.made_by else { return Ok(CONSOLE.to_owned()) };
+    let row = tx.first("SELECT name FROM api_keys WHERE id = $1 AND district_id = $2", args![by, key.district]).await?;
+    Ok(row.map(|row| row.get("name")).transpose()?.unwrap_or_else(|| by.to_string()))
+}
+
+async fn audit(
+    tx: &mut Tx,
+    district: DistrictId,
+    actor: String,
+    action: &'static str,
+    key: ApiKeyId,
+    detail: String,
+) -> Sql<()> {
     let subject = format!("key {key}");
-    journal::audits(tx, &[NewAudit { district, actor: "console".to_owned(), action, subject, detail }]).await
+    journal::audits(tx, &[NewAudit { district, actor, action, subject, detail }]).await
 }
 
 fn district(row: &Row) -> Sql<District> {
@@ -165,6 +182,7 @@ fn view(row: &Row) -> Sql<KeyView> {
         id: row.get("id")?,
         name: row.get("name")?,
         role: row.word("role")?,
+        person: row.get("person")?,
         created_at: row.get("created_at")?,
         revoked_at: row.get("revoked_at")?,
     })

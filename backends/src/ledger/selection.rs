@@ -10,7 +10,8 @@ use serde_json::{Value as Json, json};
 
 use super::sql::{Value, args, json as json_arg};
 
-/// Whether account `a` lies within the schools or classes of a requester of a role (SQL text) and account (SQL text).
+/// Whether account `a` lies within the schools or classes of a requester of a role (SQL text) and account (SQL text). A school
+/// is that of its staff: who heads one school and is a parent at another reaches nobody there by it, and is not reached.
 macro_rules! in_scope {
     ($role:literal, $person:literal) => {
         concat!(
@@ -19,7 +20,9 @@ macro_rules! in_scope {
             "
                 WHEN 'principal' THEN EXISTS (
                     SELECT 1 FROM memberships m JOIN memberships mine ON mine.school_id = m.school_id
-                    WHERE m.account_id = a.id AND mine.account_id = ",
+                    WHERE m.account_id = a.id AND mine.role NOT IN ('student', 'guardian', 'parent', 'relative')
+                        AND (a.rank <= 10 OR m.role NOT IN ('student', 'guardian', 'parent', 'relative'))
+                        AND mine.account_id = ",
             $person,
             ")
                 WHEN 'teacher' THEN EXISTS (

@@ -18,7 +18,8 @@ pub(crate) enum Apikey {
         /// What its holder is.
         #[arg(long, value_parser = words::role())]
         role: Role,
-        /// The username of the person behind it, for principal and teacher.
+        /// The username of the person behind it: for principal and teacher, and for administrators where a second person
+        /// approves.
         #[arg(long)]
         person: Option<String>,
     },

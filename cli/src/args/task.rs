@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use keybell_shared::ids::TaskId;
 use keybell_shared::states::ItemState;
 
-use super::{Confirmed, District, Exceptions, Telling, words};
+use super::{Confirmed, District, Exceptions, Schedule, Telling, words};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
@@ -113,6 +113,8 @@ pub(crate) struct Reissue {
     pub(crate) exceptions: Exceptions,
     #[command(flatten)]
     pub(crate) telling: Telling,
+    #[command(flatten)]
+    pub(crate) schedule: Schedule,
     /// A key of your own; the same key and request never start twice.
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use keybell_shared::password::PolicyName;
 
 use super::narrowed::Narrowed;
-use super::{Confirmed, District, words};
+use super::{Confirmed, District, Schedule, words};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Upload {
@@ -54,6 +54,8 @@ pub(crate) struct Start {
     /// What a trial run answered as `trial`: start only if everything is still as it was then.
     #[arg(long, value_name = "TRIAL")]
     pub(crate) trial: Option<String>,
+    #[command(flatten)]
+    pub(crate) schedule: Schedule,
     /// A key of your own; the same key and file never start twice.
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,

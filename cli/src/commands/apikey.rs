@@ -65,6 +65,7 @@ fn list(keys: &[Key]) {
         words("id"),
         words("name").least(10),
         words("role"),
+        words("person").least(10),
         words("revoked (UTC)").rank(1),
         words("made (UTC)").rank(2),
     ];
@@ -76,6 +77,7 @@ fn list(keys: &[Key]) {
                 key.id.as_str().into(),
                 key.name.as_str().into(),
                 key.role.as_str().into(),
+                key.person.as_deref().unwrap_or("-").into(),
                 revoked.into(),
                 Cell::styled(when(&key.created_at), FAINT),
             ]

@@ -28,7 +28,7 @@ mod upload;
 mod webhook;
 
 use anyhow::{Context as _, Result};
-use keybell_shared::actor::{Actor, Role};
+use keybell_shared::actor::{Actor, CONSOLE, Role};
 use keybell_shared::config::Config;
 use keybell_shared::ports::ledger::{District, KeyLedger as _};
 
@@ -174,5 +174,5 @@ pub(crate) async fn district(backends: &Backends, named: Option<&str>) -> Result
 
 /// Whoever sits at this machine's console is the district's administrator.
 pub(crate) fn console(district: &District) -> Actor {
-    Actor { district: district.id, role: Role::DistrictAdmin, name: "console".to_owned(), key: None, person: None }
+    Actor { district: district.id, role: Role::DistrictAdmin, name: CONSOLE.to_owned(), key: None, person: None }
 }

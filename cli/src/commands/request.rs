@@ -45,7 +45,7 @@ pub(super) fn body(arguments: &Asked, acknowledgement: &str) -> Result<Zeroizing
 }
 
 /// When it begins, and in which parts; nothing without a flag.
-fn schedule(arguments: &Schedule) -> Map<String, Value> {
+pub(super) fn schedule(arguments: &Schedule) -> Map<String, Value> {
     let mut request = Map::new();
     if let Some(at) = &arguments.start_at {
         let mut start = json!({"at": at});

@@ -98,6 +98,7 @@ async fn start(context: Context, arguments: Start) -> Result<Exit> {
     if arguments.allow_partial {
         parameters.push(("allow_partial", "true".to_owned()));
     }
+    parameters.extend(file::schedule(&arguments.schedule));
     let path = query("/v1/uploads", &parameters)?;
     follow(context, desk, file.with(&path), arguments.key, arguments.detach).await
 }

@@ -233,6 +233,8 @@ pub(crate) struct Key {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) role: String,
+    #[serde(default)]
+    pub(crate) person: Option<String>,
     pub(crate) created_at: String,
     pub(crate) revoked_at: Option<String>,
 }

@@ -1,4 +1,4 @@
-use keybell_shared::ids::DistrictId;
+use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::Chosen;
 
 use super::*;
@@ -92,7 +92,8 @@ async fn only_another_administrator_approves_and_each_refusal_says_why() {
     ledger.state().task(task).state = TaskState::AwaitingApproval;
     let waits = Standing { state: TaskState::AwaitingApproval, held: false };
     assert_eq!(control.resume(&owner, task).await, Ok(waits), "to resume is not to approve");
-    let admin = actor(district, Role::DistrictAdmin);
+    let nameless = actor(district, Role::DistrictAdmin);
+    let admin = Actor { person: Some(AccountId::fresh()), ..nameless.clone() };
     for role in [Role::Principal, Role::Teacher, Role::Operator, Role::Application] {
         let refused = control.approve(&actor(district, role), task, DIGEST).await.expect_err("not for this role");
         assert_eq!((refused.kind, refused.code), (ProblemKind::Forbidden, "role.may_not_approve"), "{role}");
@@ -100,6 +101,12 @@ async fn only_another_administrator_approves_and_each_refusal_says_why() {
     let namesake = Actor { name: owner.name.clone(), ..admin.clone() };
     let same = control.approve(&namesake, task, DIGEST).await.expect_err("who asked");
     assert_eq!((same.kind, same.code), (ProblemKind::Forbidden, "approval.same_person"));
+    let nobody = control.approve(&nameless, task, DIGEST).await.expect_err("a key of nobody's");
+    assert_eq!((nobody.kind, nobody.code), (ProblemKind::Forbidden, "approval.person_missing"));
+    ledger.state().task(task).new.actor.role = Role::DistrictAdmin;
+    let unknown = control.approve(&admin, task, DIGEST).await.expect_err("asked by nobody");
+    assert_eq!((unknown.kind, unknown.code), (ProblemKind::Forbidden, "approval.asker_unknown"));
+    ledger.state().task(task).new.actor.role = Role::Application;
     let other = control.approve(&admin, task, "of others").await.expect_err("other accounts");
     assert_eq!((other.kind, other.code), (ProblemKind::Conflict, "approval.other_digest"));
     let stranger = Actor { district: DistrictId::fresh(), ..admin.clone() };

@@ -3,6 +3,7 @@
 //! [`json::parse`] reads the bytes, [`Intake::submit`] checks and accepts, [`Intake::preview`] checks and counts. A
 //! refused request changes nothing, and its [`Problem`] names a stable code, the field and what to do next.
 
+mod alone;
 pub mod amqp;
 pub(crate) mod chosen;
 mod directory;
@@ -24,9 +25,9 @@ use std::sync::Arc;
 use keybell_shared::actor::Actor;
 use keybell_shared::config::{self, Links, Window};
 use keybell_shared::ids::{AccountId, TaskId};
-use keybell_shared::ports::ledger::{Acceptance, District, Idempotency, Ledger, NewTask, Preview};
+use keybell_shared::ports::ledger::{Acceptance, District, Idempotency, Ledger, Meant, NewTask, Preview};
 use keybell_shared::problem::{Problem, ProblemKind};
-use keybell_shared::request::ResetRequest;
+use keybell_shared::request::{ResetRequest, Scope};
 use keybell_shared::seal::SealKey;
 use keybell_shared::trace::{self, TARGET};
 use tracing::Instrument as _;
@@ -119,7 +120,8 @@ impl Intake {
     /// password, so it does not tell two requests apart that differ in nothing else.
     ///
     /// # Errors
-    /// The first check that the request does not pass; nothing was changed. `Unavailable` means that the same request
+    /// The first check that the request does not pass; nothing was changed. `approval.person_missing` where a second person must
+    /// approve and nothing says who the first one is. `Unavailable` means that the same request
     /// with the same key should be repeated later.
     pub async fn submit(&self, actor: &Actor, request: ResetRequest, key: &str) -> Result<Submitted, Problem> {
         self.submit_within(actor, request, key, None).await
@@ -151,6 +153,7 @@ impl Intake {
         if let Some(most) = most {
             selection::within(&checked.preview, most)?;
         }
+        self.is_somebody(actor, checked.preview.eligible)?;
         let id = TaskId::fresh();
         let shared =
             checked.shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
@@ -235,6 +238,7 @@ impl Intake {
         let shared = self.shared_password(actor, request).await?;
         let ledger = self.ledger.as_ref();
         let named = selection::resolve(ledger, actor.district, &mut request.selection).await?;
+        self.holds_no_name_of(actor, request, shared.as_ref(), &named).await?;
         let preview = ledger.preview(actor, &request.selection, request.confirm, &named, request.mode).await?;
         if preview.eligible == 0 && preview.skipped.iter().all(|(_, count)| *count == 0) {
             return Err(selection::nobody());
@@ -255,6 +259,22 @@ impl Intake {
             given.check(request, self.place_names(actor).await?)?;
         }
         Ok(shared)
+    }
+
+    /// A shared password holds no name of the accounts that are meant by name, also where an id or a roster id stands for one.
+    async fn holds_no_name_of(
+        &self,
+        actor: &Actor,
+        request: &ResetRequest,
+        shared: Option<&Given>,
+        named: &[AccountId],
+    ) -> Result<(), Problem> {
+        let Some(given) = shared.filter(|_| request.selection.scope == Scope::Selected && !named.is_empty()) else {
+            return Ok(());
+        };
+        let rows: Vec<Meant> = named.iter().map(|id| Meant { account: Some(*id), username: String::new() }).collect();
+        let found = self.ledger.meant(actor, &rows).await?;
+        given.check_names(request, found.into_iter().flatten().flat_map(|account| account.forbidden).collect())
     }
 
     /// Refuses a request that sends links when nobody has said where they lead.

@@ -91,6 +91,14 @@ async fn a_given_password_is_checked_against_the_policy_that_the_request_chose()
     asked.selection.accounts = vec!["a1".into(), "mjones".into()];
     let problem = room.intake.submit(&room.admin, asked, "key").await.expect_err("holds a username");
     assert_eq!(problem.code, "password.personal");
+    // Whoever is named by an id is named all the same.
+    let mut asked = request(named);
+    asked.selection.scope = keybell_shared::request::Scope::Selected;
+    let account = keybell_shared::ids::AccountId::fresh();
+    room.ledger.state().names.insert("mjones".into(), account);
+    asked.selection.accounts = vec![account.to_string()];
+    let problem = room.intake.submit(&room.admin, asked, "key").await.expect_err("holds a username");
+    assert_eq!(problem.code, "password.personal");
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ impl Intake {
         let shared = self.shared_password(actor, &mut request).await?;
         let ledger = self.ledger.as_ref();
         let named = selection::resolve(ledger, actor.district, &mut request.selection).await?;
+        self.holds_no_name_of(actor, &request, shared.as_ref(), &named).await?;
         if let Some(given) = &shared {
             let preview = ledger.preview(actor, &request.selection, request.confirm, &named, request.mode).await?;
             given.limit(&mut request, preview.eligible, self.passwords.shared_limit)?;
@@ -149,6 +150,7 @@ impl Intake {
         if let Some(given) = &shared {
             given.limit(&mut request, view.people.eligible, self.passwords.shared_limit)?;
         }
+        self.is_somebody(actor, view.people.eligible)?;
         let id = TaskId::fresh();
         let shared = shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
         let new = NewTask {

@@ -7,7 +7,7 @@ use keybell_shared::ports::ledger::{Chosen, Idempotency, NewTask, Preview, Reiss
 use keybell_shared::problem::Problem;
 use keybell_shared::request::{
     ChannelRule, Confirm, NotifyRule, PasswordSource, PolicyName, Reason, Recipient, ResetRequest, Scope, Selection,
-    VERSION, Where,
+    Start, VERSION, Waves, Where,
 };
 use keybell_shared::states::ItemState;
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,14 @@ pub struct Reissuing {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<Reason>,
+    /// When the first password may change. Without a word: at once, whenever the earlier task began.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub start: Option<Start>,
+    /// Handing the accounts out part by part. Without a word: all together.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub waves: Option<Waves>,
 }
 
 /// What a re-issue may choose.
@@ -139,9 +147,9 @@ impl Reissuing {
             reason: self.reason.unwrap_or(earlier.reason),
             // Never the earlier one: whoever asks has read the precautions of today.
             acknowledgement: self.acknowledgement,
-            // Nor do the earlier start and waves count: what is taken up again is taken up now.
-            start: None,
-            waves: None,
+            // Nor do the earlier start and waves count: what is taken up again is taken up now, unless this says otherwise.
+            start: self.start,
+            waves: self.waves,
         })
     }
 }
@@ -181,14 +189,19 @@ impl Intake {
         let mut request = asked.request(earlier.request)?;
         self.complete(&mut request);
         rules::check_again(actor, &request)?;
+        self.start_lies_ahead(&request).await?;
         self.links_lead_somewhere(actor, &request).await?;
         let shared = self.shared_password(actor, &mut request).await?;
+        if let Chosen::Accounts(accounts) = &chosen {
+            self.holds_no_name_of(actor, &request, shared.as_ref(), accounts).await?;
+        }
         let reissue = Reissue { parent, chosen };
         let preview = ledger.preview_reissue(actor, &reissue, request.confirm, request.mode).await?;
         somebody(&reissue.chosen, &preview)?;
         if let Some(given) = &shared {
             given.limit(&mut request, preview.eligible, self.passwords.shared_limit)?;
         }
+        self.is_somebody(actor, preview.eligible)?;
         let id = TaskId::fresh();
         let shared = shared.map(|given| given.seal(self.reset_key.as_deref(), actor.district, id)).transpose()?;
         let (actor, reissue) = (actor.clone(), Some(reissue));

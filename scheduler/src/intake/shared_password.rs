@@ -23,13 +23,19 @@ impl Given {
         value.take().map(|value| Self { value, acknowledged })
     }
 
-    /// Checks it against the policy that the request chose, the names of the district and its schools, and the accounts
-    /// that the request names. Those that it does not name are not looked at, for there may be a million of them; that is
-    /// one more reason for the limits on shared passwords.
+    /// Checks it against the policy that the request chose, the names of the district and its schools, and the usernames
+    /// that stand in the request. Accounts that it does not name are not looked at, for there may be a million of them; that
+    /// is one more reason for the limits on shared passwords.
     pub(super) fn check(&self, request: &ResetRequest, places: Vec<String>) -> Result<(), Problem> {
         let usernames = request.selection.accounts.iter().cloned();
         let names = Names::new(name_parts(None, places).into_iter().chain(usernames));
         password::check(request.policy, self.value.expose_secret(), &names)
+            .map_err(|rule| Problem::invalid(rule.code(), "password.value", rule.to_string()))
+    }
+
+    /// The same for the names of the accounts that were found, by whatever id they were named.
+    pub(super) fn check_names(&self, request: &ResetRequest, names: Vec<String>) -> Result<(), Problem> {
+        password::check(request.policy, self.value.expose_secret(), &Names::new(names))
             .map_err(|rule| Problem::invalid(rule.code(), "password.value", rule.to_string()))
     }
 

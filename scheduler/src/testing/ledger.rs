@@ -206,8 +206,12 @@ fn snapshot(task: &FakeTask) -> Snapshot {
 impl IntakeLedger for FakeLedger {
     async fn resolve_accounts(&self, _: DistrictId, names: &[String]) -> LedgerResult<Resolved> {
         let state = self.up()?;
-        let unknown = names.iter().filter(|name| !state.names.contains_key(*name)).cloned().collect();
-        let found: HashSet<_> = names.iter().filter_map(|name| state.names.get(name).copied()).collect();
+        let find = |name: &String| {
+            let by_id = || state.names.values().find(|id| id.to_string() == *name);
+            state.names.get(name).or_else(by_id).copied()
+        };
+        let unknown = names.iter().filter(|name| find(name).is_none()).cloned().collect();
+        let found: HashSet<_> = names.iter().filter_map(find).collect();
         Ok(Resolved { found: found.into_iter().collect(), unknown })
     }
 
@@ -629,7 +633,7 @@ impl KeyLedger for FakeLedger {
         unused()
     }
 
-    async fn revoke_key(&self, _: DistrictId, _: ApiKeyId) -> LedgerResult<bool> {
+    async fn revoke_key(&self, _: &Actor, _: ApiKeyId) -> LedgerResult<bool> {
         unused()
     }
 }

@@ -58,9 +58,41 @@ impl Scheduler {
             format!("must be 1 to scheduler.window_max ({})", self.window_max)
         })?;
         fits(self.window_max <= 100_000, "scheduler.window_max", || "must be at most 100000".to_owned())?;
-        fits(!self.dispatch_every.is_zero(), "scheduler.dispatch_seconds", || "must be more than 0".to_owned())?;
+        soon(self.dispatch_every, "scheduler.dispatch_seconds")?;
         fits(!self.scan_every.is_zero(), "scheduler.scan_seconds", || "must be more than 0".to_owned())?;
         fits(!self.project_every.is_zero(), "scheduler.project_seconds", || "must be more than 0".to_owned())?;
-        fits(!self.leader_ttl.is_zero(), "scheduler.leader_seconds", || "must be more than 0".to_owned())
+        soon(self.leader_ttl, "scheduler.leader_seconds")
+    }
+}
+
+/// A minute: an event waits for at most three rounds and for a new leader, and sessions end within five minutes.
+const SOON: Duration = Duration::from_mins(1);
+
+/// Refuses an interval with which applications would hear of a changed password too late to end its sessions.
+fn soon(every: Duration, field: &'static str) -> Result<(), ConfigError> {
+    fits(!every.is_zero() && every <= SOON, field, || {
+        "must be more than 0 and at most 60, or sessions would go on for more than five minutes after a reset"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_end_within_five_minutes_however_it_is_configured() {
+        assert!(Scheduler::default().check().is_ok());
+        assert!(SOON * 4 < Duration::from_mins(5));
+        let late = Duration::from_secs(61);
+        for (wrong, field) in [
+            (Scheduler { dispatch_every: late, ..Scheduler::default() }, "scheduler.dispatch_seconds"),
+            (Scheduler { leader_ttl: late, ..Scheduler::default() }, "scheduler.leader_seconds"),
+            (Scheduler { leader_ttl: Duration::ZERO, ..Scheduler::default() }, "scheduler.leader_seconds"),
+        ] {
+            let refused = wrong.check().expect_err(field);
+            assert_eq!(refused.field, field);
+            assert!(refused.reason.contains("five minutes"), "{}", refused.reason);
+        }
     }
 }

@@ -116,10 +116,20 @@ mod tests {
             (Some("02"), 10, Format::Simple),
             (Some("4"), 10, Format::Classic),
             (Some("07"), 10, Format::Phrase3),
+            (Some("PK"), 10, Format::Simple),
+            (Some("03"), 10, Format::Classic),
+            (Some("5"), 10, Format::Classic),
+            (Some("6"), 10, Format::Phrase3),
+            (Some("08"), 10, Format::Phrase3),
+            (Some("09"), 10, Format::Phrase4),
             (Some("12"), 10, Format::Phrase4),
             (None, 10, Format::Phrase4),
+            // Staff have theirs, whatever grade they teach; principals are staff, administrators are more.
             (None, 30, Format::Phrase4),
+            (Some("02"), 30, Format::Phrase4),
+            (None, 40, Format::Phrase4),
             (None, 50, Format::Random12),
+            (Some("KG"), 60, Format::Random12),
         ] {
             assert_eq!(Format::ByGrade.tier(grade, rank), tier, "{grade:?} {rank}");
         }

@@ -209,6 +209,14 @@ async fn a_shared_password_is_no_part_of_a_plan() {
     let refused = apply().arg("--shared-password-file").arg(&blank).run_to(2).await;
     assert!(refused.stderr.contains("plan.password_needed"), "{}", refused.stderr);
     with_file(apply()).run_to(0).await;
+    // The limit of shared passwords holds for plans, and what it fills in is shown.
+    let few = |arguments: &[&str]| {
+        with_file(school.program(arguments.iter().copied())).env("KEYBELL_PASSWORDS__SHARED_LIMIT", "2")
+    };
+    let pupils = ["plan", "--scope", "all", "--user-type", "student", "--reason", "lost"];
+    assert!(few(&pupils).run_to(2).await.stderr.contains("password.shared_unacknowledged"));
+    let made: Value = few(&[&pupils[..], &["--acknowledge-shared"]].concat()).json().await;
+    assert_eq!(number(&made, "/rules/expires_in_hours"), 24, "{made}");
 }
 
 /// A server on which more than two passwords need a second person.
@@ -218,9 +226,11 @@ fn careful(school: &School, arguments: &[&str]) -> Program {
 
 #[tokio::test]
 async fn a_second_person_approves_what_the_first_one_asked_for() {
-    let school = School::with(&people()).await;
-    let (asker, other) = (school.key("office", "district_admin").await, school.key("deputy", "district_admin").await);
-    let portal = school.key("portal", "application").await;
+    let staff = ["olga", "dora", "drew"].map(|name| Person::with_role(name, "administrator"));
+    let school = School::with(&people().into_iter().chain(staff).collect::<Vec<_>>()).await;
+    let asker = school.key_of("olga", "office", "district_admin").await;
+    let other = school.key_of("dora", "deputy", "district_admin").await;
+    let (portal, nobodys) = (school.key("portal", "application").await, school.key("nobody", "district_admin").await);
     let (running, caller) = serve(careful(&school, &["serve"]), &asker).await;
     let deputy = caller.with_key(&other);
 
@@ -234,12 +244,16 @@ async fn a_second_person_approves_what_the_first_one_asked_for() {
     for (who, body, status, code) in [
         (&caller, json!({"digest": digest}), 403, "approval.same_person"),
         (&caller.with_key(&portal), json!({"digest": digest}), 403, "role.may_not_approve"),
+        (&caller.with_key(&nobodys), json!({"digest": digest}), 403, "approval.person_missing"),
         (&deputy, json!({"digest": "0".repeat(64)}), 409, "approval.other_digest"),
         (&deputy, json!({}), 400, "field.missing"),
     ] {
         assert_eq!(who.post(&approve, &body).await.with_status(status).text("/code"), code);
     }
-    let late = deputy.post("/v1/keys", &json!({"name": "late", "role": "district_admin"})).await.with_status(201);
+    let late = deputy
+        .post("/v1/keys", &json!({"name": "late", "role": "district_admin", "person": "drew"}))
+        .await
+        .with_status(201);
     let late = caller.with_key(late.text("/key"));
     let refused = late.post(&approve, &json!({"digest": digest})).await.with_status(403);
     assert_eq!(refused.text("/code"), "approval.key_too_new");
@@ -268,6 +282,12 @@ async fn a_second_person_approves_what_the_first_one_asked_for() {
     assert_eq!((text(&ended, "/state"), number(&ended, "/progress/reset/reset")), ("cancelled", 0), "{ended}");
     let late = deputy.post(&format!("/v1/tasks/{rejected}/approve"), &json!({"digest": text(&waits, "/digest")})).await;
     assert_eq!(late.with_status(409).text("/code"), "approval.not_awaiting");
+    // A key that says of nobody whose it is asks for nothing that a second person must approve, by any way.
+    let nobody = caller.with_key(&nobodys);
+    let plan = nobody.post("/v1/plans", &students("email")).await.with_status(201);
+    let refused = nobody.post_keyed(&format!("/v1/plans/{}/apply", plan.text("/plan")), "k", &acknowledged()).await;
+    assert_eq!(refused.with_status(403).text("/code"), "approval.person_missing");
+    assert_eq!(nobody.start("k", &all).await.with_status(403).text("/code"), "approval.person_missing");
     // A small one needs nobody.
     let small = json!({"selection": {"scope": "selected", "accounts": ["pupil1", "pupil2"]}, "reason": "lost", "acknowledgement": READ});
     let small = caller.start("k3", &small).await.with_status(202).task();

@@ -1,5 +1,6 @@
 //! Every command that can ask a server: what it answers is what it answers on the machine itself.
 
+use keybell_shared::clock::{Millis, wall};
 use keybell_tests::program::{Ended, PATIENCE, Program};
 use serde_json::Value;
 
@@ -123,8 +124,10 @@ async fn everything_is_done(program: impl Fn(&[&str]) -> Program, kind: &str) {
     let child: Value = program(&reissue).run_to(1).await.json();
     assert_eq!(text(&child, "/task/parent"), task, "{child}");
     assert_eq!(number(&child, "/task/progress/total"), 1, "{child}");
-    let detached =
-        json(&["task", "reissue", &task, "--account", "pupil1", "--yes", "--acknowledge", READ, "--detach"]).await;
+    // It begins later, so that nothing of it is done before it is cancelled.
+    let later = Millis(wall().0 + 3_600_000).rfc3339();
+    let again = ["task", "reissue", &task, "--account", "pupil1", "--yes", "--acknowledge", READ, "--detach"];
+    let detached = json(&[&again[..], &["--start-at", &later, "--wave-by", "school"]].concat()).await;
     let cancelled = json(&["task", "cancel", text(&detached, "/task")]).await;
     assert!(text(&cancelled, "/state").starts_with("cancel"), "{cancelled}");
 

@@ -126,6 +126,13 @@ impl School {
         text(&made, "/key").to_owned()
     }
 
+    /// Makes a key that names its person; answers its text.
+    pub(crate) async fn key_of(&self, person: &str, name: &str, role: &str) -> String {
+        let create = ["apikey", "create", "--name", name, "--role", role, "--person", person];
+        let made: Value = self.program(create).json().await;
+        text(&made, "/key").to_owned()
+    }
+
     /// The messages in the outbox.
     pub(crate) fn outbox(&self) -> Vec<Message> {
         outbox::read(&self.folder().join("outbox"))

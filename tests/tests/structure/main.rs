@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "what fails here fails the test, with its reason")]
 
+mod promises;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};

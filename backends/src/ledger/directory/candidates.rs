@@ -75,7 +75,8 @@ const SCHOOLS: &str = "SELECT s.id FROM schools s WHERE s.district_id = $1 AND s
      UNION SELECT s.id FROM schools s WHERE s.district_id = $1 AND s.name {in $2 text}";
 const CLASSES: &str = "SELECT c.id FROM classes c WHERE c.district_id = $1 AND c.source_id {in $2 text}
      UNION SELECT c.id FROM classes c WHERE c.district_id = $1 AND c.title {in $2 text}";
-const OWN_SCHOOLS: &str = "SELECT DISTINCT m.school_id AS id FROM memberships m WHERE m.account_id = $1";
+const OWN_SCHOOLS: &str = "SELECT DISTINCT m.school_id AS id FROM memberships m
+     WHERE m.account_id = $1 AND m.role NOT IN ('student', 'guardian', 'parent', 'relative')";
 const OWN_CLASSES: &str = "SELECT e.class_id AS id FROM enrolments e
      WHERE e.account_id = $1 AND e.active AND e.role = 'teacher'";
 

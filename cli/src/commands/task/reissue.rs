@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::resend::choice;
 use crate::args::Reissue;
 use crate::commands::confirm::Acknowledgement;
-use crate::commands::request::{confirm, telling, written};
+use crate::commands::request::{confirm, schedule, telling, written};
 use crate::commands::reset::start;
 use crate::context::Context;
 use crate::desk::{Ask, Desk};
@@ -14,6 +14,7 @@ use crate::outcome::Exit;
 pub(super) async fn run(context: Context, arguments: Reissue) -> Result<Exit> {
     let mut request = telling(&arguments.telling)?;
     request.extend(confirm(&arguments.exceptions));
+    request.extend(schedule(&arguments.schedule));
     request.extend(choice(&arguments.chosen)?);
     let desk = Desk::open(&context, arguments.one.district.district.as_deref()).await?;
     let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, false).await?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use zeroize::Zeroizing;
 
-use crate::args::Filled;
+use crate::args::{Filled, Schedule};
 use crate::desk::Ask;
 use crate::outcome::Exit;
 
@@ -48,4 +48,16 @@ pub(super) fn rules(asked: &Filled) -> Vec<(&'static str, String)> {
     ];
     rules.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
     rules
+}
+
+/// When it begins, and in which parts, as parameters.
+pub(super) fn schedule(asked: &Schedule) -> impl Iterator<Item = (&'static str, String)> {
+    let said = [
+        ("start_at", asked.start_at.clone()),
+        ("zone", asked.zone.clone()),
+        ("wave_by", asked.wave_by.clone()),
+        ("canary", asked.canary.map(|accounts| accounts.to_string())),
+        ("halt_above_percent", asked.halt_above.map(|percent| percent.to_string())),
+    ];
+    said.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }

@@ -222,3 +222,28 @@ fn a_reissue_is_read_as_strictly_as_a_request() {
         assert!(!problem.detail.contains("Otter"), "a value came back: {problem}");
     }
 }
+
+#[tokio::test]
+async fn a_reissue_begins_when_it_says_and_not_when_the_earlier_task_did() {
+    let at = |ahead: i64| keybell_shared::clock::Millis(keybell_shared::clock::wall().0 + ahead * 3_600_000).rfc3339();
+    let more = format!(r#","start":{{"at":"{}"}},"waves":{{"by":"school","canary":5}}"#, at(5));
+    let (room, parent) = room(5, &more).await;
+    room.intake.reissue(&room.admin, parent, read(READ), "now").await.expect("accepted");
+    let now = newest(&room).request;
+    assert_eq!((now.start, now.waves), (None, None));
+    let (start, waves) = (format!(r#""start":{{"at":"{}"}}"#, at(9)), r#""waves":{"by":"grade"}"#);
+    room.intake
+        .reissue(&room.admin, parent, read(&format!("{READ},{start},{waves}")), "later")
+        .await
+        .expect("accepted");
+    let later = newest(&room).request;
+    assert_eq!(later.start.map(|start| start.at), Some(at(9)));
+    assert!(later.waves.is_some());
+    for (members, code) in [
+        (format!(r#"{READ},"start":{{"at":"{}"}}"#, at(-1)), "start.past"),
+        (format!(r#"{READ},"waves":{{"by":"grade","canary":10001}}"#), "waves.canary_too_large"),
+    ] {
+        let refused = room.intake.reissue(&room.admin, parent, read(&members), "k").await.expect_err("refused");
+        assert_eq!(refused.code, code);
+    }
+}

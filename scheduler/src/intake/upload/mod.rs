@@ -13,7 +13,7 @@ use keybell_shared::ports::ledger::{Idempotency, NewTask, Uploaded};
 use keybell_shared::problem::Problem;
 use keybell_shared::request::{
     ChannelRule, Confirm, Delivery, Mode, NotifyRule, PasswordSource, PolicyName, Reason, Recipient, ResetRequest,
-    Scope, Selection, VERSION, Where,
+    Scope, Selection, Start, VERSION, Waves, Where,
 };
 use keybell_shared::seal::Binding;
 use keybell_shared::upload::UploadFile;
@@ -83,6 +83,10 @@ pub struct Starting {
     pub acknowledgement: Option<String>,
     /// Do the good rows although others have errors.
     pub allow_partial: bool,
+    /// When the first password may change. Without a word: at once.
+    pub start: Option<Start>,
+    /// Handing the accounts out part by part. Without a word: all together.
+    pub waves: Option<Waves>,
 }
 
 /// What makes a repetition recognisable. The file stands for itself by a mark, for what is stored of its passwords must not
@@ -92,6 +96,10 @@ struct Asked {
     upload: String,
     rules: Uploading,
     allow_partial: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<Start>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waves: Option<Waves>,
 }
 
 impl Intake {
@@ -118,22 +126,23 @@ impl Intake {
         actor: &Actor,
         file: &UploadFile,
         asked: Uploading,
-        start: Starting,
+        starting: Starting,
         key: &str,
     ) -> Result<Submitted, Problem> {
         rules::role(actor)?;
         idempotency::check_key(key)?;
-        let Starting { trial: promised, acknowledgement, allow_partial } = start;
+        let Starting { trial: promised, acknowledgement, allow_partial, start, waves } = starting;
         let producer = producer(actor);
         let upload = trial::lasting(file, &format!("{}|{producer}|{key}", actor.district)).await?.to_text();
-        let again = Asked { upload, rules: asked, allow_partial };
+        let again = Asked { upload, rules: asked, allow_partial, start: start.clone(), waves };
         let fingerprint = idempotency::fingerprint(&again)?;
         let idempotency = Idempotency { producer, key: key.to_owned(), fingerprint };
         if let Some(submitted) = self.repetition(actor, &idempotency).await? {
             return Ok(submitted);
         }
-        let request = asked.request(acknowledgement);
+        let request = ResetRequest { start, waves, ..asked.request(acknowledgement) };
         rules::upload_start(actor, &request)?;
+        self.start_lies_ahead(&request).await?;
         self.links_lead_somewhere(actor, &request).await?;
         let mark = trial::same_file(&promised, file).await?;
         let findings = self.judge_upload(actor, file, asked.policy).await?;
@@ -148,6 +157,7 @@ impl Intake {
         if counts.ok == 0 {
             return Err(refusals::nothing(counts));
         }
+        self.is_somebody(actor, counts.ok)?;
         let id = TaskId::fresh();
         let uploaded = self.seal_upload(actor, id, file, &findings)?;
         let named = uploaded.iter().map(|row| row.account).collect();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use keybell_shared::actor::Role;
+use keybell_shared::clock::{Millis, wall};
 use keybell_shared::codes::Code;
+use keybell_shared::request::WaveBy;
 use keybell_shared::seal::{OpenKey, fresh_pair};
 use keybell_shared::upload::{About, Flaw, UploadRow};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -59,7 +61,8 @@ fn file(rows: Vec<UploadRow>) -> UploadFile {
 }
 
 fn starting(trial: &str) -> Starting {
-    Starting { trial: trial.to_owned(), acknowledgement: Some("2026-11".to_owned()), allow_partial: false }
+    let acknowledgement = Some("2026-11".to_owned());
+    Starting { trial: trial.to_owned(), acknowledgement, allow_partial: false, start: None, waves: None }
 }
 
 impl Room {
@@ -261,4 +264,46 @@ async fn no_request_says_that_its_passwords_are_uploaded() {
     ] {
         assert_eq!(refused.expect_err("without a file").code, "password.upload_only");
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_a_second_person_must_approve_is_somebodys() {
+    let room = room();
+    let file = file(vec![row("a1", "", "Otter-lamp-47"), row("a2", "", "Quiet-river-48")]);
+    let trial = room.intake.try_upload(&room.admin, &file, RULES).await.expect("a trial run").trial;
+    let start = async |actor: &Actor, above: u32| {
+        let intake = room.intake.clone().approving_above(Some(above));
+        intake.upload(actor, &file, RULES, starting(&trial), "key-1").await
+    };
+    assert_eq!(start(&room.admin, 1).await.expect_err("a key of nobody's").code, "approval.person_missing");
+    assert!(room.ledger.state().tasks.is_empty());
+    assert!(
+        room.intake.upload(&room.admin, &file, RULES, starting(&trial), "key-0").await.is_ok(),
+        "nobody need approve it"
+    );
+    let somebody = Actor { person: Some(keybell_shared::ids::AccountId::fresh()), ..room.admin.clone() };
+    assert!(start(&somebody, 1).await.is_ok());
+    assert!(start(&room.admin, 1).await.is_ok_and(|known| known.repeated), "what was accepted stays accepted");
+}
+
+#[tokio::test]
+async fn an_upload_begins_later_and_in_waves_like_any_request() {
+    let room = room();
+    let file = file(vec![row("a1", "", "Otter-lamp-47")]);
+    let trial = room.intake.try_upload(&room.admin, &file, RULES).await.expect("a trial run").trial;
+    let at = |ahead: i64| Some(Start { at: Millis(wall().0 + ahead * 3_600_000).rfc3339(), zone: None });
+    let by = |canary| Some(Waves { by: WaveBy::Grade, canary, halt_above_percent: None });
+    for (wrong, code) in [
+        (Starting { start: at(-1), ..starting(&trial) }, "start.past"),
+        (Starting { waves: by(10_001), ..starting(&trial) }, "waves.canary_too_large"),
+    ] {
+        assert_eq!(room.start(&file, wrong).await.expect_err("refused").code, code);
+    }
+    let later = Starting { start: at(9), waves: by(3), ..starting(&trial) };
+    room.start(&file, later.clone()).await.expect("accepted");
+    let kept = room.ledger.state().tasks[0].new.request.clone();
+    assert_eq!((kept.start, kept.waves), (later.start.clone(), later.waves));
+    assert!(room.start(&file, later).await.expect("accepted before").repeated);
+    let at_once = room.start(&file, starting(&trial)).await.expect_err("another request under the key");
+    assert_eq!(at_once.code, "idempotency.mismatch");
 }

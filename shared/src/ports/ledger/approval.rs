@@ -16,6 +16,10 @@ pub enum Approval {
     /// Whoever asked for the reset does not approve it: the same name, the same person by another key, or two keys of
     /// which one was made with the other.
     SamePerson,
+    /// The approver's key says of nobody whose it is, so it is no second person.
+    Nameless,
+    /// An administrator asked for the reset with a key that says of nobody whose it is, so nobody is known to be another one.
+    AskerNameless,
     /// The key was made after the task was asked for: whoever may make keys could have made it for this.
     KeyTooNew,
     /// The digest is not the one of the task's accounts.

@@ -30,7 +30,7 @@ pub struct NewKey {
     pub name: String,
     /// What its holder is.
     pub role: Role,
-    /// The username of the person behind it, for roles that need one.
+    /// The username of the person behind it. Some roles need one, and so does an approval.
     pub person: Option<String>,
     /// SHA-256 of the secret (256 random bits, so a fast hash is enough).
     pub secret_hash: Vec<u8>,
@@ -47,7 +47,8 @@ pub enum KeyFate {
     UnknownPerson,
     /// Another valid key of the district has this name; tasks belong to names, so it must be another one.
     NameTaken,
-    /// The name begins as those of AMQP producers do, with [`PRODUCER_PREFIX`](crate::actor::PRODUCER_PREFIX).
+    /// The name is the [console's](crate::actor::CONSOLE), or begins as those of AMQP producers do, with
+    /// [`PRODUCER_PREFIX`](crate::actor::PRODUCER_PREFIX).
     NameReserved,
 }
 
@@ -60,6 +61,8 @@ pub struct KeyView {
     pub name: String,
     /// What its holder is.
     pub role: Role,
+    /// The username of the person behind it.
+    pub person: Option<String>,
     /// When it was made.
     pub created_at: Millis,
     /// When it was revoked.
@@ -92,6 +95,6 @@ pub trait KeyLedger: Send + Sync {
     /// Those of tasks end with their tasks.
     async fn sealed_until(&self, key_id: &str) -> LedgerResult<Option<Millis>>;
 
-    /// Revokes a key. Answers whether there was one to revoke.
-    async fn revoke_key(&self, district: DistrictId, id: ApiKeyId) -> LedgerResult<bool>;
+    /// Revokes a key of the actor's district. Answers whether there was one to revoke.
+    async fn revoke_key(&self, actor: &Actor, id: ApiKeyId) -> LedgerResult<bool>;
 }

@@ -2,14 +2,15 @@
 
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::codes::Code;
-use keybell_shared::eligibility::{Facts, exclusion};
+use keybell_shared::eligibility::{Decision, Facts, exclusion};
 use keybell_shared::ids::{AccountId, TaskId};
 use keybell_shared::ports::ledger::{
-    Chunk, ExpansionLedger as _, IntakeLedger as _, ItemFilter, ResetOutcome, TaskLedger as _,
+    Chunk, ExpansionLedger as _, IntakeLedger as _, ItemFilter, Person, ResetOutcome, RosterLedger as _,
+    TaskLedger as _,
 };
 use keybell_shared::request::{Confirm, Mode};
 use keybell_shared::states::{ItemState, TaskState};
-use keybell_tests::ledgers::{Fixture, TestLedger, accept, district_with, request, task};
+use keybell_tests::ledgers::{Fixture, TestLedger, accept, district_with, pupil, request, task};
 use keybell_tests::on_both;
 use serde_json::json;
 
@@ -22,6 +23,7 @@ on_both!(
     a_cancel_wins_between_two_chunks,
     the_rules_in_sql_are_the_rules_in_rust,
     what_is_confirmed_is_reset_by_the_same_rules_at_both_ends,
+    who_joins_later_is_not_in_it_and_who_is_disabled_later_is_skipped,
 );
 
 async fn chunks_add_up_and_the_last_one_starts_the_task(on: &TestLedger) {
@@ -61,7 +63,7 @@ async fn meant(on: &TestLedger, fixture: &Fixture, selection: serde_json::Value)
 async fn selections_mean_what_they_say(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 3).await;
     on.raw.run(&format!("UPDATE accounts SET grade = '06' WHERE id = '{}'", fixture.pupils[1])).await;
-    on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{}'", fixture.pupils[2])).await;
+    on.raw.run(&format!("UPDATE enrolments SET active = FALSE WHERE account_id = '{}'", fixture.pupils[2])).await;
     // A stranger's district changes nothing.
     district_with(&*on.ledger, 3).await;
     assert_eq!(meant(on, &fixture, json!({"scope": "all"})).await, ["p1", "p2", "p3", "g1", "t1"]);
@@ -73,6 +75,22 @@ async fn selections_mean_what_they_say(on: &TestLedger) {
     assert_eq!(meant(on, &fixture, except).await, ["p2", "p3"]);
     let grades = json!({"scope": "all", "where": {"grades": ["05", "06"], "classes": ["1a"]}});
     assert_eq!(meant(on, &fixture, grades).await, ["p1", "p2"], "AND between fields, OR within one");
+    let class = json!({"scope": "all", "where": {"classes": ["c1"]}});
+    assert_eq!(meant(on, &fixture, class).await, ["p1", "p2", "t1"], "its teacher is in it, and who left it is not");
+    let class = json!({"scope": "without_role", "where": {"classes": ["c1"]}});
+    assert_eq!(meant(on, &fixture, class).await, ["p1", "p2"]);
+    // A teacher who is somebody's parent at the school is of both types.
+    on.raw
+        .run(&format!(
+            "INSERT INTO memberships (account_id, school_id, role) SELECT account_id, school_id, 'parent'
+             FROM memberships WHERE account_id = '{}'",
+            fixture.teacher
+        ))
+        .await;
+    let parents = json!({"scope": "all", "where": {"user_types": ["parent"]}});
+    assert_eq!(meant(on, &fixture, parents).await, ["t1"]);
+    let parents = json!({"scope": "without_role", "where": {"user_types": ["parent"]}});
+    assert_eq!(meant(on, &fixture, parents).await, [""; 0], "whoever holds any privileged role counts as staff");
     let school = json!({"scope": "all", "where": {"schools": ["North School"], "user_types": ["teacher"]}});
     assert_eq!(meant(on, &fixture, school).await, ["t1"]);
 }
@@ -203,4 +221,30 @@ async fn what_is_confirmed_is_reset_by_the_same_rules_at_both_ends(on: &TestLedg
         let at_last = usize::from(confirm.protected);
         assert_eq!(changed, open.len() - 1 + at_last, "{confirm:?}: {outcomes:?}");
     }
+}
+
+async fn who_joins_later_is_not_in_it_and_who_is_disabled_later_is_skipped(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 3).await;
+    let (district, admin) = (fixture.district.id, fixture.admin());
+    let narrowed = json!({"selection": {"scope": "all", "where": {"user_types": ["student"]}}});
+    let frozen = task(&*on.ledger, &admin, request(narrowed)).await;
+    let members = async || {
+        let items = on.ledger.items(district, frozen, ItemFilter::default(), 50).await.expect("items");
+        items.into_iter().map(|item| (item.username, item.id)).collect::<Vec<_>>()
+    };
+    let before = members().await;
+    let digest = async || on.ledger.task(district, frozen).await.expect("a task").expect("there").digest;
+    let (said, names) = (digest().await, before.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+    assert_eq!(names, ["p1", "p2", "p3"]);
+    // One joins, one is disabled, and one is no pupil any more, which the frozen set does not care about.
+    let teacher = Person { role: "teacher".to_owned(), rank: 30, ..pupil(3) };
+    let people = [pupil(4), Person { active: false, ..pupil(2) }, teacher];
+    on.ledger.put_people(district, &people).await.expect("people");
+    assert_eq!(on.ledger.expand_chunk("s", frozen, 10).await, Ok(Chunk::NotExpanding));
+    assert_eq!((members().await, digest().await), (before.clone(), said));
+    let items: Vec<_> = before.iter().map(|(_, id)| *id).collect();
+    let outcomes = reset(on, &items).await;
+    let changed: Vec<bool> = outcomes.iter().map(|(_, one)| matches!(one, ResetOutcome::Changed(_))).collect();
+    assert_eq!(changed, [true, false, true], "{outcomes:?}");
+    assert_eq!(outcomes[1], (items[1], ResetOutcome::NotChanged(Decision::Skip(Code::S03))));
 }

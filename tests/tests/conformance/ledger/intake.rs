@@ -2,12 +2,18 @@
 
 use keybell_shared::actor::{Actor, Role};
 use keybell_shared::codes::Code;
+use keybell_shared::eligibility::Decision;
 use keybell_shared::ids::TaskId;
-use keybell_shared::ports::ledger::{Acceptance, Idempotency, IntakeLedger as _, NewTask, TaskLedger as _};
+use keybell_shared::ports::ledger::{
+    Acceptance, AccountFilter, DirectoryLedger as _, Idempotency, IntakeLedger as _, ItemFilter, Membership, NewTask,
+    Person, ResetOutcome, RosterLedger as _, School, TaskLedger as _,
+};
 use keybell_shared::request::{Confirm, Mode};
-use keybell_tests::ledgers::{TestLedger, district_with, request};
+use keybell_tests::ledgers::{TestLedger, district_with, pupil, request, task};
 use keybell_tests::on_both;
 use serde_json::json;
+
+use super::flow::reset;
 
 on_both!(
     a_repeated_request_is_one_task,
@@ -17,6 +23,7 @@ on_both!(
     unknown_schools_classes_grades_and_types_are_listed,
     a_preview_counts_by_code,
     a_teacher_reaches_the_own_classes_only,
+    a_principal_reaches_the_own_school_only,
 );
 
 fn new_task(actor: &Actor, key: &str, fingerprint: &str) -> NewTask {
@@ -168,4 +175,55 @@ async fn a_teacher_reaches_the_own_classes_only(on: &TestLedger) {
         .await
         .expect("a preview");
     assert_eq!((preview.eligible, preview.skipped), (0, vec![(Code::S09, 1)]));
+}
+
+/// The head of the northern school has a child at the southern one, and a teacher of the southern school one at the northern:
+/// neither makes a school somebody's own.
+async fn a_principal_reaches_the_own_school_only(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 2).await;
+    let district = fixture.district.id;
+    let south = School { source_id: "s2".to_owned(), name: "South School".to_owned(), active: true };
+    on.ledger.put_schools(district, &[south]).await.expect("a school");
+    let at = |places: &[(&str, &str)]| {
+        let place = |(school, role): &(&str, &str)| Membership { school: (*school).into(), role: (*role).into() };
+        places.iter().map(place).collect::<Vec<_>>()
+    };
+    let staff = |n: usize, role: &str, rank: i32, places: &[(&str, &str)]| Person {
+        role: role.to_owned(),
+        rank,
+        grade: None,
+        memberships: at(places),
+        ..pupil(n)
+    };
+    let people = [
+        Person { memberships: at(&[("s2", "student")]), ..pupil(2) },
+        staff(70, "principal", 40, &[("s1", "principal"), ("s2", "parent")]),
+        staff(71, "teacher", 30, &[("s2", "teacher"), ("s1", "guardian")]),
+        staff(72, "districtAdministrator", 50, &[("s1", "districtAdministrator")]),
+    ];
+    on.ledger.put_people(district, &people).await.expect("people");
+    let head = on.ledger.resolve_accounts(district, &["p70".to_owned()]).await.expect("resolved").found[0];
+    let actor = Actor { role: Role::Principal, person: Some(head), name: "head".to_owned(), ..fixture.admin() };
+    let found = on.ledger.search(&actor, &AccountFilter::default(), None, 50).await.expect("a page").accounts;
+    let mut found: Vec<_> = found.into_iter().map(|account| account.username).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["p1", "p70", "t1"]);
+    let codes = async |selection: serde_json::Value| {
+        let meant = task(&*on.ledger, &actor, request(json!({"selection": selection}))).await;
+        let items = on.ledger.items(district, meant, ItemFilter::default(), 50).await.expect("items");
+        let mut codes: Vec<_> = items.iter().map(|item| (item.username.clone(), item.code)).collect();
+        codes.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        (items, codes.into_iter().map(|(name, code)| format!("{name} {code:?}")).collect::<Vec<_>>())
+    };
+    let (_, all) = codes(json!({"scope": "all"})).await;
+    assert_eq!(all, ["p1 None", "p70 Some(S05)", "p72 Some(E10)", "t1 None"]);
+    let (named, said) = codes(json!({"scope": "selected", "accounts": ["p1", "p2", "p71", "p72"]})).await;
+    assert_eq!(said, ["p1 None", "p2 Some(S09)", "p71 Some(S09)", "p72 Some(E10)"]);
+    // Looked at again at the reset itself: the pupil has moved meanwhile.
+    let moved = Person { memberships: at(&[("s2", "student")]), ..pupil(1) };
+    on.ledger.put_people(district, &[moved]).await.expect("people");
+    let open: Vec<_> = named.iter().filter(|item| item.code.is_none()).map(|item| item.id).collect();
+    let outcomes = reset(on, &open).await;
+    let left = [(open[0], ResetOutcome::NotChanged(Decision::Skip(Code::S09)))];
+    assert_eq!(outcomes, left, "outside the school by now");
 }

@@ -4,7 +4,7 @@ use keybell_shared::actor::Role;
 use keybell_shared::clock::Millis;
 use keybell_shared::ids::{ApiKeyId, DistrictId};
 use keybell_shared::ports::ledger::{KeyFate, KeyLedger, NewKey, RosterLedger};
-use keybell_tests::ledgers::{TestLedger, district_with, pupil, request, task};
+use keybell_tests::ledgers::{TestLedger, as_district_admin, district_with, pupil, request, task};
 use keybell_tests::on_both;
 use serde_json::json;
 
@@ -14,6 +14,7 @@ on_both!(
     a_key_speaks_for_its_district_and_person,
     a_key_of_an_unknown_person_is_not_stored,
     a_key_belongs_to_one_district,
+    the_audit_says_who_made_and_revoked_a_key_and_for_whom,
     a_key_is_revoked_once_also_by_two_at_once,
     a_key_ends_with_its_person,
     a_key_pair_is_needed_while_something_is_sealed_to_it,
@@ -41,7 +42,7 @@ async fn a_name_belongs_to_one_valid_key(test: &TestLedger) {
     let again = |district| NewKey { name: "sis".to_owned(), ..new_key(district, None) };
     assert_eq!(ledger.add_key(again(ours)).await, Ok(KeyFate::NameTaken), "tasks belong to names");
     assert_eq!(ledger.add_key(again(theirs)).await, Ok(KeyFate::Added), "another district's");
-    assert!(ledger.revoke_key(ours, key.id).await.expect("revoke"));
+    assert!(ledger.revoke_key(&as_district_admin(ours), key.id).await.expect("revoke"));
     assert_eq!(ledger.add_key(again(ours)).await, Ok(KeyFate::Added), "a new key for the same application");
 }
 
@@ -97,13 +98,43 @@ async fn a_key_of_an_unknown_person_is_not_stored(test: &TestLedger) {
     assert_eq!(ledger.keys(ours.district.id).await.expect("keys"), []);
 }
 
+async fn the_audit_says_who_made_and_revoked_a_key_and_for_whom(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let fixture = district_with(&**ledger, 1).await;
+    let district = fixture.district.id;
+    let first = NewKey { name: "office".to_owned(), ..new_key(district, Some("T1")) };
+    let second = NewKey { name: "portal".to_owned(), made_by: Some(first.id), ..new_key(district, None) };
+    for key in [&first, &second] {
+        assert_eq!(ledger.add_key(key.clone()).await, Ok(KeyFate::Added));
+    }
+    let (_, office) = ledger.key(first.id).await.expect("key").expect("the key is there");
+    assert!(ledger.revoke_key(&office, second.id).await.expect("revoke"));
+    let audit = "SELECT actor, action, subject, detail FROM audit WHERE subject LIKE 'key %' ORDER BY id";
+    let (one, other) = (format!("key {}", first.id), format!("key {}", second.id));
+    assert_eq!(
+        test.raw.rows(audit).await,
+        [
+            ["console", "key.created", one.as_str(), "role teacher, name \"office\", person \"T1\""],
+            ["office", "key.created", &other, "role application, name \"portal\", person nobody"],
+            ["office", "key.revoked", &other, ""],
+        ]
+    );
+    let whose: Vec<_> = ledger.keys(district).await.expect("keys").into_iter().map(|key| key.person).collect();
+    assert_eq!(whose, [Some("t1".to_owned()), None]);
+    // Nobody takes the name of whoever sits at the machine.
+    for name in ["console", "amqp:sis"] {
+        let key = NewKey { name: name.to_owned(), ..new_key(district, None) };
+        assert_eq!(ledger.add_key(key).await, Ok(KeyFate::NameReserved), "{name}");
+    }
+}
+
 async fn a_key_belongs_to_one_district(test: &TestLedger) {
     let ledger = &test.ledger;
     let (ours, theirs) = (district_with(&**ledger, 1).await, district_with(&**ledger, 1).await);
     let key = new_key(ours.district.id, None);
     assert_eq!(ledger.add_key(key.clone()).await, Ok(KeyFate::Added));
     assert_eq!(ledger.keys(theirs.district.id).await.expect("keys"), []);
-    assert!(!ledger.revoke_key(theirs.district.id, key.id).await.expect("revoke"));
+    assert!(!ledger.revoke_key(&theirs.admin(), key.id).await.expect("revoke"));
     let (_, actor) = ledger.key(key.id).await.expect("key").expect("it still works");
     assert_eq!(actor.district, ours.district.id);
 }
@@ -111,16 +142,17 @@ async fn a_key_belongs_to_one_district(test: &TestLedger) {
 async fn a_key_is_revoked_once_also_by_two_at_once(test: &TestLedger) {
     let (one, two) = (&test.ledger, test.another().await);
     let district = one.ensure_district("riverside", "Riverside").await.expect("a district").id;
+    let admin = as_district_admin(district);
     let key = new_key(district, None);
     assert_eq!(one.add_key(key.clone()).await, Ok(KeyFate::Added));
-    let (a, b) = tokio::join!(one.revoke_key(district, key.id), two.revoke_key(district, key.id));
+    let (a, b) = tokio::join!(one.revoke_key(&admin, key.id), two.revoke_key(&admin, key.id));
     assert!(a.expect("revoke") ^ b.expect("revoke"), "one of them revoked it");
     assert_eq!(one.key(key.id).await.expect("key"), None);
     assert!(one.keys(district).await.expect("keys")[0].revoked_at.is_some());
     assert_eq!(test.raw.number("SELECT count(*) FROM audit WHERE action = 'key.revoked'").await, 1);
     // A key that is being revoked while another one is made: they do not touch each other.
     let next = new_key(district, None);
-    let (made, revoked) = tokio::join!(one.add_key(next.clone()), two.revoke_key(district, key.id));
+    let (made, revoked) = tokio::join!(one.add_key(next.clone()), two.revoke_key(&admin, key.id));
     assert_eq!(made, Ok(KeyFate::Added));
     assert!(!revoked.expect("revoke"));
     assert!(one.key(next.id).await.expect("key").is_some());
