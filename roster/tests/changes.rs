@@ -205,7 +205,7 @@ async fn each_file_may_be_whole_or_of_changes_or_absent() {
     let manifest = fs::read_to_string(folder.path().join("manifest.csv")).unwrap().replace("file.roles,delta\n", "");
     fs::write(folder.path().join("manifest.csv"), manifest).unwrap();
     import(&ledger, &folder).await;
-    assert_eq!(standing(&ledger, "t1"), "teacher 30 student@s1 teacher@s1 teacher@s2");
+    assert_eq!(standing(&ledger, "t1"), "teacher 30 teacher@s1 student@s1 teacher@s2");
 }
 
 #[tokio::test]

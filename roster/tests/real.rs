@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keybell_roster::{Counts, Format, Options, Outcome, RosterError, RowCode, contact, inspect, peek};
+use keybell_roster::{Counts, Format, Options, RosterError, RowCode, contact, inspect, peek};
 use rust_xlsxwriter::Workbook;
 use support::{Fake, import_into, import_with};
 use tempfile::TempDir;

@@ -41,7 +41,8 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
                 self.accepted.people.insert(id);
                 if notes.kin || answer.kin {
                     self.accepted.kin.insert(id);
-                } else {
+                } else if answer.fate != RowFate::Inactive {
+                    // Who has left keeps their guardians: such a row often says nothing but that.
                     self.accepted.wards.set(number);
                 }
             }
