@@ -204,17 +204,19 @@ mod tests {
         KnownRoles { standing: Standing::of(&rows, &Ranks::default()).unwrap(), rows: Some(rows) }
     }
 
-    /// Role, rank, places and keys after a change; `None` if it cannot be applied.
-    fn after(change: &RoleChange, known: Option<&KnownRoles>) -> Option<(String, i32, Vec<String>, usize, bool)> {
+    /// Role, rank, places and rows after a change, and whether the last role is gone.
+    type After = (String, i32, Vec<String>, usize, bool);
+
+    fn after(change: &RoleChange, known: Option<&KnownRoles>) -> After {
         let Resolved::Standing { standing, rows, roleless } = change.resolve(known, &Ranks::default()) else {
-            return None;
+            panic!("{change:?} cannot be applied to {known:?}")
         };
         let places = standing.memberships.iter().map(|it| format!("{}@{}", it.role, it.school)).collect();
-        Some((standing.role, standing.rank, places, rows.map_or(0, |rows| rows.len()), roleless))
+        (standing.role, standing.rank, places, rows.map_or(0, |rows| rows.len()), roleless)
     }
 
-    fn is(role: &str, rank: i32, places: &[&str], rows: usize) -> Option<(String, i32, Vec<String>, usize, bool)> {
-        Some((role.to_owned(), rank, places.iter().map(|it| (*it).to_owned()).collect(), rows, false))
+    fn is(role: &str, rank: i32, places: &[&str], rows: usize) -> After {
+        (role.to_owned(), rank, places.iter().map(|it| (*it).to_owned()).collect(), rows, false)
     }
 
     #[test]
@@ -240,10 +242,8 @@ mod tests {
     #[test]
     fn who_loses_the_last_role_keeps_what_they_were() {
         let one = known(vec![row("r1", "teacher", "s1")]);
-        let Some((role, rank, places, rows, roleless)) = after(&some(vec![], &["r1"]), Some(&one)) else {
-            panic!("a standing")
-        };
-        assert_eq!((role.as_str(), rank, places.len(), rows, roleless), ("teacher", 30, 0, 0, true));
+        let gone = after(&some(vec![], &["r1"]), Some(&one));
+        assert_eq!(gone, ("teacher".to_owned(), 30, Vec::new(), 0, true));
         let none = KnownRoles { rows: Some(Vec::new()), ..one };
         assert_eq!(after(&some(vec![], &["r1"]), Some(&none)), is("teacher", 30, &["teacher@s1"], 0));
         assert_eq!(

@@ -29,7 +29,7 @@ const NO_KIN: &str = "this person is no guardian, parent or relative";
 
 /// Some links, and agents that are no guardians.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(super) struct Ties {
     pub(super) links: Vec<Link>,
     /// Agents who are not in this roster: the ledger may know them, and as something else than a guardian.
     pub(super) unsure: BTreeSet<String>,
@@ -40,7 +40,7 @@ pub(super) struct Links {
 ///
 /// An agent that the roster knows as pupil or staff is not linked: the standard lets `agentSourcedIds` name any related
 /// person, and a classmate must not be sent a password. The lists of guardians themselves are not read.
-pub(super) fn read(source: &Source, layout: &'static Layout, accepted: &Arc<Accepted>, sender: &Sender<Links>) {
+pub(super) fn read(source: &Source, layout: &'static Layout, accepted: &Arc<Accepted>, sender: &Sender<Ties>) {
     let told = source.lines(layout.file, |lines| rows(lines, layout, accepted, sender));
     if let Err(error) = told.and_then(|told| told) {
         tracing::debug!(%error, "the second pass over the users ended early");
@@ -51,37 +51,37 @@ fn rows(
     file: Box<dyn Lines + '_>,
     layout: &'static Layout,
     accepted: &Accepted,
-    sender: &Sender<Links>,
+    sender: &Sender<Ties>,
 ) -> io::Result<()> {
     let Ok(mut table) = Table::open(file, layout.file.into(), layout, &[])? else { return Ok(()) };
     // Without the column, the roster says nothing about guardians, and what the ledger has stays.
     if !table.has("agentSourcedIds") {
         return Ok(());
     }
-    let mut links = Links::default();
+    let mut ties = Ties::default();
     loop {
         match table.next()? {
-            Next::Row(row) if accepted.wards.has(row.number) => link(row, accepted, &mut links),
+            Next::Row(row) if accepted.wards.has(row.number) => link(row, accepted, &mut ties),
             Next::Row(_) | Next::Bad(_) => {}
             Next::End => break,
         }
         table.warnings.clear();
-        let full = links.links.len() >= BATCH || links.problems.len() >= BATCH;
-        if full && sender.blocking_send(std::mem::take(&mut links)).is_err() {
+        let full = ties.links.len() >= BATCH || ties.problems.len() >= BATCH;
+        if full && sender.blocking_send(std::mem::take(&mut ties)).is_err() {
             return Ok(());
         }
     }
     // The receiver is only gone if the import has ended.
-    sender.blocking_send(links).map_err(|_| io::Error::other("the import has ended"))
+    sender.blocking_send(ties).map_err(|_| io::Error::other("the import has ended"))
 }
 
-fn link(row: &Row, accepted: &Accepted, links: &mut Links) {
+fn link(row: &Row, accepted: &Accepted, ties: &mut Ties) {
     let warn = |reason| row.warn("agentSourcedIds", RowCode::W05, reason);
     let (kept, others): (Vec<String>, Vec<String>) =
         agents(row).into_iter().partition(|agent| accepted.kin.contains(agent) || !accepted.people.contains(agent));
-    links.unsure.extend(kept.iter().filter(|agent| !accepted.kin.contains(agent)).cloned());
-    links.problems.extend(others.iter().map(|_| warn(NO_KIN)));
-    links.links.push(Link { unknown: warn("nobody has this id"), ids: (row.get("sourcedId").to_owned(), kept) });
+    ties.unsure.extend(kept.iter().filter(|agent| !accepted.kin.contains(agent)).cloned());
+    ties.problems.extend(others.iter().map(|_| warn(NO_KIN)));
+    ties.links.push(Link { unknown: warn("nobody has this id"), ids: (row.get("sourcedId").to_owned(), kept) });
 }
 
 impl<F: Fn(Progress) + Send + Sync> Import<F> {

@@ -30,6 +30,17 @@ pub(super) struct Person {
     pub(super) dangling: bool,
 }
 
+/// What a row says of its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// The person has it.
+    Held,
+    /// It is gone.
+    Gone,
+    /// The row was rejected for its school; it only says that the person has such a role.
+    Dangling,
+}
+
 #[derive(Debug)]
 struct Role {
     user: u128,
@@ -40,10 +51,7 @@ struct Role {
     /// A place in `schools`; none if the role is held at the district, or the row names no organisation.
     school: Option<u32>,
     primary: bool,
-    /// The row says that the role is gone.
-    gone: bool,
-    /// The row was rejected for its school; it only says that the person has one.
-    dangling: bool,
+    said: Said,
     taken: bool,
 }
 
@@ -113,13 +121,13 @@ impl Roles {
         let of_user = self.all.iter_mut().skip(start).take_while(|role| role.user == user);
         for role in of_user.filter(|role| !role.taken) {
             role.taken = true;
-            person.dangling |= role.dangling;
-            if role.gone {
+            person.dangling |= role.said == Said::Dangling;
+            if role.said == Said::Gone {
                 person.gone.push(role.key);
                 person.lines.gone.push(role.line);
                 continue;
             }
-            if !role.dangling {
+            if role.said == Said::Held {
                 person.lines.held.push(role.line);
             }
             // A row that was left out for its school tells all the same what the person is.
@@ -146,7 +154,7 @@ impl Roles {
 
     /// The lines of the roles that nobody took.
     pub(super) fn left(&self) -> Vec<u64> {
-        let left = self.all.iter().filter(|role| !role.taken && !role.dangling);
+        let left = self.all.iter().filter(|role| !role.taken && role.said != Said::Dangling);
         let mut lines: Vec<u64> = left.map(|role| role.line).collect();
         lines.sort_unstable();
         lines
@@ -215,8 +223,7 @@ fn one(row: &Row, orgs: &Orgs, roles: &mut Roles, ids: &mut Seen, out: &mut Outl
         word: roles.words.number(word),
         school: None,
         primary: ["primary", "true", "1", "yes"].iter().any(|word| row.get("roleType").eq_ignore_ascii_case(word)),
-        gone,
-        dangling: false,
+        said: if gone { Said::Gone } else { Said::Held },
         taken: false,
     };
     if gone {
@@ -230,7 +237,7 @@ fn one(row: &Row, orgs: &Orgs, roles: &mut Roles, ids: &mut Seen, out: &mut Outl
         Some(Kind::School) => role.school = Some(roles.schools.number(org)),
         Some(Kind::District) => {}
         None => {
-            role.dangling = true;
+            role.said = Said::Dangling;
             roles.all.push(role);
             return Err(row.reject("orgSourcedId", RowCode::E03, "orgs.csv has no such organisation"));
         }

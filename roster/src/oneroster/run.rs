@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::classes;
 use super::enrolments::Enrolments;
-use super::guardians::{self, Links};
+use super::guardians::{self, Ties};
 use super::layouts::{Files, ORGS, not_needed};
 use super::manifest::{Manifest, Mode};
 use super::orgs::{self, Orgs};
@@ -191,7 +191,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         if !import.report.files.iter().any(|file| file.file == layout.file && file.outcome != Outcome::Refused) {
             return Ok(());
         }
-        let (sender, mut batches) = mpsc::channel::<Links>(2);
+        let (sender, mut batches) = mpsc::channel::<Ties>(2);
         let source = Arc::clone(&import.source);
         let reading = tokio::task::spawn_blocking(move || guardians::read(&source, layout, &accepted, &sender));
         while let Some(batch) = batches.recv().await {

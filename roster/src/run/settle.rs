@@ -130,7 +130,7 @@ pub(super) fn tally(counts: &mut Counts, fate: RowFate, rows: u64) {
         RowFate::Inactive => counts.inactive += rows,
         // A school that the ledger refuses is a defect of the ledger; it counts, so that the sum holds.
         RowFate::UsernameTaken | RowFate::Dangling | RowFate::Outranked | RowFate::Unsaid | RowFate::Partial => {
-            counts.rejected += rows
+            counts.rejected += rows;
         }
     }
 }

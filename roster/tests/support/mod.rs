@@ -167,12 +167,15 @@ impl Change for Mutex<Holdings> {
         };
         let kin = standing.kin;
         let told = self.lock().unwrap().told.get(id).cloned();
-        let fate = match self.people(&[standing.of_person(&person)])[0] {
-            RowFate::Unchanged if told.is_some() && told != rows => RowFate::Updated,
-            // Of a person who is away, and of whom no row says anything, only the roles have a fate.
-            RowFate::Inactive if row.person.is_none() && told == rows => RowFate::Unchanged,
-            RowFate::Inactive if row.person.is_none() => RowFate::Updated,
-            fate => fate,
+        let fate = self.people(&[standing.of_person(&person)]).first().copied().unwrap();
+        // Of a person who is away, and of whom no row says anything, only the roles have a fate.
+        let alone = fate == RowFate::Inactive && row.person.is_none();
+        let fate = if alone && told == rows {
+            RowFate::Unchanged
+        } else if alone || (fate == RowFate::Unchanged && told.is_some() && told != rows) {
+            RowFate::Updated
+        } else {
+            fate
         };
         let is_in = matches!(fate, RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive);
         if let Some(rows) = rows.filter(|_| is_in) {

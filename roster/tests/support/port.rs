@@ -23,7 +23,7 @@ pub(crate) trait Plain: Send + Sync {
                 return Changed { fate: RowFate::Unsaid, kin: false, roleless: false };
             };
             let person = row.person.as_ref().map(|person| standing.clone().of_person(person));
-            let fate = person.map_or(RowFate::Dangling, |person| self.people(&[person])[0]);
+            let fate = person.and_then(|person| self.people(&[person]).first().copied()).unwrap_or(RowFate::Dangling);
             Changed { fate, kin: standing.kin, roleless: false }
         };
         rows.iter().map(changed).collect()

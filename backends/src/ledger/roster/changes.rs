@@ -25,6 +25,9 @@ struct Step<'a> {
     roleless: bool,
 }
 
+/// An account, what it is from now on, and the schools of that.
+type Write<'a> = (AccountId, &'a Standing, Vec<(i64, &'a str)>);
+
 impl SqlLedger {
     pub(super) async fn change_people_once(
         &self,
@@ -53,11 +56,10 @@ impl SqlLedger {
                 Ok(Step { change, standing, rows, roleless }) => {
                     let name = change.source_id.as_str();
                     let before = told.get(name).and_then(|told| told.rows.as_ref());
-                    let fate = match fates.get(name).copied().unwrap_or(RowFate::Unchanged) {
-                        // Nothing of the person changed, and something of the roles did.
-                        RowFate::Unchanged if before.is_some() && before != rows.as_ref() => RowFate::Updated,
-                        fate => fate,
-                    };
+                    let fate = fates.get(name).copied().unwrap_or(RowFate::Unchanged);
+                    // Nothing of the person changed, and something of the roles did.
+                    let of_roles = fate == RowFate::Unchanged && before.is_some() && before != rows.as_ref();
+                    let fate = if of_roles { RowFate::Updated } else { fate };
                     Changed { fate, kin: standing.kin, roleless: *roleless }
                 }
             })
@@ -174,7 +176,7 @@ async fn put_roles<'a>(
 }
 
 /// Writes what people are.
-async fn store(tx: &mut Tx, mut writes: Vec<(AccountId, &Standing, Vec<(i64, &str)>)>) -> Sql<()> {
+async fn store(tx: &mut Tx, mut writes: Vec<Write<'_>>) -> Sql<()> {
     if writes.is_empty() {
         return Ok(());
     }
