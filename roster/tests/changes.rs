@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ fn roster(orgs: (&str, &str), users: (&str, &str), roles: (&str, &str)) -> TempD
     let mut manifest =
         "propertyName,value\nmanifest.version,1.0\noneroster.version,1.2\nfile.demographics,delta\n".to_owned();
     for (name, mode, text) in files {
-        manifest.push_str(&format!("file.{name},{mode}\n"));
+        writeln!(manifest, "file.{name},{mode}").unwrap();
         if mode != "absent" {
             fs::write(folder.path().join(format!("{name}.csv")), text).unwrap();
         }
@@ -76,7 +77,7 @@ fn told(report: &Report) -> Vec<String> {
 /// Role, rank, and places of a person.
 fn standing(ledger: &Fake, id: &str) -> String {
     let held = ledger.0.lock().unwrap();
-    let person = &held.people[id];
+    let person = held.people.get(id).unwrap();
     let places: Vec<String> =
         person.memberships.iter().map(|place| format!("{}@{}", place.role, place.school)).collect();
     format!("{} {} {}", person.role, person.rank, places.join(" "))
