@@ -37,7 +37,7 @@ codes! {
     E11 = "encoding: the text is neither UTF-8 nor Windows-1252, or lost letters before it came here",
     E12 = "malformed row",
     E13 = "file not read: it is announced but not there, or in a mode that is not supported",
-    E14 = "role missing: neither the file nor whoever imports it says what the person is",
+    E14 = "role missing: neither the file nor whoever imports it says what the person is, or which other roles they have",
     E15 = "damaged by a spreadsheet: a number, date, formula or error stands where a text was",
     E16 = "less privileged: the district knows the person with a more privileged role, and the file does not say one",
     W01 = "contact unusable: the person went in without it",

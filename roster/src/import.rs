@@ -68,7 +68,10 @@ pub fn peek(path: &Path, options: &Options) -> Result<Peek, RosterError> {
 pub(crate) fn open(path: &Path, options: &Options) -> Result<(Source, Roster), RosterError> {
     let source = Source::open(path, options.sheet.as_deref())?;
     let roster = Roster::of(&source, !options.mapping.is_empty())?;
-    if matches!(roster, Roster::Export(..)) && !source.has("users.csv") {
+    if let Roster::Export(manifest, ..) = &roster
+        && !source.has("users.csv")
+        && !manifest.leaves_users_out()
+    {
         return Err(RosterError::NoUsers);
     }
     Ok((source, roster))

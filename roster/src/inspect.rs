@@ -8,8 +8,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
+use keybell_shared::ports::ledger::{
+    Changed, Class, Enrolment, LedgerResult, Organisation, Person, PersonChange, RosterLedger, RowFate, School,
+};
+use keybell_shared::standing::Resolved;
 use serde::Serialize;
 
 use crate::code::RowCode;
@@ -214,6 +218,42 @@ impl RosterLedger for Nobody {
             fate(row.active)
         };
         Ok(self.with(|ids| rows.iter().map(|row| put(ids, row)).collect()))
+    }
+
+    async fn change_people(
+        &self,
+        district: DistrictId,
+        ranks: &Ranks,
+        rows: &[PersonChange],
+    ) -> LedgerResult<Vec<Changed>> {
+        let mut answers = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (fate, kin) = match (row.roles.resolve(None, ranks), &row.person) {
+                (Resolved::Standing { standing, .. }, Some(person)) => {
+                    let person = standing.clone().of_person(person);
+                    let fates = self.put_people(district, &[person]).await?;
+                    (fates.first().copied().unwrap_or(RowFate::Dangling), standing.kin)
+                }
+                (Resolved::Unsaid, Some(person)) if !person.active => (RowFate::Inactive, false),
+                (Resolved::Unsaid, None) => (RowFate::Inactive, false),
+                (Resolved::Unsaid | Resolved::Partial, Some(_)) => (RowFate::Unsaid, false),
+                (Resolved::Standing { .. } | Resolved::Partial, None) => (RowFate::Dangling, false),
+            };
+            answers.push(Changed { fate, kin, roleless: false });
+        }
+        Ok(answers)
+    }
+
+    async fn not_kin(&self, _: DistrictId, _: &[String]) -> LedgerResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn put_organisations(&self, _: DistrictId, _: &[Organisation]) -> LedgerResult<()> {
+        Ok(())
+    }
+
+    async fn organisations(&self, _: DistrictId) -> LedgerResult<Vec<Organisation>> {
+        Ok(Vec::new())
     }
 
     async fn link_guardians(

@@ -166,11 +166,16 @@ impl Roster {
     /// The files that are read, in the order of reading.
     pub(crate) fn layouts(&self, source: &Source) -> Vec<&'static Layout> {
         match self {
-            Self::Export(manifest, files, _) => crate::oneroster::layouts(manifest, files, source.has("roles.csv")),
+            Self::Export(manifest, files, _) => crate::oneroster::layouts(manifest, files, source),
             Self::Kinds(export, _) => export.layouts(),
             Self::List(list, _) => vec![list.layout],
         }
     }
+}
+
+/// Whether the header of a file has a column.
+pub(crate) fn has_column(source: &Source, file: &str, column: &str) -> bool {
+    words_of(source, file).iter().any(|word| word.eq_ignore_ascii_case(column))
 }
 
 /// What a zip is, by the names in it, if it is no roster of text files.

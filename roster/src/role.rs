@@ -1,5 +1,7 @@
 //! The roles that OneRoster 1.1 and 1.2 know.
 
+pub(crate) use keybell_shared::standing::{UNKNOWN_ROLE as UNKNOWN, is_kin};
+
 /// OneRoster 1.1 §4.13.5 and 1.2 §RoleEnum, in the spelling that the ledger keeps.
 pub(crate) const WORDS: [&str; 13] = [
     "administrator",
@@ -16,12 +18,6 @@ pub(crate) const WORDS: [&str; 13] = [
     "systemAdministrator",
     "teacher",
 ];
-
-/// Roles whose holders are told about the pupils that name them.
-const KIN: [&str; 3] = ["guardian", "parent", "relative"];
-
-/// What the ledger keeps where a roster gives no usable role word.
-pub(crate) const UNKNOWN: &str = "unknown";
 
 /// Finds the standard spelling of a role word, without regard to case.
 pub(crate) fn standard(word: &str) -> Option<&'static str> {
@@ -56,11 +52,6 @@ pub(crate) fn foreign(word: &str) -> &str {
         && word.starts_with(|c: char| c.is_ascii_alphabetic())
         && word.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, ' ' | ':' | '-' | '_' | '/'));
     if wordlike { word } else { UNKNOWN }
-}
-
-/// Whether a role is a guardian's.
-pub(crate) fn is_kin(role: &str) -> bool {
-    KIN.contains(&role)
 }
 
 #[cfg(test)]

@@ -437,14 +437,6 @@ async fn a_delta_changes_what_it_names_and_nothing_else() {
         assert!(!held.people["u1"].active && held.people["u3"].active);
         assert_eq!(held.people["u2"].username, "bobby");
     }
-
-    // Where roles are a file of their own, changes alone do not tell all roles of a person.
-    let mut files = version_1_2("r1,,u1,primary,student,s1\n");
-    files[0].1 =
-        String::from_utf8(files[0].1.clone()).unwrap().replace("file.roles,bulk", "file.roles,delta").into_bytes();
-    let (report, ledger) = imported(&borrowed(&files)).await;
-    assert!(told(&report)[0].starts_with("roles.csv E13 it is in delta mode"), "{}", report.table());
-    assert!(ledger.0.lock().unwrap().people.is_empty());
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ pub mod request;
 pub mod retry;
 pub mod seal;
 pub mod stage;
+pub mod standing;
 pub mod states;
 pub mod tls;
 pub mod trace;

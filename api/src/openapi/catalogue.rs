@@ -186,6 +186,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("upload.other_file", "The file is not the one that was tried out"),
     ("upload.rows_refused", "Rows have errors; `entries` lists the first of them"),
     ("upload.same_password", "Very many rows have the same password; use a shared one, which has rules for that"),
+    ("upload.started", "This trial run has been started already; try the file out again"),
     ("upload.unreadable", "The file cannot be read; the detail says why"),
     ("version.unsupported", "This Keybell understands version 1 only"),
     ("waves.by_missing", "A canary and a share of failures are about waves, and nothing says what a wave is"),

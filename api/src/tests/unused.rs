@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
 use keybell_shared::codes::Code;
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::{AccountId, DistrictId, ItemId, NotificationId, PlanId, TaskId, WebhookId, WebhookMessageId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::events::Event;
@@ -182,6 +183,18 @@ impl RosterLedger for FakeLedger {
         unimplemented!("{WHY}")
     }
     async fn put_enrolments(&self, _: DistrictId, _: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
+        unimplemented!("{WHY}")
+    }
+    async fn change_people(&self, _: DistrictId, _: &Ranks, _: &[PersonChange]) -> LedgerResult<Vec<Changed>> {
+        unimplemented!("{WHY}")
+    }
+    async fn not_kin(&self, _: DistrictId, _: &[String]) -> LedgerResult<Vec<String>> {
+        unimplemented!("{WHY}")
+    }
+    async fn put_organisations(&self, _: DistrictId, _: &[Organisation]) -> LedgerResult<()> {
+        unimplemented!("{WHY}")
+    }
+    async fn organisations(&self, _: DistrictId) -> LedgerResult<Vec<Organisation>> {
         unimplemented!("{WHY}")
     }
 }

@@ -48,7 +48,7 @@ use crate::tasks::{Accepted, accepted, idempotency_key, refusal};
             })),
         (status = 400, description = "idempotency.missing idempotency.malformed idempotency.repeated"),
         (status = 403, description = "approval.person_missing role.may_not_reset role.needs_person district.unknown"),
-        (status = 409, description = "upload.other_file upload.changed"),
+        (status = 409, description = "upload.other_file upload.changed upload.started"),
         (status = 415, description = "upload.media_type"),
         (status = 422, description = "idempotency.mismatch upload.no_trial upload.columns upload.unreadable \
             upload.same_password upload.rows_refused upload.nothing_to_do acknowledgement.missing \

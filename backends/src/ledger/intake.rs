@@ -13,6 +13,7 @@ use keybell_shared::ports::ledger::{
 use keybell_shared::request::{Confirm, Mode, ResetRequest, Selection, Start};
 use keybell_shared::seal::hex;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::SqlLedger;
 use super::counters::Deltas;
@@ -264,6 +265,21 @@ pub(super) async fn known(tx: &mut Tx, task: &NewTask) -> Sql<Key> {
     }
 }
 
+/// Under whose name trial runs are known that were started. Nobody else's name has parentheses and a key of this kind.
+const TRIALS: &str = "(trial)";
+
+/// The key of a trial run: nothing that could be sent as one.
+fn trial_key(trial: &str) -> String {
+    hex(&Sha256::digest(trial))
+}
+
+/// The task as which the trial run of this one was started. Two that come at once meet at the unique key.
+async fn started(tx: &mut Tx, task: &NewTask) -> Sql<Option<TaskId>> {
+    let Some(trial) = &task.trial else { return Ok(None) };
+    let row = tx.first(KNOWN, args![task.actor.district, TRIALS, trial_key(trial)]).await?;
+    row.map(|row| row.get("task_id")).transpose()
+}
+
 impl SqlLedger {
     async fn accept_once(&self, task: &NewTask) -> Sql<Acceptance> {
         let mut tx = self.db.begin().await?;
@@ -271,6 +287,9 @@ impl SqlLedger {
             Key::Used(acceptance) => return Ok(acceptance),
             Key::Fresh(key) => key,
         };
+        if let Some(started) = started(&mut tx, task).await? {
+            return Ok(Acceptance::Started(started));
+        }
         if let Some(allowed) = producers::over_quota(&mut tx, task).await? {
             return Ok(Acceptance::OverQuota(allowed));
         }
@@ -284,12 +303,16 @@ impl SqlLedger {
 pub(super) async fn insert_task(tx: &mut Tx, task: &NewTask, unique: &str, plan: Option<PlanId>) -> Sql<Acceptance> {
     let district = task.actor.district;
     let key = &task.idempotency;
-    tx.run(
-        "INSERT INTO idempotency (district_id, producer, key, fingerprint, task_id, created_at)
-         VALUES ($1, $2, $3, $4, $5, {now})",
-        args![district, &key.producer, unique, &key.fingerprint, task.id],
-    )
-    .await?;
+    let trial = task.trial.as_deref().map(|trial| (TRIALS, trial_key(trial)));
+    let trial = trial.as_ref().map(|(producer, key)| (*producer, key.as_str()));
+    for (producer, unique) in [(key.producer.as_str(), unique)].into_iter().chain(trial) {
+        tx.run(
+            "INSERT INTO idempotency (district_id, producer, key, fingerprint, task_id, created_at)
+             VALUES ($1, $2, $3, $4, $5, {now})",
+            args![district, producer, unique, &key.fingerprint, task.id],
+        )
+        .await?;
+    }
     let mut request = task.request.clone();
     // The named accounts have rows of their own; fifty thousand names would be read again with every item.
     request.selection.accounts.clear();

@@ -84,7 +84,9 @@ pub(crate) enum Task {
 pub(crate) struct One {
     #[command(flatten)]
     pub(crate) district: District,
-    /// The task's id.
+    /// The task's id, as `keybell reset` and `keybell task list` show it: 36 characters, such as
+    /// 019372f1-5b7a-7c3e-9d40-5a1e0c6b2f12.
+    #[arg(value_parser = words::task)]
     pub(crate) task: TaskId,
 }
 

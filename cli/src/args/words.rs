@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keybell_shared::actor::Role;
+use keybell_shared::ids::TaskId;
 use keybell_shared::password::{Format, Language, PolicyName};
 use keybell_shared::stage::Stage;
 use keybell_shared::states::ItemState;
@@ -50,6 +51,13 @@ pub(super) fn stage() -> impl TypedValueParser<Value = Stage> {
 /// The state of an account within a task.
 pub(super) fn item_state() -> impl TypedValueParser<Value = ItemState> {
     one_of(ItemState::ALL.iter().map(|state| state.as_str()).collect())
+}
+
+/// A task's id.
+pub(super) fn task(text: &str) -> Result<TaskId, String> {
+    let advice =
+        "a task's id has 36 characters, such as 019372f1-5b7a-7c3e-9d40-5a1e0c6b2f12; `keybell task list` shows them";
+    text.parse().map_err(|_| advice.to_owned())
 }
 
 /// A cursor of a list, as an answer's `next` holds it.

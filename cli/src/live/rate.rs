@@ -26,6 +26,13 @@ impl Rate {
         self.note_at(self.began.elapsed(), done);
     }
 
+    /// As if this much time had passed since the beginning.
+    #[cfg(test)]
+    pub(super) fn note_later(&mut self, later: Duration, done: u64) {
+        let began = self.seen.front().map_or(Duration::ZERO, |(at, _)| *at);
+        self.note_at(began + later, done);
+    }
+
     fn note_at(&mut self, at: Duration, done: u64) {
         self.seen.push_back((at, done));
         while self.seen.get(1).is_some_and(|(next, _)| at.saturating_sub(*next) >= WINDOW) {

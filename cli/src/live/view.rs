@@ -15,6 +15,10 @@ use crate::output::{colour, complain};
 /// How often a plain line is written at most.
 const LINE_EVERY: Duration = Duration::from_secs(3);
 
+/// Below this a task is over in a moment, and a rate of it says nothing: two accounts in a fifth of a second are not ten a
+/// second.
+const PACED: u64 = 100;
+
 /// The view of one task.
 pub(crate) struct View {
     hidden: bool,
@@ -83,10 +87,10 @@ impl View {
         let (reset, told) = (&progress.reset, &progress.notify);
         bars.reset.set_length(progress.total);
         bars.reset.set_position(progress.total - reset.pending);
-        bars.reset.set_message(pace(&self.reset, reset.pending, state));
+        bars.reset.set_message(pace(&self.reset, (reset.pending, progress.total), state));
         bars.told.set_length(told.total);
         bars.told.set_position(told.total - told.waiting);
-        bars.told.set_message(pace(&self.told, told.waiting, state));
+        bars.told.set_message(pace(&self.told, (told.waiting, told.total), state));
         bars.accounts.set_message(format!("{:<23}{}", state.as_str().replace('_', " "), accounts(progress)));
         bars.fleet.set_message(self.fleet.as_ref().map(fleet).unwrap_or_default());
     }
@@ -103,10 +107,10 @@ impl View {
             self.watch.elapsed().as_secs_f64(),
             progress.total - reset.pending,
             progress.total,
-            bracketed(&pace(&self.reset, reset.pending, state)),
+            bracketed(&pace(&self.reset, (reset.pending, progress.total), state)),
             told.notified,
             told.total,
-            bracketed(&pace(&self.told, told.waiting, state)),
+            bracketed(&pace(&self.told, (told.waiting, told.total), state)),
         );
         let others = accounts(&progress);
         if !others.is_empty() {
@@ -169,9 +173,10 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
 }
 
-/// The rate, and the time that the rest takes.
-fn pace(rate: &Rate, rest: u64, state: TaskState) -> String {
-    let Some(per_second) = rate.per_second().filter(|_| rest > 0 && !state.is_final()) else { return String::new() };
+/// The rate, and the time that the rest of all takes; nothing of a task too small for it.
+fn pace(rate: &Rate, (rest, all): (u64, u64), state: TaskState) -> String {
+    let shown = rest > 0 && all >= PACED && !state.is_final();
+    let Some(per_second) = rate.per_second().filter(|_| shown) else { return String::new() };
     match rate.left(rest) {
         Some(left) => format!("{per_second:.0}/s, {} left", time(left)),
         None => "0/s".to_owned(),
@@ -212,4 +217,21 @@ fn words(parts: &[(u64, &str)]) -> String {
 
 fn bracketed(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(" ({text})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_task_has_no_rate() {
+        let mut rate = Rate::new();
+        rate.note(0);
+        assert_eq!(pace(&rate, (50, PACED), TaskState::Running), "", "nothing is known yet");
+        rate.note_later(Duration::from_secs(1), 50);
+        assert_eq!(pace(&rate, (50, PACED), TaskState::Running), "50/s, 1 s left");
+        assert_eq!(pace(&rate, (50, PACED - 1), TaskState::Running), "");
+        assert_eq!(pace(&rate, (0, PACED), TaskState::Running), "");
+        assert_eq!(pace(&rate, (50, PACED), TaskState::Completed), "");
+    }
 }

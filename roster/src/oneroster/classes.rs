@@ -13,11 +13,10 @@ use crate::seen::Seen;
 use crate::source::Source;
 use crate::text::{Layout, Row};
 
-/// Reads the classes; answers their ids. `orgs` is `None` if the roster does not tell all organisations; then the ledger
-/// must know the schools.
+/// Reads the classes; answers their ids. Schools that the roster does not tell must be known to the ledger.
 pub(super) fn read(
     source: &Source,
-    orgs: Option<&Arc<Orgs>>,
+    orgs: &Arc<Orgs>,
     layout: &'static Layout,
     out: &mut Outlet<Class>,
 ) -> Result<(Outcome, Seen), RosterError> {
@@ -26,16 +25,16 @@ pub(super) fn read(
     Ok((outcome, ids))
 }
 
-fn class(row: &Row, orgs: Option<&Arc<Orgs>>, ids: &mut Seen, out: &mut Outlet<Class>) -> Result<(), Problem> {
+fn class(row: &Row, orgs: &Orgs, ids: &mut Seen, out: &mut Outlet<Class>) -> Result<(), Problem> {
     let id = required(row, "sourcedId")?;
     let school = required(row, "schoolSourcedId")?;
     let active = is_active(row)?;
-    match orgs.map(|orgs| orgs.kind(school)) {
-        None | Some(Some(Kind::School)) => {}
-        Some(Some(Kind::District)) => {
+    match orgs.kind(school) {
+        Some(Kind::School) => {}
+        Some(Kind::District) => {
             return Err(row.reject("schoolSourcedId", RowCode::E03, "this is the district and no school"));
         }
-        Some(None) => return Err(row.reject("schoolSourcedId", RowCode::E03, "orgs.csv has no such school")),
+        None => return Err(row.reject("schoolSourcedId", RowCode::E03, "orgs.csv has no such school")),
     }
     if !ids.insert(id) {
         return Err(row.reject("sourcedId", RowCode::E04, "this id was on an earlier line"));

@@ -33,6 +33,8 @@ pub(crate) struct Manifest {
     pub(crate) version: String,
     /// Whether roles are in a file of their own, which came with 1.2.
     pub(crate) has_roles: bool,
+    /// Whether exports of changes may follow.
+    pub(super) has_changes: bool,
     modes: BTreeMap<String, Mode>,
 }
 
@@ -40,7 +42,7 @@ impl Manifest {
     /// What a School Data Sync export would say if it had one: everything that is there is complete.
     pub(crate) fn of_school_data_sync(source: &Source) -> Self {
         let has_roles = source.has("roles.csv");
-        Self { version: String::new(), has_roles, modes: BTreeMap::new() }
+        Self { version: String::new(), has_roles, has_changes: false, modes: BTreeMap::new() }
     }
 
     /// Reads it.
@@ -67,7 +69,12 @@ impl Manifest {
             Some((format!("{file}.csv"), mode))
         });
         let modes = modes.collect();
-        Ok(Self { version, has_roles, modes })
+        Ok(Self { version, has_roles, has_changes: true, modes })
+    }
+
+    /// Whether it says that an export has no people, which exports of changes may do.
+    pub(crate) fn leaves_users_out(&self) -> bool {
+        self.mode("users.csv") == Mode::Absent
     }
 
     /// What it says about a file.

@@ -23,6 +23,7 @@ pub(crate) use school_data_sync::SCHOOL_DATA_SYNC;
 use crate::error::RosterError;
 use crate::report::Report;
 use crate::run::{Import, Progress};
+use crate::source::Source;
 use crate::text::Layout;
 use run::Run;
 
@@ -36,8 +37,8 @@ pub(crate) async fn go<F: Fn(Progress) + Send + Sync>(
 }
 
 /// The files that are read, in the order of reading.
-pub(crate) fn layouts(manifest: &Manifest, files: &Files, has_roles_file: bool) -> Vec<&'static Layout> {
-    let apart = manifest.has_roles && has_roles_file;
+pub(crate) fn layouts(manifest: &Manifest, files: &Files, source: &Source) -> Vec<&'static Layout> {
+    let apart = run::roles_apart(source, manifest, files);
     let mut layouts = vec![&layouts::ORGS, files.classes];
     if apart {
         layouts.extend([files.roles, files.users]);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keybell_shared::ports::ledger::School;
+use keybell_shared::ports::ledger::{Organisation, School};
 
 use super::layouts::ORGS;
 use crate::code::RowCode;
@@ -26,6 +26,10 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Orgs {
     kinds: HashMap<String, Kind>,
+    /// Whether these are all. Else what is not among them may be a school that the ledger knows.
+    pub(super) complete: bool,
+    /// Those that are no schools, to be remembered.
+    pub(super) others: Vec<Organisation>,
     /// What is no school by its type, by id: put into the ledger when something refers to it.
     pub(super) waiting: HashMap<String, School>,
     /// The name of the first district.
@@ -33,9 +37,25 @@ pub(super) struct Orgs {
 }
 
 impl Orgs {
-    /// What an organisation is, if the roster has it.
+    /// What an organisation is; `None` if there is none of this id.
     pub(super) fn kind(&self, id: &str) -> Option<Kind> {
-        self.kinds.get(id).copied()
+        self.kinds.get(id).copied().or((!self.complete).then_some(Kind::School))
+    }
+
+    /// Takes those that earlier rosters told; what this one says goes first. Answers those that may become schools.
+    pub(super) fn remember(&mut self, earlier: Vec<Organisation>) -> HashMap<String, School> {
+        let mut places = HashMap::new();
+        for Organisation { place, is_district } in earlier {
+            let id = place.source_id.clone();
+            if self.kinds.contains_key(&id) {
+                continue;
+            }
+            self.kinds.insert(id.clone(), if is_district { Kind::District } else { Kind::School });
+            if !is_district {
+                places.insert(id, place);
+            }
+        }
+        places
     }
 }
 
@@ -57,6 +77,7 @@ fn org(row: &Row, orgs: &mut Orgs, ids: &mut Seen, out: &mut Outlet<School>) -> 
     if is_district(kind) {
         orgs.district_name.get_or_insert_with(|| school.name.clone());
         orgs.kinds.insert(id.to_owned(), Kind::District);
+        orgs.others.push(Organisation { place: school, is_district: true });
         out.unchanged();
         return Ok(());
     }
@@ -64,6 +85,7 @@ fn org(row: &Row, orgs: &mut Orgs, ids: &mut Seen, out: &mut Outlet<School>) -> 
     if kind.eq_ignore_ascii_case("school") {
         out.row(row, school, Notes::default());
     } else {
+        orgs.others.push(Organisation { place: school.clone(), is_district: false });
         orgs.waiting.insert(id.to_owned(), school);
     }
     Ok(())

@@ -7,25 +7,37 @@ use tokio::sync::mpsc;
 
 use super::classes;
 use super::enrolments::Enrolments;
-use super::guardians::{self, Links};
+use super::guardians::{self, Ties};
 use super::layouts::{Files, ORGS, not_needed};
 use super::manifest::{Manifest, Mode};
 use super::orgs::{self, Orgs};
-use super::people::People;
-use super::roles::{self, Roles};
+use super::people;
+use super::roles::{self, Roles, Tells};
 use crate::code::RowCode;
 use crate::error::RosterError;
+use crate::recognise::has_column;
 use crate::report::{Effect, Outcome, Problem, Report};
 use crate::run::{Accepted, Import, Pass, Progress};
 use crate::seen::Seen;
+use crate::source::Source;
 use crate::text::Layout;
+
+/// Whether roles are in `roles.csv`. A 1.2 roster without it may have them in `users.csv` as 1.1 does; or it has changes
+/// only, and none of a role.
+pub(super) fn roles_apart(source: &Source, manifest: &Manifest, files: &Files) -> bool {
+    let users = files.users.file;
+    let among_users = || has_column(source, users, "role");
+    manifest.has_roles
+        && (source.has(files.roles.file)
+            || (manifest.mode(users) == Mode::Delta && source.has(users) && !among_users()))
+}
 
 /// An import of a OneRoster export, or of one that is made like it.
 pub(super) struct Run<F> {
     import: Import<F>,
     manifest: Manifest,
     files: Files,
-    /// Whether roles are in `roles.csv`. A 1.2 roster without it may still have them in `users.csv`, as 1.1 does.
+    /// Whether roles are in `roles.csv`.
     roles_apart: bool,
 }
 
@@ -33,14 +45,14 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     pub(super) fn new(mut import: Import<F>, manifest: Manifest, files: Files) -> Self {
         import.schools_file = ORGS.file;
         import.report.not_needed = not_needed(&import.source, manifest.has_roles);
-        let roles_apart = manifest.has_roles && import.source.has(files.roles.file);
+        let roles_apart = roles_apart(&import.source, &manifest, &files);
         Self { import, manifest, files, roles_apart }
     }
 
     /// Imports everything.
     pub(super) async fn go(mut self) -> Result<Report, RosterError> {
         let orgs = self.orgs().await?;
-        let classes = self.classes(orgs.clone()).await?;
+        let classes = self.classes(Arc::clone(&orgs)).await?;
         self.people(orgs).await?;
         let accepted = Arc::new(std::mem::take(&mut self.import.accepted));
         self.guardians(Arc::clone(&accepted)).await?;
@@ -48,57 +60,109 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         Ok(self.import.finish())
     }
 
-    async fn orgs(&mut self) -> Result<Option<Arc<Orgs>>, RosterError> {
-        if !self.is_wanted(&ORGS) {
-            return Ok(None);
+    async fn orgs(&mut self) -> Result<Arc<Orgs>, RosterError> {
+        let mut orgs = Orgs::default();
+        if self.is_wanted(&ORGS) {
+            let (outcome, read) = self.import.pump(&ORGS, Pass::Judging, orgs::read).await?;
+            orgs = read;
+            self.import.waiting = std::mem::take(&mut orgs.waiting);
+            self.import.report.district_name = orgs.district_name.take();
+            // Of a file that could not be read to its end, or that has changes only, it is not known what it does not have.
+            let whole = self.manifest.mode(ORGS.file) != Mode::Delta;
+            orgs.complete = self.import.ended(&ORGS, outcome) == Outcome::Read && whole;
         }
-        let (outcome, mut orgs) = self.import.pump(&ORGS, Pass::Judging, orgs::read).await?;
-        self.import.waiting = std::mem::take(&mut orgs.waiting);
-        self.import.report.district_name = orgs.district_name.take();
-        // Of a file that could not be read to its end, or that has changes only, it is not known what it does not have.
-        let complete = self.manifest.mode(ORGS.file) != Mode::Delta;
-        let complete = self.import.ended(&ORGS, outcome) == Outcome::Read && complete;
-        Ok(complete.then(|| Arc::new(orgs)))
+        let (ledger, district) = (Arc::clone(&self.import.ground.ledger), self.import.ground.district);
+        let others = std::mem::take(&mut orgs.others);
+        if !others.is_empty() {
+            let put = ledger.put_organisations(district, &others).await;
+            put.map_err(|cause| self.import.failed(&ORGS, cause))?;
+        }
+        if !orgs.complete {
+            let earlier = ledger.organisations(district).await;
+            let earlier = earlier.map_err(|cause| self.import.failed(&ORGS, cause))?;
+            self.import.remembered = orgs.remember(earlier);
+        }
+        Ok(Arc::new(orgs))
     }
 
-    async fn classes(&mut self, orgs: Option<Arc<Orgs>>) -> Result<Seen, RosterError> {
+    async fn classes(&mut self, orgs: Arc<Orgs>) -> Result<Seen, RosterError> {
         let layout = self.files.classes;
         if !self.is_wanted(layout) {
             return Ok(Seen::default());
         }
-        let read = move |source: &_, out: &mut _| classes::read(source, orgs.as_ref(), layout, out);
+        let read = move |source: &_, out: &mut _| classes::read(source, &orgs, layout, out);
         let (outcome, ids) = self.import.pump(layout, Pass::Judging, read).await?;
         self.import.ended(layout, outcome);
         Ok(ids)
     }
 
-    async fn people(&mut self, orgs: Option<Arc<Orgs>>) -> Result<(), RosterError> {
-        let layout = self.users();
-        let in_roles = self.files.roles;
-        let mut roles = None;
-        if self.manifest.has_roles && self.is_wanted(in_roles) {
-            let orgs = orgs.clone();
-            let read = move |source: &_, out: &mut _| roles::read(source, orgs.as_ref(), in_roles, out);
-            let (outcome, read) = self.import.pump(in_roles, Pass::Judging, read).await?;
-            self.import.ended(in_roles, outcome);
-            roles = Some(read);
+    async fn people(&mut self, orgs: Arc<Orgs>) -> Result<(), RosterError> {
+        if self.roles_apart {
+            return self.people_apart(orgs).await;
         }
-        let complete = !self.roles_apart || (roles.is_some() && self.import.file(in_roles).outcome == Outcome::Read);
+        let layout = self.users();
+        if self.manifest.has_roles {
+            // Announced and not there is told; where the roles are among the users, they are read all the same.
+            self.is_wanted(self.files.roles);
+        }
         if self.is_wanted(layout) {
-            if complete {
-                let people = People { orgs, roles, layout };
-                let read = move |source: &_, out: &mut _| people.read(source, out);
-                let (outcome, left) = self.import.pump(layout, Pass::Judging, read).await?;
-                self.import.ended(layout, outcome);
-                roles = left;
-            } else {
-                // Without its role, a pupil would count as staff of the highest rank.
+            let read = move |source: &_, out: &mut _| people::read(source, &orgs, layout, out);
+            let outcome = self.import.pump(layout, Pass::Judging, read).await?;
+            self.import.ended(layout, outcome);
+        }
+        Ok(())
+    }
+
+    /// Reads people whose roles are in `roles.csv`, and then the roles of whom `users.csv` says nothing.
+    async fn people_apart(&mut self, orgs: Arc<Orgs>) -> Result<(), RosterError> {
+        let (layout, in_roles) = (self.files.users, self.files.roles);
+        let tells = self.tells();
+        let mut roles = None;
+        if self.is_wanted(in_roles) {
+            let read = move |source: &_, out: &mut _| roles::read(source, &orgs, (in_roles, tells), out);
+            let (outcome, read) = self.import.pump(in_roles, Pass::Judging, read).await?;
+            let complete = self.import.ended(in_roles, outcome) == Outcome::Read;
+            roles = Some((read, complete));
+        } else if !self.import.source.has(in_roles.file) && self.manifest.mode(layout.file) == Mode::Delta {
+            // No role changed.
+            roles = Some((Roles::unchanged(), true));
+        }
+        let wanted = self.is_wanted(layout);
+        let Some((mut roles, true)) = roles else {
+            if wanted {
+                // Without all their rows, a teacher could count as a pupil, and a pupil as staff of the highest rank.
                 let reason = "roles.csv could not be read, and nobody is imported without their roles";
                 self.import.refuse(layout, reason.to_owned());
             }
+            self.leave_roles(roles.map(|(roles, _)| roles).as_ref());
+            return Ok(());
+        };
+        if wanted {
+            let read = move |source: &_, out: &mut _| people::read_apart(source, roles, layout, out);
+            let (outcome, left) = self.import.pump(layout, Pass::Judging, read).await?;
+            self.import.ended(layout, outcome);
+            roles = left;
         }
-        self.leave_roles(roles.as_ref());
+        // Of a person who is in no complete list of people, a complete list of roles says nothing that counts.
+        let changes = tells == Tells::Changes || self.manifest.mode(layout.file) == Mode::Delta || !wanted;
+        if changes && self.import.source.has(in_roles.file) {
+            roles =
+                self.import.pump(in_roles, Pass::Rest, move |source, out| roles.rest(source, in_roles, out)).await?;
+        }
+        self.leave_roles(Some(&roles));
         Ok(())
+    }
+
+    /// What `roles.csv` tells of a person.
+    fn tells(&self) -> Tells {
+        let users_change = self.manifest.mode(self.files.users.file) == Mode::Delta;
+        match self.manifest.mode(self.files.roles.file) {
+            Mode::Delta => Tells::Changes,
+            // Of a file that the manifest does not name the careful reading is taken: that it leaves something out.
+            Mode::Unsaid if users_change => Tells::Changes,
+            Mode::Bulk | Mode::Absent | Mode::Odd | Mode::Unsaid if self.manifest.has_changes => Tells::All,
+            Mode::Bulk | Mode::Absent | Mode::Odd | Mode::Unsaid => Tells::AllForGood,
+        }
     }
 
     /// The layout of `users.csv`, which depends on where the roles are.
@@ -127,16 +191,17 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         if !import.report.files.iter().any(|file| file.file == layout.file && file.outcome != Outcome::Refused) {
             return Ok(());
         }
-        let (sender, mut batches) = mpsc::channel::<Links>(2);
+        let (sender, mut batches) = mpsc::channel::<Ties>(2);
         let source = Arc::clone(&import.source);
         let reading = tokio::task::spawn_blocking(move || guardians::read(&source, layout, &accepted, &sender));
         while let Some(batch) = batches.recv().await {
             batch.problems.into_iter().for_each(|problem| import.report.note(problem));
-            let (links, told): (Vec<_>, Vec<Problem>) =
+            let (mut links, told): (Vec<_>, Vec<Problem>) =
                 batch.links.into_iter().map(|link| (link.ids, link.unknown)).unzip();
             if links.is_empty() {
                 continue;
             }
+            import.part(layout, &mut links, &told, &batch.unsure).await?;
             let linked = import.ground.ledger.link_guardians(import.ground.district, &links).await;
             let unknown = linked.map_err(|cause| import.failed(layout, cause))?;
             let by_ward: HashMap<&str, &Problem> =
@@ -163,25 +228,13 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     /// Whether a file is to be read; if it should be and cannot, says why.
     fn is_wanted(&mut self, layout: &'static Layout) -> bool {
         let reason = match (self.manifest.mode(layout.file), self.import.source.has(layout.file)) {
-            (Mode::Bulk | Mode::Unsaid, true) => return true,
+            (Mode::Bulk | Mode::Delta | Mode::Unsaid, true) => return true,
             (Mode::Absent | Mode::Unsaid, false) => return false,
-            (Mode::Delta, true) if !self.of_people_with_roles_apart(layout) => return true,
-            (Mode::Delta, true) => {
-                "it is in delta mode (changes only): without all roles of a person nobody can tell who they are, so export \
-                 users.csv and roles.csv in bulk mode"
-            }
             (Mode::Bulk | Mode::Delta | Mode::Odd, false) => "the manifest announces it, and it is not there",
             (Mode::Absent, true) => "it is there, and the manifest says that it is absent: correct the manifest",
             (Mode::Odd, true) => "the manifest names a mode for it that is neither bulk, delta nor absent",
         };
         self.import.refuse(layout, reason.to_owned());
         false
-    }
-
-    /// Whether a file tells people or roles of an export that has these apart.
-    fn of_people_with_roles_apart(&self, layout: &Layout) -> bool {
-        self.manifest.has_roles
-            && self.roles_apart
-            && [self.files.users.file, self.files.roles.file].contains(&layout.file)
     }
 }

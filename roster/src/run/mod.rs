@@ -13,12 +13,12 @@ use std::sync::Arc;
 use keybell_shared::eligibility::Ranks;
 use keybell_shared::error::LedgerError;
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::{RosterLedger, RowFate, School};
+use keybell_shared::ports::ledger::{RosterLedger, School};
 use tokio::sync::mpsc;
 
 pub(crate) use fields::{Distinct, is_active, is_enabled, name, required, usable};
-pub(crate) use storable::{Nothing, Storable};
-pub(crate) use stream::{BATCH, Batch, Notes, Outlet, Pass, of_file, scan};
+pub(crate) use storable::{Answer, Nothing, Storable};
+pub(crate) use stream::{BATCH, Batch, Notes, Outlet, Pass, RoleLines, of_file, scan};
 
 use crate::code::RowCode;
 use crate::error::RosterError;
@@ -66,6 +66,8 @@ pub(crate) struct Import<F> {
     pub(crate) report: Report,
     /// Organisations that become schools if something refers to them.
     pub(crate) waiting: HashMap<String, School>,
+    /// The same of earlier rosters, which are no rows of this one.
+    pub(crate) remembered: HashMap<String, School>,
     /// The file that the waiting ones come from.
     pub(crate) schools_file: &'static str,
     pub(crate) accepted: Accepted,
@@ -78,6 +80,7 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
             ground,
             report,
             waiting: HashMap::new(),
+            remembered: HashMap::new(),
             schools_file: "",
             accepted: Accepted::default(),
         }
@@ -151,11 +154,12 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         self.put_waiting(layout, batch.entries.iter().flat_map(|entry| entry.value.schools())).await?;
         let (rows, places): (Vec<T>, Vec<(u64, usize, Notes)>) =
             batch.entries.into_iter().map(|entry| (entry.value, (entry.line, entry.number, entry.notes))).unzip();
-        let fates = self.put(layout, &rows).await?;
-        for ((row, (line, number, notes)), fate) in rows.iter().zip(places).zip(fates) {
+        let answers = self.put(layout, &rows).await?;
+        for ((row, (line, number, notes)), answer) in rows.iter().zip(places).zip(answers) {
             match pass {
-                Pass::Judging => self.settle(layout, row.id(), (line, number), &notes, fate),
-                Pass::Again => self.remark(layout, line, notes, fate),
+                Pass::Judging => self.settle(layout, row.id(), (line, number), &notes, answer),
+                Pass::Again => self.remark(layout, line, notes, answer.fate),
+                Pass::Rest => self.settle_roles(layout, &notes, answer),
             }
         }
         Ok(())
@@ -167,22 +171,29 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         layout: &'static Layout,
         schools: impl Iterator<Item = &str>,
     ) -> Result<(), RosterError> {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.remembered.is_empty() {
             return Ok(());
         }
-        let needed: Vec<School> = schools.filter_map(|id| self.waiting.remove(id)).collect();
+        let (mut needed, mut earlier) = (Vec::new(), Vec::new());
+        for id in schools {
+            needed.extend(self.waiting.remove(id));
+            earlier.extend(self.remembered.remove(id));
+        }
+        if !earlier.is_empty() {
+            self.put(layout, &earlier).await?;
+        }
         if needed.is_empty() {
             return Ok(());
         }
-        let fates = self.put(layout, &needed).await?;
-        for fate in fates {
-            tally(&mut self.report.file(self.schools_file).counts, fate, 1);
+        let answers = self.put(layout, &needed).await?;
+        for answer in answers {
+            tally(&mut self.report.file(self.schools_file).counts, answer.fate, 1);
         }
         Ok(())
     }
 
-    async fn put<T: Storable>(&mut self, layout: &'static Layout, rows: &[T]) -> Result<Vec<RowFate>, RosterError> {
-        let put = T::put(&*self.ground.ledger, self.ground.district, rows).await;
+    async fn put<T: Storable>(&mut self, layout: &'static Layout, rows: &[T]) -> Result<Vec<Answer>, RosterError> {
+        let put = T::put(&*self.ground.ledger, self.ground.district, &self.ground.ranks, rows).await;
         let fates = put.map_err(|cause| self.failed(layout, cause))?;
         if fates.len() != rows.len() {
             let cause = LedgerError::Defect(format!("{} answers to {} rows", fates.len(), rows.len()));

@@ -3,11 +3,42 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
+use keybell_shared::ports::ledger::{
+    Changed, Class, Enrolment, LedgerResult, Person, PersonChange, RosterLedger, RowFate, School,
+};
 
 /// A put under way.
-pub(crate) type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<RowFate>>> + Send + 'a>>;
+pub(crate) type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<Answer>>> + Send + 'a>>;
+
+/// What the ledger says of a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// What became of it.
+    pub(crate) fate: RowFate,
+    /// Whether a person is somebody's guardian, where only the ledger knows all roles.
+    pub(crate) kin: bool,
+    /// Whether a person's last role is gone.
+    pub(crate) roleless: bool,
+}
+
+impl From<RowFate> for Answer {
+    fn from(fate: RowFate) -> Self {
+        Self { fate, kin: false, roleless: false }
+    }
+}
+
+impl From<Changed> for Answer {
+    fn from(Changed { fate, kin, roleless }: Changed) -> Self {
+        Self { fate, kin, roleless }
+    }
+}
+
+/// Answers of any kind, as answers.
+async fn answers<T: Into<Answer>>(put: impl Future<Output = LedgerResult<Vec<T>>> + Send) -> LedgerResult<Vec<Answer>> {
+    Ok(put.await?.into_iter().map(Into::into).collect())
+}
 
 /// Rows of one kind, and how the ledger takes them.
 pub(crate) trait Storable: Send + Sync + Sized + 'static {
@@ -22,12 +53,12 @@ pub(crate) trait Storable: Send + Sync + Sized + 'static {
     }
 
     /// Puts a batch into the ledger.
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a>;
+    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, ranks: &'a Ranks, rows: &'a [Self]) -> Putting<'a>;
 }
 
 impl Storable for School {
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_schools(district, rows)
+    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, _: &'a Ranks, rows: &'a [Self]) -> Putting<'a> {
+        Box::pin(answers(ledger.put_schools(district, rows)))
     }
 }
 
@@ -36,8 +67,8 @@ impl Storable for Class {
         vec![&self.school]
     }
 
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_classes(district, rows)
+    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, _: &'a Ranks, rows: &'a [Self]) -> Putting<'a> {
+        Box::pin(answers(ledger.put_classes(district, rows)))
     }
 }
 
@@ -50,14 +81,28 @@ impl Storable for Person {
         self.memberships.iter().map(|membership| membership.school.as_str()).collect()
     }
 
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_people(district, rows)
+    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, _: &'a Ranks, rows: &'a [Self]) -> Putting<'a> {
+        Box::pin(answers(ledger.put_people(district, rows)))
+    }
+}
+
+impl Storable for PersonChange {
+    fn id(&self) -> Option<&str> {
+        Some(&self.source_id)
+    }
+
+    fn schools(&self) -> Vec<&str> {
+        self.roles.schools().collect()
+    }
+
+    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, ranks: &'a Ranks, rows: &'a [Self]) -> Putting<'a> {
+        Box::pin(answers(ledger.change_people(district, ranks, rows)))
     }
 }
 
 impl Storable for Enrolment {
-    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
-        ledger.put_enrolments(district, rows)
+    fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, _: &'a Ranks, rows: &'a [Self]) -> Putting<'a> {
+        Box::pin(answers(ledger.put_enrolments(district, rows)))
     }
 }
 
@@ -65,7 +110,7 @@ impl Storable for Enrolment {
 pub(crate) type Nothing = Infallible;
 
 impl Storable for Nothing {
-    fn put<'a>(_: &'a dyn RosterLedger, _: DistrictId, _: &'a [Self]) -> Putting<'a> {
+    fn put<'a>(_: &'a dyn RosterLedger, _: DistrictId, _: &'a Ranks, _: &'a [Self]) -> Putting<'a> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }

@@ -34,10 +34,28 @@ pub(crate) struct Notes {
     pub(crate) doubtful: Option<Cow<'static, str>>,
     /// The column to name if somebody else has the username.
     pub(crate) username: Option<Cow<'static, str>>,
+    /// The column to name if nothing says what the person is.
+    pub(crate) unsaid: Option<Cow<'static, str>>,
     /// A person's lines in `roles.csv`: they share the person's fate.
-    pub(crate) role_lines: Vec<u64>,
+    pub(crate) role_lines: RoleLines,
     /// Whether a person is somebody's guardian by any of their roles.
     pub(crate) kin: bool,
+}
+
+/// The lines of a person in `roles.csv`.
+#[derive(Debug, Default)]
+pub(crate) struct RoleLines {
+    /// Of roles that they have.
+    pub(crate) held: Vec<u64>,
+    /// Of roles that are gone.
+    pub(crate) gone: Vec<u64>,
+}
+
+impl RoleLines {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.gone.is_empty()
+    }
 }
 
 /// Some rows, and what was found wrong since the last batch.
@@ -64,6 +82,8 @@ pub(crate) enum Pass {
     Judging,
     /// Another one, for something that its rows say besides. What is wrong with them has been told.
     Again,
+    /// Another one, for rows that the first one read, judged and counted without a fate: those of roles.
+    Rest,
 }
 
 /// Where the reading thread puts what it found.

@@ -55,9 +55,63 @@ fn is_date(text: &str) -> bool {
     (day(one) && month(other)) || (month(one) && day(other))
 }
 
+/// A whole date, alone or with a time: `11/22/2026`, `2026-11-22 00:00:00`, `22.11.26 8:05 PM`.
+fn is_whole_date(text: &str) -> bool {
+    let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, "0:00"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let short = |part: &str| part.len() <= 2 && digits(part);
+    let end = |part: &str| (part.len() == 4 || part.len() <= 2) && digits(part);
+    let three = |sep: char| {
+        let parts: Vec<&str> = date.split(sep).collect();
+        matches!(parts.as_slice(), [first, middle, last] if end(first) && short(middle) && end(last))
+    };
+    let time = time.trim_end_matches(['A', 'P', 'M', 'a', 'p', 'm', 'Z']).trim_end();
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let parts = time.split(':').count();
+    let is_time = (2..=3).contains(&parts) && time.split(':').all(short) && digits(fraction);
+    ['/', '-', '.'].into_iter().any(three) && is_time
+}
+
+/// Whether a text is what a spreadsheet writes for a date: a whole one, or `2-Jan`.
+pub(crate) fn is_dated(text: &str) -> bool {
+    is_date(text) || is_whole_date(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_seen_however_they_are_written() {
+        for text in [
+            "2026-11-22 00:00:00",
+            "2026-11-22",
+            "11/22/2026",
+            "22.11.26",
+            "1/2/26 8:05 PM",
+            "2026-11-22T00:00:00.000Z",
+            "2-Jan",
+        ] {
+            assert!(is_dated(text), "{text}");
+        }
+        for text in [
+            "",
+            "1/2",
+            "10-4",
+            "2026-11",
+            "12345678",
+            "1/2/3/4",
+            "1/2-3",
+            "Otter-lamp-47",
+            "2026-11-22 noon",
+            "555-123-4567",
+            "a/b/c",
+            "::",
+            "1.2.3 4",
+        ] {
+            assert!(!is_dated(text), "{text}");
+        }
+    }
 
     #[test]
     fn what_a_spreadsheet_did_to_ids_is_seen() {

@@ -13,7 +13,7 @@ mod table;
 mod wiped;
 
 pub(crate) use cell::{clean, decode};
-pub(crate) use damage::{damage, is_scientific};
+pub(crate) use damage::{damage, is_dated, is_scientific};
 pub use input::Mark;
 pub(crate) use input::decoded;
 pub(crate) use layout::{Column, Layout, alike, is_password, letters};

@@ -94,6 +94,12 @@ impl Cells {
             let reason = "the text is not UTF-8, and the rest of the file is; save the file as UTF-8 again";
             return Err(flaw(Code::E11, reason));
         }
+        // Of the old encodings one is guessed. A name in the other one looks odd; a password or a username locks out.
+        if was_legacy && [NEW_USERNAME, NEW_PASSWORD].contains(&nth) {
+            let reason = "it has letters beyond a to z, and the file does not say how they are written; save the file as CSV \
+                          UTF-8, or as XLSX";
+            return Err(flaw(Code::E11, reason));
+        }
         if let Some(reason) = harm(nth, record.kind(place), &self.text, self.typed) {
             return Err(flaw(Code::E12, reason));
         }

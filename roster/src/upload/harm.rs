@@ -5,7 +5,7 @@
 use keybell_shared::upload::TITLES;
 
 use super::cells::{ACCOUNT, NEW_PASSWORD, NEW_USERNAME, USERNAME};
-use crate::text::{Kind, damage, is_scientific};
+use crate::text::{Kind, damage, is_dated, is_scientific};
 
 /// What a spreadsheet shows in place of a formula that it could not work out, and saves in CSV. Each is shorter than any
 /// password that a policy takes.
@@ -37,6 +37,10 @@ pub(super) fn harm(nth: usize, kind: Kind, text: &str, typed: bool) -> Option<&'
         Kind::Text if is_scientific(text.trim()) => {
             Some("a spreadsheet program turned it into a number in scientific notation; write it again")
         }
+        Kind::Text if is_dated(text.trim()) => Some(
+            "it looks like a date, which a spreadsheet program may have made of something else, and which is soon guessed; \
+             choose another one",
+        ),
         Kind::Text if ERRORS.iter().any(|error| text.trim() == *error || is_numbered(text, error)) => {
             Some("a spreadsheet program took it for a formula; write it again")
         }

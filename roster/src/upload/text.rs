@@ -19,8 +19,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Content, UploadError> {
     };
     let mut read = rows(Box::new(lines), encoding == Encoding::Windows1252)?;
     if encoding == Encoding::Windows1252 {
-        let warning = "the file is not UTF-8 and was read as Windows-1252; look whether letters with accents are right, or \
-                       save it as CSV UTF-8";
+        let warning = "the file is not UTF-8 and was read as Windows-1252; look whether letters with accents are right in the \
+                       names, or save it as CSV UTF-8";
         read.warnings.push(warning.to_owned());
     }
     let kind = format!("CSV, {}, {separators}", encoding.name());

@@ -6,8 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use keybell_roster::{Options, Report, RosterError, import};
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::{Class, Enrolment, Person, RosterLedger, RowFate, School};
+use keybell_shared::ports::ledger::{
+    Changed, Class, Enrolment, Organisation, Person, PersonChange, RosterLedger, RowFate, School,
+};
+use keybell_shared::standing::{KnownRoles, Resolved, RoleRow, Standing, is_kin};
 use port::{Plain, Port};
 
 /// What the ledger holds, by roster id.
@@ -17,6 +21,9 @@ pub(crate) struct Holdings {
     pub(crate) classes: BTreeMap<String, Class>,
     pub(crate) people: BTreeMap<String, Person>,
     usernames: BTreeMap<String, String>,
+    /// The rows of roles of those who have some.
+    told: BTreeMap<String, Vec<RoleRow>>,
+    others: BTreeMap<String, Organisation>,
     pub(crate) guardians: BTreeMap<String, Vec<String>>,
     pub(crate) enrolments: BTreeMap<(String, String), Enrolment>,
 }
@@ -52,7 +59,7 @@ impl Plain for Mutex<Holdings> {
 
     fn people(&self, rows: &[Person]) -> Vec<RowFate> {
         assert!(rows.len() <= 2000, "a batch of {}", rows.len());
-        let Holdings { schools, people, usernames, .. } = &mut *self.lock().unwrap();
+        let Holdings { schools, people, usernames, told, .. } = &mut *self.lock().unwrap();
         let fate = |row: &Person| {
             let owner = usernames.get(&row.username.to_lowercase());
             if owner.is_some_and(|owner| *owner != row.source_id) {
@@ -69,9 +76,31 @@ impl Plain for Mutex<Holdings> {
             // Who said the role is nothing that a ledger keeps, and an assumed one makes nobody less.
             let (role, rank) = more.map_or((&row.role, row.rank), |known| (&known.role, known.rank));
             let kept = Person { role_assumed: false, role: role.clone(), rank, ..row.clone() };
-            put(people, row.source_id.clone(), &kept, row.active)
+            let fate = put(people, row.source_id.clone(), &kept, row.active);
+            if fate != RowFate::Unchanged {
+                told.remove(&row.source_id);
+            }
+            fate
         };
         rows.iter().map(fate).collect()
+    }
+
+    fn changes(&self, ranks: &Ranks, rows: &[PersonChange]) -> Vec<Changed> {
+        rows.iter().map(|row| self.change(ranks, row)).collect()
+    }
+
+    fn not_kin(&self, people: &[String]) -> Vec<String> {
+        let held = self.lock().unwrap();
+        people.iter().filter(|id| held.known(id).is_some_and(|known| !known.standing.kin)).cloned().collect()
+    }
+
+    fn put_organisations(&self, rows: &[Organisation]) {
+        self.lock().unwrap().others.extend(rows.iter().map(|row| (row.place.source_id.clone(), row.clone())));
+    }
+
+    fn organisations(&self) -> Vec<Organisation> {
+        let held = self.lock().unwrap();
+        held.others.iter().filter(|(id, _)| !held.schools.contains_key(*id)).map(|(_, row)| row.clone()).collect()
     }
 
     fn guardians(&self, links: &[(String, Vec<String>)]) -> Vec<(String, String)> {
@@ -97,6 +126,62 @@ impl Plain for Mutex<Holdings> {
             if known { put(enrolments, key, row, row.active) } else { RowFate::Dangling }
         };
         rows.iter().map(fate).collect()
+    }
+}
+
+impl Holdings {
+    /// What is known of a person's roles.
+    fn known(&self, id: &str) -> Option<KnownRoles> {
+        let person = self.people.get(id)?;
+        let Person { role, rank, memberships, .. } = person.clone();
+        let rows = self.told.get(id).cloned();
+        let held = rows.iter().flatten().map(|row| row.role.as_str());
+        let kin = held.chain(memberships.iter().map(|place| place.role.as_str())).chain([role.as_str()]).any(is_kin);
+        Some(KnownRoles { standing: Standing { role, rank, memberships, kin }, rows })
+    }
+}
+
+/// One change of a person, as the ledger makes it.
+trait Change {
+    fn change(&self, ranks: &Ranks, row: &PersonChange) -> Changed;
+}
+
+#[expect(clippy::unwrap_used, reason = "a poisoned lock means that a test has failed already")]
+impl Change for Mutex<Holdings> {
+    fn change(&self, ranks: &Ranks, row: &PersonChange) -> Changed {
+        let id = row.source_id.as_str();
+        let known = self.lock().unwrap().known(id);
+        let as_it_is = |fate| Changed { fate, kin: false, roleless: false };
+        let before = self.lock().unwrap().people.get(id).cloned();
+        let Some(person) = row.person.clone().or_else(|| before.clone()) else {
+            let only_gone =
+                matches!(&row.roles, keybell_shared::standing::RoleChange::Some { put, .. } if put.is_empty());
+            return as_it_is(if only_gone { RowFate::Inactive } else { RowFate::Dangling });
+        };
+        let (standing, rows, roleless) = match row.roles.resolve(known.as_ref(), ranks) {
+            Resolved::Standing { rows, roleless: true, .. } if !person.active => (known.unwrap().standing, rows, false),
+            Resolved::Standing { standing, rows, roleless } => (standing, rows, roleless),
+            Resolved::Unsaid => return as_it_is(if person.active { RowFate::Unsaid } else { RowFate::Inactive }),
+            Resolved::Partial if !person.active && row.person.is_some() => (known.unwrap().standing, None, false),
+            Resolved::Partial => return as_it_is(RowFate::Partial),
+        };
+        let kin = standing.kin;
+        let told = self.lock().unwrap().told.get(id).cloned();
+        let fate = self.people(&[standing.of_person(&person)]).first().copied().unwrap();
+        // Of a person who is away, and of whom no row says anything, only the roles have a fate.
+        let alone = fate == RowFate::Inactive && row.person.is_none();
+        let fate = if alone && told == rows {
+            RowFate::Unchanged
+        } else if alone || (fate == RowFate::Unchanged && told.is_some() && told != rows) {
+            RowFate::Updated
+        } else {
+            fate
+        };
+        let is_in = matches!(fate, RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive);
+        if let Some(rows) = rows.filter(|_| is_in) {
+            self.lock().unwrap().told.insert(id.to_owned(), rows);
+        }
+        Changed { fate, kin, roleless }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The port's asynchronous methods over plain ones, for ledgers in memory.
 
-use std::future::ready;
-use std::pin::Pin;
-
+use async_trait::async_trait;
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
+use keybell_shared::ports::ledger::{
+    Changed, Class, Enrolment, LedgerResult, Organisation, Person, PersonChange, RosterLedger, RowFate, School,
+};
+use keybell_shared::standing::Resolved;
 
 /// What a ledger in memory does.
 pub(crate) trait Plain: Send + Sync {
@@ -13,35 +15,75 @@ pub(crate) trait Plain: Send + Sync {
     fn people(&self, rows: &[Person]) -> Vec<RowFate>;
     fn guardians(&self, links: &[(String, Vec<String>)]) -> Vec<(String, String)>;
     fn enrolments(&self, rows: &[Enrolment]) -> Vec<RowFate>;
+
+    /// Of a ledger that keeps nobody: everybody is new.
+    fn changes(&self, ranks: &Ranks, rows: &[PersonChange]) -> Vec<Changed> {
+        let changed = |row: &PersonChange| {
+            let Resolved::Standing { standing, .. } = row.roles.resolve(None, ranks) else {
+                return Changed { fate: RowFate::Unsaid, kin: false, roleless: false };
+            };
+            let person = row.person.as_ref().map(|person| standing.clone().of_person(person));
+            let fate = person.and_then(|person| self.people(&[person]).first().copied()).unwrap_or(RowFate::Dangling);
+            Changed { fate, kin: standing.kin, roleless: false }
+        };
+        rows.iter().map(changed).collect()
+    }
+
+    fn not_kin(&self, _: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn put_organisations(&self, _: &[Organisation]) {}
+
+    fn organisations(&self) -> Vec<Organisation> {
+        Vec::new()
+    }
 }
 
 /// A plain ledger as a port.
 #[derive(Debug, Default)]
 pub(crate) struct Port<T>(pub(crate) T);
 
-macro_rules! forward {
-    ($($method:ident => $plain:ident: $row:ty => $answer:ty),+ $(,)?) => {
-        $(fn $method<'s, 'r, 'a>(
-            &'s self,
-            _: DistrictId,
-            rows: &'r [$row],
-        ) -> Pin<Box<dyn Future<Output = LedgerResult<Vec<$answer>>> + Send + 'a>>
-        where
-            's: 'a,
-            'r: 'a,
-            Self: 'a,
-        {
-            Box::pin(ready(Ok(self.0.$plain(rows))))
-        })+
-    };
-}
-
+#[async_trait]
 impl<T: Plain> RosterLedger for Port<T> {
-    forward! {
-        put_schools => schools: School => RowFate,
-        put_classes => classes: Class => RowFate,
-        put_people => people: Person => RowFate,
-        link_guardians => guardians: (String, Vec<String>) => (String, String),
-        put_enrolments => enrolments: Enrolment => RowFate,
+    async fn put_schools(&self, _: DistrictId, rows: &[School]) -> LedgerResult<Vec<RowFate>> {
+        Ok(self.0.schools(rows))
+    }
+
+    async fn put_classes(&self, _: DistrictId, rows: &[Class]) -> LedgerResult<Vec<RowFate>> {
+        Ok(self.0.classes(rows))
+    }
+
+    async fn put_people(&self, _: DistrictId, rows: &[Person]) -> LedgerResult<Vec<RowFate>> {
+        Ok(self.0.people(rows))
+    }
+
+    async fn change_people(&self, _: DistrictId, ranks: &Ranks, rows: &[PersonChange]) -> LedgerResult<Vec<Changed>> {
+        Ok(self.0.changes(ranks, rows))
+    }
+
+    async fn not_kin(&self, _: DistrictId, people: &[String]) -> LedgerResult<Vec<String>> {
+        Ok(self.0.not_kin(people))
+    }
+
+    async fn put_organisations(&self, _: DistrictId, rows: &[Organisation]) -> LedgerResult<()> {
+        self.0.put_organisations(rows);
+        Ok(())
+    }
+
+    async fn organisations(&self, _: DistrictId) -> LedgerResult<Vec<Organisation>> {
+        Ok(self.0.organisations())
+    }
+
+    async fn link_guardians(
+        &self,
+        _: DistrictId,
+        links: &[(String, Vec<String>)],
+    ) -> LedgerResult<Vec<(String, String)>> {
+        Ok(self.0.guardians(links))
+    }
+
+    async fn put_enrolments(&self, _: DistrictId, rows: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
+        Ok(self.0.enrolments(rows))
     }
 }

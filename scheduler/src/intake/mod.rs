@@ -167,6 +167,7 @@ impl Intake {
             uploaded: Vec::new(),
             idempotency,
             reissue: None,
+            trial: None,
         })
         .await
     }
@@ -179,6 +180,7 @@ impl Intake {
             }
             Some(Acceptance::Mismatch) => Err(idempotency::mismatch()),
             // Only a new request counts; a known one never comes to this.
+            Some(Acceptance::Started(task)) => Err(upload::started(task)),
             Some(Acceptance::OverQuota(allowed)) => Err(idempotency::over_quota(allowed)),
             None => Ok(None),
         }
@@ -207,6 +209,7 @@ impl Intake {
             }
             Acceptance::Repeated(task) => Ok(Submitted { task, repeated: true }),
             Acceptance::Mismatch => Err(idempotency::mismatch()),
+            Acceptance::Started(task) => Err(upload::started(task)),
             Acceptance::OverQuota(allowed) => Err(idempotency::over_quota(allowed)),
         }
     }

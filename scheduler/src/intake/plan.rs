@@ -162,6 +162,7 @@ impl Intake {
             uploaded: Vec::new(),
             idempotency,
             reissue: None,
+            trial: None,
         };
         match self.ledger.apply_plan(new, plan).await? {
             Applied::Answered(acceptance) => self.answered(actor, acceptance),

@@ -214,6 +214,7 @@ impl Intake {
             uploaded: Vec::new(),
             idempotency,
             reissue,
+            trial: None,
         })
         .await
     }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::{AccountId, DistrictId, NotificationId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::ledger::{
-    AccountFilter, AccountLedger, AccountPage, Claimed, Class, DirectoryLedger, Enrolment, LedgerResult, LinkHolder,
-    LinkLedger, Marked, Marks, NoticeLedger, Person, Purged, Retention, RetentionLedger, RosterLedger, RowFate, School,
-    SendReport, SignIn,
+    AccountFilter, AccountLedger, AccountPage, Changed, Claimed, Class, DirectoryLedger, Enrolment, LedgerResult,
+    LinkHolder, LinkLedger, Marked, Marks, NoticeLedger, Organisation, Person, PersonChange, Purged, Retention,
+    RetentionLedger, RosterLedger, RowFate, School, SendReport, SignIn,
 };
 
 use super::ledger::{FakeLedger, unused};
@@ -78,6 +79,22 @@ impl RosterLedger for FakeLedger {
     }
 
     async fn put_enrolments(&self, _: DistrictId, _: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
+        unused()
+    }
+
+    async fn change_people(&self, _: DistrictId, _: &Ranks, _: &[PersonChange]) -> LedgerResult<Vec<Changed>> {
+        unused()
+    }
+
+    async fn not_kin(&self, _: DistrictId, _: &[String]) -> LedgerResult<Vec<String>> {
+        unused()
+    }
+
+    async fn put_organisations(&self, _: DistrictId, _: &[Organisation]) -> LedgerResult<()> {
+        unused()
+    }
+
+    async fn organisations(&self, _: DistrictId) -> LedgerResult<Vec<Organisation>> {
         unused()
     }
 }

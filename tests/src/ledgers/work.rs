@@ -38,6 +38,7 @@ pub async fn accept<L: IntakeLedger>(ledger: &L, actor: &Actor, request: ResetRe
         uploaded: Vec::new(),
         idempotency,
         reissue: None,
+        trial: None,
     };
     let acceptance = ledger.accept(new).await.expect("the request is accepted");
     assert_eq!(acceptance, Acceptance::Accepted(id));

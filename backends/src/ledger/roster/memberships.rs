@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use keybell_shared::ids::AccountId;
-use keybell_shared::ports::ledger::Person;
+use keybell_shared::ports::ledger::Membership;
 
 use super::each;
 use crate::ledger::sql::{Sql, Tx, args, cells};
 
-/// The memberships of a person at known schools, each once, the primary one first.
-pub(super) fn resolve<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Vec<(i64, &'a str)> {
-    let mut found: Vec<(i64, &str)> = Vec::with_capacity(person.memberships.len());
-    for membership in &person.memberships {
+/// Those of the memberships that are at known schools, each once, the primary one first.
+pub(super) fn resolve<'a>(memberships: &'a [Membership], schools: &HashMap<String, i64>) -> Vec<(i64, &'a str)> {
+    let mut found: Vec<(i64, &str)> = Vec::with_capacity(memberships.len());
+    for membership in memberships {
         let place = schools.get(&membership.school).map(|school| (*school, membership.role.as_str()));
         found.extend(place.filter(|place| !found.contains(place)));
     }

@@ -3,21 +3,27 @@
 //! Every batch holds the lock of its district, so that two imports of one district take turns: what a batch has read
 //! about names and ids is still true when it writes. Resets and sign-ins do not wait for it.
 
+mod changes;
 mod enrolments;
 mod fate;
 mod groups;
 mod guardians;
 mod memberships;
 mod names;
+mod organisations;
 mod people;
 mod people_store;
 mod places;
+mod told;
 
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
+use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::{AccountId, DistrictId};
-use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
+use keybell_shared::ports::ledger::{
+    Changed, Class, Enrolment, LedgerResult, Organisation, Person, PersonChange, RosterLedger, RowFate, School,
+};
 
 use super::SqlLedger;
 use super::sql::{Cell, Column, Failure, Row, Sql, Tx, args, cells};
@@ -38,6 +44,33 @@ impl RosterLedger for SqlLedger {
             Err(Failure::Duplicate(_)) => Ok(self.db.retrying(|| self.put_people_once(district, rows)).await?),
             other => Ok(other?),
         }
+    }
+
+    async fn change_people(
+        &self,
+        district: DistrictId,
+        ranks: &Ranks,
+        rows: &[PersonChange],
+    ) -> LedgerResult<Vec<Changed>> {
+        match self.db.retrying(|| self.change_people_once(district, ranks, rows)).await {
+            // As above: the next look sees the name that is taken now.
+            Err(Failure::Duplicate(_)) => {
+                Ok(self.db.retrying(|| self.change_people_once(district, ranks, rows)).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn not_kin(&self, district: DistrictId, people: &[String]) -> LedgerResult<Vec<String>> {
+        Ok(self.db.retrying(|| self.not_kin_once(district, people)).await?)
+    }
+
+    async fn put_organisations(&self, district: DistrictId, rows: &[Organisation]) -> LedgerResult<()> {
+        Ok(self.db.retrying(|| self.put_organisations_once(district, rows)).await?)
+    }
+
+    async fn organisations(&self, district: DistrictId) -> LedgerResult<Vec<Organisation>> {
+        Ok(self.db.retrying(|| self.organisations_once(district)).await?)
     }
 
     async fn link_guardians(

@@ -48,23 +48,29 @@ pub(super) struct Reading<'a> {
 impl SqlLedger {
     pub(super) async fn put_people_once(&self, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
         let mut tx = self.begin_roster(district).await?;
-        let at: HashSet<&str> =
-            rows.iter().flat_map(|person| &person.memberships).map(|place| place.school.as_str()).collect();
-        let schools = schools(&mut tx, district, &at).await?;
-        let known = known(&mut tx, district, rows).await?;
-        let outranked = outranked(rows, &known);
-        let read = |person| if is_in(&outranked, person) { None } else { reading(person, &schools) };
-        let readings: Vec<Option<Reading<'_>>> = rows.iter().map(read).collect();
-        let last = last_of_each(&readings);
-        let claims = claims(&last, &known);
-        let owners = owners(&mut tx, district, &claims).await?;
-        let refused = refused(&claims, &owners);
-        begin_writing(&mut tx).await?;
-        store(&mut tx, district, &writes(&last, &known, &refused)).await?;
+        let fates = put(&mut tx, district, rows).await?;
         tx.commit().await?;
-        let fates = fates(&readings, &last, &known, &refused).into_iter().zip(rows);
-        Ok(fates.map(|(fate, person)| if is_in(&outranked, person) { RowFate::Outranked } else { fate }).collect())
+        Ok(fates)
     }
+}
+
+/// Brings in people, within a transaction of the district's roster.
+pub(super) async fn put(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
+    let at: HashSet<&str> =
+        rows.iter().flat_map(|person| &person.memberships).map(|place| place.school.as_str()).collect();
+    let schools = schools(tx, district, &at).await?;
+    let known = known(tx, district, rows).await?;
+    let outranked = outranked(rows, &known);
+    let read = |person| if is_in(&outranked, person) { None } else { reading(person, &schools) };
+    let readings: Vec<Option<Reading<'_>>> = rows.iter().map(read).collect();
+    let last = last_of_each(&readings);
+    let claims = claims(&last, &known);
+    let owners = owners(tx, district, &claims).await?;
+    let refused = refused(&claims, &owners);
+    begin_writing(tx).await?;
+    store(tx, district, &writes(&last, &known, &refused)).await?;
+    let fates = fates(&readings, &last, &known, &refused).into_iter().zip(rows);
+    Ok(fates.map(|(fate, person)| if is_in(&outranked, person) { RowFate::Outranked } else { fate }).collect())
 }
 
 /// The people whom a role that somebody assumed would make less privileged than they are known to be. They are left as
@@ -82,7 +88,7 @@ fn is_in(some: &HashSet<&str>, person: &Person) -> bool {
 /// `None` when every school that the row names is unknown. Who is gone is taken all the same: a person must become
 /// inactive also when the school has left the roster before.
 fn reading<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Option<Reading<'a>> {
-    let memberships = memberships::resolve(person, schools);
+    let memberships = memberships::resolve(&person.memberships, schools);
     if person.active && memberships.is_empty() && !person.memberships.is_empty() {
         return None;
     }

@@ -85,6 +85,9 @@ fn control_characters_and_what_spreadsheets_did_to_text_are_told() {
             "a7,x,,,,,,,\"p\tq\"",
             "a8,x\u{7}y,A\u{7}nn,,,,,,p",
             "a9,x,A\u{7}nn,,1.2E+07,2-Jan,#REF!,,12345678",
+            "a10,x,,,,,,,2026-11-22 00:00:00",
+            "a11,x,,,,,,,11/22/2026",
+            "a12,x,,,,,,22-Nov,p",
         ])
         .as_bytes(),
     )
@@ -92,6 +95,8 @@ fn control_characters_and_what_spreadsheets_did_to_text_are_told() {
     let id = "it looks like a number or a date that a spreadsheet program made of something else; export as XLSX and edit that";
     let number = "a spreadsheet program turned it into a number in scientific notation; write it again";
     let formula = "a spreadsheet program took it for a formula; write it again";
+    let date = "it looks like a date, which a spreadsheet program may have made of something else, and which is soon guessed; \
+                choose another one";
     let control = "a line end, a tab or another control character is in it; write it again";
     let flawed = |line: u64, title: &str, reason: &str| (line, Some(format!("`{title}`: {reason}")));
     let found: Vec<(u64, Option<String>)> = flaws(&file)
@@ -112,6 +117,9 @@ fn control_characters_and_what_spreadsheets_did_to_text_are_told() {
             flawed(8, "New password", control),
             flawed(9, "Username", control),
             (10, None),
+            flawed(11, "New password", date),
+            flawed(12, "New password", date),
+            flawed(13, "New username", date),
         ]
     );
     assert_eq!(file.rows[8].about.given_name, "Ann");

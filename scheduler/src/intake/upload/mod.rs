@@ -20,6 +20,7 @@ use keybell_shared::upload::UploadFile;
 use serde::Serialize;
 
 use self::judge::Finding;
+pub(super) use self::refusals::started;
 pub use self::trial::{Trial, TrialCounts};
 use super::{Intake, Submitted, idempotency, producer, rules, shared_password};
 
@@ -120,7 +121,7 @@ impl Intake {
     ///
     /// # Errors
     /// As [`Intake::submit`] and [`Intake::try_upload`]; `upload.other_file`, `upload.changed`, `upload.rows_refused`,
-    /// `upload.nothing_to_do`.
+    /// `upload.nothing_to_do`, `upload.started`.
     pub async fn upload(
         &self,
         actor: &Actor,
@@ -162,7 +163,18 @@ impl Intake {
         let uploaded = self.seal_upload(actor, id, file, &findings)?;
         let named = uploaded.iter().map(|row| row.account).collect();
         let actor = actor.clone();
-        self.accept(NewTask { id, actor, request, named, shared: None, uploaded, idempotency, reissue: None }).await
+        self.accept(NewTask {
+            id,
+            actor,
+            request,
+            named,
+            shared: None,
+            uploaded,
+            idempotency,
+            reissue: None,
+            trial: Some(promised),
+        })
+        .await
     }
 
     /// What is said of each row; an error is about the file as a whole.

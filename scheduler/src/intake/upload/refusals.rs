@@ -1,5 +1,6 @@
 //! Why an upload is not started.
 
+use keybell_shared::ids::TaskId;
 use keybell_shared::problem::{Problem, ProblemKind};
 
 use super::trial::{Trial, TrialCounts};
@@ -30,6 +31,15 @@ pub(super) fn changed() -> Problem {
     let detail = "a trial run would not answer the same any more, because the people, their passwords or usernames changed, \
                   or because other rules were asked for; nothing was started: try the file out again";
     conflict("upload.changed", detail.to_owned())
+}
+
+/// What the trial run answered has been started.
+pub(in crate::intake) fn started(task: TaskId) -> Problem {
+    let detail = format!(
+        "this trial run has been started already, as task {task}; to upload the file once more, try it out again and start \
+         that"
+    );
+    conflict("upload.started", detail)
 }
 
 /// Rows have errors; the first of them are listed.

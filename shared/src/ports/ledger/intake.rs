@@ -29,6 +29,8 @@ pub struct NewTask {
     /// Set when the task takes up items of another one: then `named` is empty, the selection is `selected`, and its
     /// accounts are the chosen items', as they stand in the transaction that accepts the task.
     pub reissue: Option<Reissue>,
+    /// Set when the task starts what a trial run answered: it is started once, under whatever key.
+    pub trial: Option<String>,
 }
 
 /// Items of an earlier task that a new one takes up again.
@@ -60,6 +62,8 @@ pub enum Acceptance {
     Repeated(TaskId),
     /// The key was used before, for another request.
     Mismatch,
+    /// Its trial run was started before, as this task, under another key.
+    Started(TaskId),
     /// The producer made as many requests within the last hour as it may: this many.
     OverQuota(u32),
 }

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::LedgerResult;
+use crate::eligibility::Ranks;
 use crate::ids::DistrictId;
+use crate::standing::RoleChange;
 
 /// A school, as a roster names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,38 @@ pub struct Person {
     pub guardians: Vec<String>,
 }
 
+/// A person whose roles are rows of their own, by what is said of either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonChange {
+    /// The roster's id.
+    pub source_id: String,
+    /// The person; `None` if only roles changed. Role, rank and memberships follow from the roles and are not looked at.
+    pub person: Option<Person>,
+    /// The roles.
+    pub roles: RoleChange,
+}
+
+/// What became of such a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The fate of the row, which is that of the rows of the roles.
+    pub fate: RowFate,
+    /// Whether the person is somebody's guardian by any of their roles.
+    pub kin: bool,
+    /// Whether the last role is gone: the person keeps what they were, at no school.
+    pub roleless: bool,
+}
+
+/// An organisation of a roster that is no school: the district itself, or one that becomes a school when something refers
+/// to it. Kept so that a roster of changes, which does not repeat them, can refer to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// What a school of it would be.
+    pub place: School,
+    /// Whether it is the district.
+    pub is_district: bool,
+}
+
 /// A role held at a school.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Membership {
@@ -107,6 +141,10 @@ pub enum RowFate {
     Dangling,
     /// Its assumed role is less privileged than the one that the person is known with (`E16`).
     Outranked,
+    /// It changes somebody whom the district does not know, and no row says what they are (`E14`).
+    Unsaid,
+    /// It changes single roles of somebody whose other roles the district does not know (`E14`).
+    Partial,
 }
 
 /// What the roster import asks of the ledger. Answers come in the order of the rows.
@@ -121,6 +159,24 @@ pub trait RosterLedger: Send + Sync {
     /// Brings in people with their memberships. Guardians are linked by [`RosterLedger::link_guardians`] afterwards,
     /// when everybody is there. A person who became inactive is kept.
     async fn put_people(&self, district: DistrictId, rows: &[Person]) -> LedgerResult<Vec<RowFate>>;
+
+    /// Brings in people whose roles are rows of their own, or the changes of those. Decided under the district's lock:
+    /// what one change leaves, the next one finds.
+    async fn change_people(
+        &self,
+        district: DistrictId,
+        ranks: &Ranks,
+        rows: &[PersonChange],
+    ) -> LedgerResult<Vec<Changed>>;
+
+    /// Those of these people, by roster id, that the district knows and that are nobody's guardians by any of their roles.
+    async fn not_kin(&self, district: DistrictId, people: &[String]) -> LedgerResult<Vec<String>>;
+
+    /// Keeps organisations that are no schools, besides those that are kept already.
+    async fn put_organisations(&self, district: DistrictId, rows: &[Organisation]) -> LedgerResult<()>;
+
+    /// The organisations that are kept.
+    async fn organisations(&self, district: DistrictId) -> LedgerResult<Vec<Organisation>>;
 
     /// Links pupils (first) to their guardians (second), by roster ids, replacing what those pupils had. Answers the
     /// guardians that nobody knows.

@@ -106,7 +106,7 @@ async fn uploads_and_reissues_wait_like_any_other(on: &TestLedger) {
         asked.selection.scope = Scope::Selected;
         let idempotency = Idempotency { producer: "console".into(), key: id.to_string(), fingerprint: "f".into() };
         let (actor, named, uploaded) = (admin.clone(), Vec::new(), Vec::new());
-        NewTask { id, actor, request: asked, named, shared: None, uploaded, idempotency, reissue: None }
+        NewTask { id, actor, request: asked, named, shared: None, uploaded, idempotency, reissue: None, trial: None }
     };
     let reissue = |later| {
         let chosen = Chosen::States(vec![ItemState::Cancelled]);

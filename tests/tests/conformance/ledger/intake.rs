@@ -40,6 +40,7 @@ fn new_task(actor: &Actor, key: &str, fingerprint: &str) -> NewTask {
             fingerprint: fingerprint.to_owned(),
         },
         reissue: None,
+        trial: None,
     }
 }
 
@@ -74,7 +75,9 @@ async fn two_at_the_same_time_become_one_task(on: &TestLedger) {
         );
         let id = |acceptance: Acceptance| match acceptance {
             Acceptance::Accepted(id) | Acceptance::Repeated(id) => id,
-            Acceptance::Mismatch | Acceptance::OverQuota(_) => panic!("the same request, and no producer's"),
+            Acceptance::Mismatch | Acceptance::OverQuota(_) | Acceptance::Started(_) => {
+                panic!("the same request, and no producer's")
+            }
         };
         assert_eq!(id(left.expect("left")), id(right.expect("right")));
     }

@@ -26,6 +26,7 @@ mod report;
 mod resend;
 mod resets;
 mod retention;
+mod role_rows;
 mod roster;
 mod schedule;
 mod tasks;

@@ -58,6 +58,7 @@ fn as_task(fixture: &Fixture, plan: &PlanView, key: &str) -> NewTask {
             fingerprint: format!("of {}", plan.id),
         },
         reissue: None,
+        trial: None,
     }
 }
 

@@ -31,6 +31,7 @@ fn published(actor: &Actor, key: &str) -> NewTask {
         uploaded: Vec::new(),
         idempotency: Idempotency { producer, key: key.to_owned(), fingerprint: "same".to_owned() },
         reissue: None,
+        trial: None,
     }
 }
 

@@ -50,6 +50,7 @@ fn child(actor: &Actor, key: &str, parent: TaskId, chosen: &Chosen) -> NewTask {
         uploaded: Vec::new(),
         idempotency: Idempotency { producer: actor.name.clone(), key: key.to_owned(), fingerprint },
         reissue: Some(Reissue { parent, chosen: chosen.clone() }),
+        trial: None,
     }
 }
 

@@ -54,6 +54,7 @@ async fn again(on: &TestLedger, fixture: &Fixture, parent: TaskId) -> TaskId {
         uploaded: Vec::new(),
         idempotency: Idempotency { producer: "console".to_owned(), key: id.to_string(), fingerprint: "f".to_owned() },
         reissue: Some(Reissue { parent, chosen: Chosen::States(vec![ItemState::Undelivered]) }),
+        trial: None,
     };
     assert_eq!(on.ledger.accept(new).await, Ok(Acceptance::Accepted(id)));
     expand(&*on.ledger, id).await;

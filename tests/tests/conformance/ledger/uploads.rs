@@ -33,6 +33,7 @@ on_both!(
     a_task_that_ends_or_is_forgotten_leaves_no_password,
     a_redelivery_after_the_commit_changes_nothing,
     what_is_held_stays_and_what_is_gone_is_held,
+    a_trial_run_is_started_once_under_whatever_key,
 );
 
 /// A request as an upload makes it.
@@ -65,9 +66,53 @@ async fn upload(on: &TestLedger, fixture: &Fixture, rows: &[(AccountId, Option<&
         uploaded: rows.iter().map(one).collect(),
         idempotency: Idempotency { producer: "console".to_owned(), key: id.to_string(), fingerprint: "f".to_owned() },
         reissue: None,
+        trial: None,
     };
     assert_eq!(on.ledger.accept(new).await, Ok(Acceptance::Accepted(id)));
     id
+}
+
+async fn a_trial_run_is_started_once_under_whatever_key(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 2).await;
+    let started = |key: &str, trial: &str, fixture: &Fixture| {
+        let idempotency =
+            Idempotency { producer: "console".to_owned(), key: key.to_owned(), fingerprint: "f".to_owned() };
+        let (id, account) = (TaskId::fresh(), fixture.pupils[0]);
+        let uploaded = vec![Uploaded { account, sealed: sealed(account), username: None }];
+        on.ledger.accept(NewTask {
+            id,
+            actor: fixture.admin(),
+            request: asked(),
+            named: vec![account],
+            shared: None,
+            uploaded,
+            idempotency,
+            reissue: None,
+            trial: Some(trial.to_owned()),
+        })
+    };
+    // Five at once, each with a key of its own: one starts it, the others are told which task it is.
+    let answers =
+        futures_util::future::join_all(["a", "b", "c", "d", "e"].map(|key| started(key, "t1", &fixture))).await;
+    let answers: Vec<Acceptance> = answers.into_iter().map(|answer| answer.expect("an answer")).collect();
+    let accepted: Vec<TaskId> = answers
+        .iter()
+        .filter_map(|answer| if let Acceptance::Accepted(task) = answer { Some(*task) } else { None })
+        .collect();
+    let [task] = accepted.as_slice() else { panic!("{answers:?}") };
+    let others = answers.iter().filter(|answer| **answer == Acceptance::Started(*task)).count();
+    assert_eq!((others, on.raw.number("SELECT count(*) FROM tasks").await), (4, 1), "{answers:?}");
+    // The same key is a repetition, another trial run another task, and another district's its own.
+    let first = answers.iter().position(|answer| *answer == Acceptance::Accepted(*task)).expect("the first");
+    let key = ["a", "b", "c", "d", "e"][first];
+    assert_eq!(started(key, "t1", &fixture).await, Ok(Acceptance::Repeated(*task)));
+    assert!(matches!(started("f", "t2", &fixture).await, Ok(Acceptance::Accepted(_))));
+    let other = district_with(&*on.ledger, 2).await;
+    assert!(matches!(started("g", "t1", &other).await, Ok(Acceptance::Accepted(_))));
+    assert!(
+        on.raw.column("SELECT key FROM idempotency").await.iter().all(|key| key != "t1"),
+        "only its digest is kept"
+    );
 }
 
 /// An upload that runs, and its items.

@@ -111,6 +111,7 @@ async fn a_row_knows_why_its_account_would_be_left_as_it_is(on: &TestLedger) {
                 fingerprint: "f".to_owned(),
             },
             reissue: None,
+            trial: None,
         };
         assert_eq!(on.ledger.accept(new).await, Ok(Acceptance::Accepted(id)));
         expand(&*on.ledger, id).await;
