@@ -43,11 +43,7 @@ pub(super) enum Published {
 }
 
 /// Inserts notifications that are due now.
-pub(super) async fn insert_notifications(
-    tx: &mut Tx,
-    notices: &[NewNotice],
-    published: Published,
-) -> Sql<Vec<Row>> {
+pub(super) async fn insert_notifications(tx: &mut Tx, notices: &[NewNotice], published: Published) -> Sql<Vec<Row>> {
     let ids: Vec<String> = notices.iter().map(NewNotice::message_id).collect();
     let rows: Vec<_> = notices
         .iter()

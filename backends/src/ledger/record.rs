@@ -12,7 +12,6 @@ use keybell_shared::request::ChannelRule;
 use keybell_shared::retry::MAX_ATTEMPTS;
 use keybell_shared::states::NotificationState;
 
-
 use super::SqlLedger;
 use super::claim::store_ends;
 use super::contacts::contacts;

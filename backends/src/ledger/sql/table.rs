@@ -188,9 +188,8 @@ pub(super) fn as_json<const N: usize>(piece: &[[Cell<'_>; N]]) -> String {
 pub(super) fn bind<const N: usize>(arguments: &mut PgArguments, piece: &[[Cell<'_>; N]], column: usize) -> Sql<()> {
     let cells = || piece.iter().filter_map(|row| row.get(column));
     let bound = match cells().next() {
-        Some(Cell::Uuid(_)) => arguments.add(
-            cells().map(|cell| if let Cell::Uuid(id) = cell { *id } else { None }).collect::<Vec<Option<Uuid>>>(),
-        ),
+        Some(Cell::Uuid(_)) => arguments
+            .add(cells().map(|cell| if let Cell::Uuid(id) = cell { *id } else { None }).collect::<Vec<Option<Uuid>>>()),
         Some(Cell::Long(_)) => arguments.add(
             cells()
                 .map(|cell| if let Cell::Long(number) = cell { *number } else { None })
