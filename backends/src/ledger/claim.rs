@@ -12,14 +12,13 @@ use keybell_shared::ports::ledger::{Claim, Claimed, Content};
 use keybell_shared::request::{Delivery, Mode};
 use keybell_shared::seal::{Sealed, unhex};
 use keybell_shared::states::NotificationState;
-use serde_json::{Value as Json, json};
 
 use super::SqlLedger;
 use super::counters::Deltas;
 use super::links::{sent, store_validity};
 use super::notices::lock_accounts;
 use super::settle::settle;
-use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg, millis};
+use super::sql::{Cell, Failure, Row, Sql, Tx, args, cells, json as json_arg, millis};
 
 /// What is done with one notification.
 enum Fate {
@@ -51,19 +50,19 @@ impl SqlLedger {
                 Fate::Send(claim) => {
                     let until = Millis(row.get::<Millis>("now")?.0 + millis(lease));
                     busy.insert((claim.account, claim.channel), until);
-                    claims.push(json!({"id": id, "number": claim.attempt, "fence": claim.fence, "until": until}));
+                    claims.push(cells![id, i32::try_from(claim.attempt).unwrap_or(i32::MAX), claim.fence, until.0]);
                     if claim.content.delivery == Delivery::Link {
                         links.push(sent(row, &claim)?);
                     }
                     claimed.push(Claimed::Send(claim));
                 }
                 Fate::End(state, code) => {
-                    ends.push(json!({"id": id, "state": state, "code": code}));
+                    ends.push(cells![id, state.as_str(), code.as_str()]);
                     settling.push(row.get::<ItemId>("item_id")?);
                     claimed.push(Claimed::Nothing(id));
                 }
                 Fate::WaitUntil(until) => {
-                    waits.push(json!({"id": id, "until": until}));
+                    waits.push(cells![id, until.0]);
                     claimed.push(Claimed::Nothing(id));
                 }
                 Fate::Nothing => claimed.push(Claimed::Nothing(id)),
@@ -165,52 +164,48 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
     })))
 }
 
-async fn store_claims(tx: &mut Tx, claims: &[Json]) -> Sql<()> {
-    if claims.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+async fn store_claims(tx: &mut Tx, claims: &[[Cell<'_>; 4]]) -> Sql<()> {
+    tx.run_rows(
         "UPDATE notifications SET state = 'sending', fence = r.fence, attempts = r.number, lease_until = r.until,
              queued_at = NULL, changed_at = {now}
-         FROM {rows $1: id bigint, number integer, fence bigint, until bigint} AS r
+         FROM {table $1: id bigint, number integer, fence bigint, until bigint} AS r
          WHERE notifications.id = r.id AND notifications.state = 'waiting'",
-        args![json_arg(claims)],
+        claims,
+        |rows| args![rows],
     )
     .await?;
-    tx.run(
+    tx.run_rows(
         "INSERT INTO attempts (notification_id, fence, number, started_at)
-         SELECT r.id, r.fence, r.number, {now} FROM {rows $1: id bigint, number integer, fence bigint} AS r",
-        args![json_arg(claims)],
+         SELECT r.id, r.fence, r.number, {now}
+         FROM {table $1: id bigint, number integer, fence bigint, until bigint} AS r",
+        claims,
+        |rows| args![rows],
     )
     .await?;
     Ok(())
 }
 
-async fn store_waits(tx: &mut Tx, waits: &[Json]) -> Sql<()> {
-    if waits.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+async fn store_waits(tx: &mut Tx, waits: &[[Cell<'_>; 2]]) -> Sql<()> {
+    tx.run_rows(
         "UPDATE notifications SET due_at = r.until, queued_at = NULL
-         FROM {rows $1: id bigint, until bigint} AS r
+         FROM {table $1: id bigint, until bigint} AS r
          WHERE notifications.id = r.id AND notifications.state = 'waiting'",
-        args![json_arg(waits)],
+        waits,
+        |rows| args![rows],
     )
     .await?;
     Ok(())
 }
 
-/// Ends notifications that will never be sent (again): rows with `id`, `state` and `code`.
-pub(super) async fn store_ends(tx: &mut Tx, ends: &[Json]) -> Sql<()> {
-    if ends.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+/// Ends notifications that will never be sent (again): rows with id, state and code.
+pub(super) async fn store_ends(tx: &mut Tx, ends: &[[Cell<'_>; 3]]) -> Sql<()> {
+    tx.run_rows(
         "UPDATE notifications SET state = r.state, code = r.code, lease_until = NULL, queued_at = NULL,
              changed_at = {now}
-         FROM {rows $1: id bigint, state text, code text} AS r
+         FROM {table $1: id bigint, state text, code text} AS r
          WHERE notifications.id = r.id AND notifications.state IN ('waiting', 'sending')",
-        args![json_arg(ends)],
+        ends,
+        |rows| args![rows],
     )
     .await?;
     Ok(())

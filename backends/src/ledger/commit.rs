@@ -27,7 +27,7 @@ impl SqlLedger {
     /// Decides and stores one group.
     async fn commit_group(&self, writer: &str, resets: &[ResetWrite]) -> Sql<Vec<(ItemId, ResetOutcome)>> {
         let mut tx = self.db.begin().await?;
-        let group = decide_group(&mut tx, resets).await?;
+        let group = decide_group(&mut tx, &self.requests, resets).await?;
         store_items(&mut tx, &group).await?;
         store_accounts(&mut tx, &group).await?;
         store_usernames(&mut tx, &group).await?;

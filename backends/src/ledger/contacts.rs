@@ -5,12 +5,24 @@ use std::collections::HashMap;
 use keybell_shared::ids::AccountId;
 use keybell_shared::notice::{Contact, Contacts};
 
-use super::sql::{Sql, Tx, args, json};
+use super::sql::{Row, Sql, Tx, args, json};
 
 /// The contacts of accounts and of their active guardians. Staff have none, whatever a roster says.
 pub(super) async fn contacts(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<AccountId, Contacts>> {
-    let mut known: HashMap<AccountId, Contacts> = HashMap::with_capacity(accounts.len());
-    for row in tx.all("SELECT id, email, sms FROM accounts WHERE id {in $1 uuid}", args![json(accounts)]).await? {
+    let own = tx.all("SELECT id, email, sms FROM accounts WHERE id {in $1 uuid}", args![json(accounts)]).await?;
+    with_guardians(tx, accounts, &own).await
+}
+
+/// The same, and locks the accounts, in the order of their ids.
+pub(super) async fn lock_with_contacts(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<AccountId, Contacts>> {
+    let locked = "SELECT id, email, sms FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}";
+    let own = tx.all(locked, args![json(accounts)]).await?;
+    with_guardians(tx, accounts, &own).await
+}
+
+async fn with_guardians(tx: &mut Tx, accounts: &[AccountId], own: &[Row]) -> Sql<HashMap<AccountId, Contacts>> {
+    let mut known: HashMap<AccountId, Contacts> = HashMap::with_capacity(own.len());
+    for row in own {
         let account = Contact { email: row.get("email")?, sms: row.get("sms")? };
         known.insert(row.get("id")?, Contacts { account, guardians: Vec::new() });
     }

@@ -11,9 +11,9 @@ use keybell_shared::ports::ledger::ResetWrite;
 use keybell_shared::request::ResetRequest;
 use keybell_shared::states::ItemState;
 
-use super::contacts::contacts;
+use super::contacts::lock_with_contacts;
 use super::facts::{facts, facts_of_items};
-use super::requests::{self, REQUESTS, TaskRequest};
+use super::requests::{Requests, TaskRequest};
 use super::sql::{Sql, Tx, args, json as json_arg};
 use super::uploaded::take_uploaded;
 
@@ -66,17 +66,19 @@ impl Decided<'_> {
 }
 
 /// Locks the accounts, then the items, and decides each.
-pub(super) async fn decide_group<'a>(tx: &mut Tx, writes: &'a [ResetWrite]) -> Sql<Vec<Decided<'a>>> {
+pub(super) async fn decide_group<'a>(
+    tx: &mut Tx,
+    requests: &Requests,
+    writes: &'a [ResetWrite],
+) -> Sql<Vec<Decided<'a>>> {
     let accounts: BTreeSet<AccountId> = writes.iter().map(|write| write.account).collect();
-    tx.all("SELECT id FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}", args![json_arg(&accounts)]).await?;
+    let contacts = lock_with_contacts(tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
     let items: Vec<ItemId> = writes.iter().map(|write| write.item).collect();
     let rows = tx
         .all(concat!(facts_of_items!(""), "WHERE i.id {in $1 bigint} ORDER BY i.id {lock i}"), args![json_arg(&items)])
         .await?;
     let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;
-    let requests = requests::read(&tx.all(REQUESTS, args![json_arg(&tasks)]).await?)?;
-    let accounts: Vec<AccountId> = accounts.into_iter().collect();
-    let contacts = contacts(tx, &accounts).await?;
+    let requests = requests.within(tx, &tasks).await?;
     let by_item: HashMap<ItemId, &ResetWrite> = writes.iter().map(|write| (write.item, write)).collect();
     let mut group = Vec::with_capacity(rows.len());
     for row in &rows {

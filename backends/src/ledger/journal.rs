@@ -2,9 +2,8 @@
 
 use keybell_shared::events::Fact;
 use keybell_shared::ids::DistrictId;
-use serde_json::{Value as Json, json};
 
-use super::sql::{Failure, Sql, Tx, args, json as json_arg};
+use super::sql::{Failure, Sql, Tx, args, cells};
 
 /// An event to be handed on by the relay.
 pub(super) struct NewEvent {
@@ -22,22 +21,22 @@ pub(super) struct NewAudit {
     pub(super) detail: String,
 }
 
-/// Inserts events.
+/// Inserts events. Where no endpoint could listen to them they count as handed out, which spares writing each a second
+/// time; [`super::webhooks`] says why none is missed.
 pub(super) async fn events(tx: &mut Tx, events: &[NewEvent]) -> Sql<()> {
     if events.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Json> = events
-        .iter()
-        .map(|event| {
-            let body = event.fact.body().map_err(|error| Failure::row(error.to_string()))?;
-            Ok(json!({"district": event.district, "kind": event.fact.kind(), "body": body.to_string()}))
-        })
-        .collect::<Sql<_>>()?;
-    tx.run(
-        "INSERT INTO events (district_id, kind, body, at)
-         SELECT r.district, r.kind, r.body, {now} FROM {rows $1: district uuid, kind text, body text} AS r",
-        args![json_arg(&rows)],
+    let body = |event: &NewEvent| event.fact.body().map_err(|error| Failure::row(error.to_string()));
+    let bodies: Vec<String> = events.iter().map(|event| Ok(body(event)?.to_string())).collect::<Sql<_>>()?;
+    let rows: Vec<_> =
+        events.iter().zip(&bodies).map(|(event, body)| cells![event.district, event.fact.kind(), body]).collect();
+    tx.run_rows(
+        "INSERT INTO events (district_id, kind, body, at, handed_out)
+         SELECT r.district, r.kind, r.body, {now}, r.district NOT IN (SELECT w.district_id FROM webhooks w)
+         FROM {table $1: district uuid, kind text, body text} AS r",
+        &rows,
+        |rows| args![rows],
     )
     .await?;
     Ok(())
@@ -48,18 +47,16 @@ pub(super) async fn audits(tx: &mut Tx, audits: &[NewAudit]) -> Sql<()> {
     if audits.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Json> = audits
+    let rows: Vec<_> = audits
         .iter()
-        .map(|audit| {
-            json!({"district": audit.district, "actor": audit.actor, "action": audit.action,
-                   "subject": audit.subject, "detail": audit.detail})
-        })
+        .map(|audit| cells![audit.district, &audit.actor, audit.action, &audit.subject, &audit.detail])
         .collect();
-    tx.run(
+    tx.run_rows(
         "INSERT INTO audit (district_id, at, actor, action, subject, detail)
          SELECT r.district, {now}, r.actor, r.action, r.subject, r.detail
-         FROM {rows $1: district uuid, actor text, action text, subject text, detail text} AS r",
-        args![json_arg(&rows)],
+         FROM {table $1: district uuid, actor text, action text, subject text, detail text} AS r",
+        &rows,
+        |rows| args![rows],
     )
     .await?;
     Ok(())

@@ -54,6 +54,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 pub use own_database::{create_database, drop_database};
+use requests::Requests;
 use sql::Db;
 pub use sql::{Connections, OpenError};
 
@@ -61,6 +62,7 @@ pub use sql::{Connections, OpenError};
 #[derive(Debug, Clone)]
 pub struct SqlLedger {
     db: Db,
+    requests: Requests,
 }
 
 impl SqlLedger {
@@ -69,7 +71,7 @@ impl SqlLedger {
     /// # Errors
     /// When the URL makes no sense.
     pub fn postgres(url: &SecretString, connections: u32) -> Result<Self, OpenError> {
-        Ok(Self { db: Db::postgres(url, connections)? })
+        Ok(Self { db: Db::postgres(url, connections)?, requests: Requests::default() })
     }
 
     /// SQLite, in one file.
@@ -77,7 +79,7 @@ impl SqlLedger {
     /// # Errors
     /// When the file cannot be opened or made.
     pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { db: Db::sqlite(path).await? })
+        Ok(Self { db: Db::sqlite(path).await?, requests: Requests::default() })
     }
 
     /// Brings the schema up to this build's, and fills in what rows of older builds lack.

@@ -2,9 +2,8 @@
 
 use keybell_shared::ids::{AccountId, DistrictId, ItemId, TaskId};
 use keybell_shared::notice::Target;
-use serde_json::{Value as Json, json};
 
-use super::sql::{Row, Sql, Tx, args, json as json_arg};
+use super::sql::{Row, Sql, Tx, args, cells};
 
 /// Which message about an item a notification is.
 #[derive(Clone, Copy, Debug)]
@@ -15,23 +14,23 @@ pub(super) struct Place {
     pub(super) round: i32,
 }
 
-/// A row for [`insert_notifications`]. The message id is made once and for all: whatever is sent again after a crash
-/// carries the same one.
-pub(super) fn notification_row(
-    district: DistrictId,
-    task: TaskId,
-    item: ItemId,
-    account: AccountId,
-    version: i64,
-    place: Place,
-    target: &Target,
-) -> Json {
-    let Place { number, round } = place;
-    json!({
-        "district": district, "task": task, "item": item, "account": account, "version": version,
-        "channel": target.channel, "address": target.address, "guardian": target.guardian, "round": round,
-        "message_id": format!("{}.{item}.{version}.{number}@keybell", task.0.simple()),
-    })
+/// A notification for [`insert_notifications`].
+#[derive(Clone, Debug)]
+pub(super) struct NewNotice {
+    pub(super) district: DistrictId,
+    pub(super) task: TaskId,
+    pub(super) item: ItemId,
+    pub(super) account: AccountId,
+    pub(super) version: i64,
+    pub(super) place: Place,
+    pub(super) target: Target,
+}
+
+impl NewNotice {
+    /// Made once and for all: whatever is sent again after a crash carries the same one.
+    fn message_id(&self) -> String {
+        format!("{}.{}.{}.{}@keybell", self.task.0.simple(), self.item, self.version, self.place.number)
+    }
 }
 
 /// Whether whoever inserts notifications puts them on their queues itself.
@@ -44,19 +43,27 @@ pub(super) enum Published {
 }
 
 /// Inserts notifications that are due now.
-pub(super) async fn insert_notifications(tx: &mut Tx, rows: &[Json], published: Published) -> Sql<Vec<Row>> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    tx.all(
+pub(super) async fn insert_notifications(tx: &mut Tx, notices: &[NewNotice], published: Published) -> Sql<Vec<Row>> {
+    let ids: Vec<String> = notices.iter().map(NewNotice::message_id).collect();
+    let rows: Vec<_> = notices
+        .iter()
+        .zip(&ids)
+        .map(|(notice, message_id)| {
+            let NewNotice { district, task, item, account, version, place, ref target } = *notice;
+            let (channel, address) = (target.channel.as_str(), &target.address);
+            cells![district, task, item, account, version, channel, address, target.guardian, place.round, message_id]
+        })
+        .collect();
+    tx.all_rows(
         "INSERT INTO notifications (district_id, task_id, item_id, account_id, credential_version, channel, address,
              guardian, round, message_id, state, due_at, queued_at, changed_at)
          SELECT r.district, r.task, r.item, r.account, r.version, r.channel, r.address, r.guardian, r.round,
              r.message_id, 'waiting', {now}, CASE WHEN $2 THEN {now} END, {now}
-         FROM {rows $1: district uuid, task uuid, item bigint, account uuid, version bigint, channel text, address text,
-             guardian boolean, round integer, message_id text} AS r
+         FROM {table $1: district uuid, task uuid, item bigint, account uuid, version bigint, channel text,
+             address text, guardian boolean, round integer, message_id text} AS r
          RETURNING id, item_id, task_id, district_id, channel",
-        args![json_arg(rows), published == Published::AtOnce],
+        &rows,
+        |rows| args![rows, published == Published::AtOnce],
     )
     .await
 }

@@ -11,18 +11,17 @@ use keybell_shared::ports::ledger::{SendOutcome, SendReport};
 use keybell_shared::request::ChannelRule;
 use keybell_shared::retry::MAX_ATTEMPTS;
 use keybell_shared::states::NotificationState;
-use serde_json::{Value as Json, json};
 
 use super::SqlLedger;
 use super::claim::store_ends;
 use super::contacts::contacts;
 use super::counters::Deltas;
-use super::new_notices::{Place, Published, insert_notifications, notification_row};
+use super::new_notices::{NewNotice, Place, Published, insert_notifications};
 use super::notices::lock_accounts;
-use super::requests::{self, REQUESTS};
+use super::requests::Requests;
 use super::resets::notification_message;
 use super::settle::settle;
-use super::sql::{Row, Sql, Tx, args, json as json_arg, millis};
+use super::sql::{Cell, Row, Sql, Tx, args, cells, json as json_arg, millis};
 
 impl SqlLedger {
     pub(super) async fn record_once(&self, writer: &str, reports: &[SendReport]) -> Sql<Vec<Message>> {
@@ -47,7 +46,7 @@ impl SqlLedger {
             }
             results.take(row, report)?;
         }
-        let messages = results.store(&mut tx, writer).await?;
+        let messages = results.store(&mut tx, &self.requests, writer).await?;
         tx.commit().await?;
         Ok(messages)
     }
@@ -56,8 +55,8 @@ impl SqlLedger {
 /// What a set of results changes.
 #[derive(Default)]
 pub(super) struct Results {
-    ends: Vec<Json>,
-    again: Vec<Json>,
+    ends: Vec<[Cell<'static>; 3]>,
+    again: Vec<[Cell<'static>; 3]>,
     failed: Vec<NotificationId>,
     items: Vec<ItemId>,
     freed: BTreeSet<AccountId>,
@@ -93,7 +92,7 @@ impl Results {
 
     pub(super) fn end(&mut self, row: &Row, state: NotificationState, code: Code) -> Sql<()> {
         let id: NotificationId = row.get("id")?;
-        self.ends.push(json!({"id": id, "state": state, "code": code}));
+        self.ends.push(cells![id, state.as_str(), code.as_str()]);
         if state == NotificationState::Failed {
             self.failed.push(id);
         }
@@ -103,26 +102,25 @@ impl Results {
     }
 
     fn wait(&mut self, row: &Row, attempts: u32, retry_in: std::time::Duration) -> Sql<()> {
-        self.again
-            .push(json!({"id": row.get::<NotificationId>("id")?, "attempts": attempts, "wait": millis(retry_in)}));
+        let attempts = i32::try_from(attempts).unwrap_or(i32::MAX);
+        self.again.push(cells![row.get::<NotificationId>("id")?, attempts, millis(retry_in)]);
         self.freed.insert(row.get("account_id")?);
         Ok(())
     }
 
     /// Stores everything and answers the messages that are due now because of it.
-    pub(super) async fn store(mut self, tx: &mut Tx, writer: &str) -> Sql<Vec<Message>> {
+    pub(super) async fn store(mut self, tx: &mut Tx, requests: &Requests, writer: &str) -> Sql<Vec<Message>> {
         store_ends(tx, &self.ends).await?;
-        if !self.again.is_empty() {
-            tx.run(
-                "UPDATE notifications SET state = 'waiting', attempts = r.attempts, due_at = {now} + r.wait,
-                     lease_until = NULL, queued_at = NULL, changed_at = {now}
-                 FROM {rows $1: id bigint, attempts integer, wait bigint} AS r
-                 WHERE notifications.id = r.id AND notifications.state = 'sending'",
-                args![json_arg(&self.again)],
-            )
-            .await?;
-        }
-        let mut messages = cascade(tx, &self.failed).await?;
+        tx.run_rows(
+            "UPDATE notifications SET state = 'waiting', attempts = r.attempts, due_at = {now} + r.wait,
+                 lease_until = NULL, queued_at = NULL, changed_at = {now}
+             FROM {table $1: id bigint, attempts integer, wait bigint} AS r
+             WHERE notifications.id = r.id AND notifications.state = 'sending'",
+            &self.again,
+            |rows| args![rows],
+        )
+        .await?;
+        let mut messages = cascade(tx, requests, &self.failed).await?;
         settle(tx, &mut self.deltas, &self.items).await?;
         messages.extend(wake(tx, &self.freed).await?);
         self.deltas.store(tx, writer).await?;
@@ -132,24 +130,27 @@ impl Results {
 
 /// Keeps what the other side said, also when the result comes too late.
 async fn store_attempts(tx: &mut Tx, reports: &[SendReport]) -> Sql<()> {
-    let rows: Vec<Json> = reports
+    let detail = |report: &SendReport| report.detail.chars().filter(|c| !c.is_control()).take(200).collect();
+    let details: Vec<String> = reports.iter().map(detail).collect();
+    let rows: Vec<_> = reports
         .iter()
-        .map(|report| {
+        .zip(&details)
+        .map(|(report, detail)| {
             let outcome = match report.outcome {
                 SendOutcome::Accepted => "accepted",
                 SendOutcome::Temporary { .. } => "temporary",
                 SendOutcome::Permanent => "permanent",
                 SendOutcome::ChannelDown { .. } => "channel_down",
             };
-            let detail: String = report.detail.chars().filter(|c| !c.is_control()).take(200).collect();
-            json!({"id": report.notification, "fence": report.fence, "outcome": outcome, "detail": detail})
+            cells![report.notification, report.fence, outcome, detail]
         })
         .collect();
-    tx.run(
+    tx.run_rows(
         "UPDATE attempts SET ended_at = {now}, outcome = r.outcome, detail = r.detail
-         FROM {rows $1: id bigint, fence bigint, outcome text, detail text} AS r
+         FROM {table $1: id bigint, fence bigint, outcome text, detail text} AS r
          WHERE attempts.notification_id = r.id AND attempts.fence = r.fence",
-        args![json_arg(&rows)],
+        &rows,
+        |rows| args![rows],
     )
     .await?;
     Ok(())
@@ -166,7 +167,7 @@ struct Told {
 
 /// The next step of each cascade whose last step has just failed, inserted in the same transaction. A re-send starts its
 /// cascade anew, so only the messages of the same round count as tried.
-async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
+async fn cascade(tx: &mut Tx, requests: &Requests, failed: &[NotificationId]) -> Sql<Vec<Message>> {
     if failed.is_empty() {
         return Ok(Vec::new());
     }
@@ -180,7 +181,7 @@ async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
         )
         .await?;
     let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;
-    let requests = requests::read(&tx.all(REQUESTS, args![json_arg(&tasks)]).await?)?;
+    let requests = requests.within(tx, &tasks).await?;
     let accounts: BTreeSet<AccountId> = rows.iter().map(|row| row.get("account_id")).collect::<Sql<_>>()?;
     let contacts = contacts(tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
     let mut told: HashMap<ItemId, Told> = HashMap::new();
@@ -206,7 +207,7 @@ async fn cascade(tx: &mut Tx, failed: &[NotificationId]) -> Sql<Vec<Message>> {
         if let Some(target) = notice::next_step(known.request.recipient, &reachable, &tried) {
             let version = row.get("credential_version")?;
             let place = Place { number: messages, round: row.get("round")? };
-            next.push(notification_row(row.get("district_id")?, task, item, account, version, place, &target));
+            next.push(NewNotice { district: row.get("district_id")?, task, item, account, version, place, target });
         }
     }
     insert_notifications(tx, &next, Published::AtOnce).await?.iter().map(notification_message).collect()

@@ -194,7 +194,7 @@ impl SqlLedger {
             args![json(&rows.iter().map(|row| row.get("id")).collect::<Sql<Vec<NotificationId>>>()?)],
         )
         .await?;
-        let due = results.store(&mut tx, writer).await?;
+        let due = results.store(&mut tx, &self.requests, writer).await?;
         unpublish(&mut tx, &due).await?;
         tx.commit().await?;
         Ok(rows.len() as u64)
@@ -216,7 +216,7 @@ impl SqlLedger {
         for row in &rows {
             results.end(row, state, code)?;
         }
-        let due = results.store(&mut tx, writer).await?;
+        let due = results.store(&mut tx, &self.requests, writer).await?;
         unpublish(&mut tx, &due).await?;
         tx.commit().await
     }

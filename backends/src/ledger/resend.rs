@@ -13,7 +13,6 @@ use keybell_shared::notice::{self, Contacts, Plan};
 use keybell_shared::ports::ledger::{Chosen, Resent};
 use keybell_shared::request::ResetRequest;
 use keybell_shared::states::{ItemState, TaskState};
-use serde_json::Value as Json;
 
 use super::SqlLedger;
 use super::chosen::{chosen, chosen_args};
@@ -21,7 +20,7 @@ use super::contacts::contacts;
 use super::control::{locked, note};
 use super::counters::Deltas;
 use super::journal::{self, NewEvent};
-use super::new_notices::{Place, Published, insert_notifications, notification_row};
+use super::new_notices::{NewNotice, Place, Published, insert_notifications};
 use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
 
 /// Items that one transaction tells again.
@@ -188,7 +187,7 @@ fn messages(
     one: &Untold,
     request: &ResetRequest,
     contacts: &HashMap<AccountId, Contacts>,
-) -> Result<Vec<Json>, Code> {
+) -> Result<Vec<NewNotice>, Code> {
     if let Some(obstacle) = one.obstacle {
         return Err(obstacle);
     }
@@ -200,13 +199,13 @@ fn messages(
     };
     let row = |(nth, target)| {
         let place = Place { number: one.place.number + nth, ..one.place };
-        notification_row(district, task, one.item, one.account, one.version, place, target)
+        NewNotice { district, task, item: one.item, account: one.account, version: one.version, place, target }
     };
-    Ok(targets.iter().enumerate().map(row).collect())
+    Ok(targets.into_iter().enumerate().map(row).collect())
 }
 
 /// Stores the messages, for the repair scan to publish; their items are being told again.
-async fn tell(tx: &mut Tx, items: &[ItemId], rows: &[Json]) -> Sql<()> {
+async fn tell(tx: &mut Tx, items: &[ItemId], rows: &[NewNotice]) -> Sql<()> {
     let changed = tx
         .run(
             "UPDATE items SET state = 'reset', code = NULL, changed_at = {now}

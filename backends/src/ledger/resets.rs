@@ -13,7 +13,6 @@ use keybell_shared::ports::ledger::{LedgerResult, ResetJob, ResetLedger, ResetOu
 
 use super::SqlLedger;
 use super::facts::{facts, facts_of_items};
-use super::requests::{self, REQUESTS};
 use super::sql::{Failure, Row, Sql, args, json};
 
 #[async_trait]
@@ -31,7 +30,7 @@ impl ResetLedger for SqlLedger {
             )
             .await?;
         let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;
-        let requests = requests::read(&self.db.read(REQUESTS, args![json(&tasks)]).await?)?;
+        let requests = self.requests.of(&self.db, &tasks).await?;
         let mut jobs = Vec::with_capacity(rows.len());
         for row in &rows {
             let task: TaskId = row.get("task_id")?;

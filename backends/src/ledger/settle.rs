@@ -6,10 +6,9 @@ use keybell_shared::codes::Code;
 use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::states::ItemState;
-use serde_json::{Value as Json, json};
 
 use super::counters::Deltas;
-use super::sql::{Sql, Tx, args, json as json_arg};
+use super::sql::{Cell, Sql, Tx, args, cells, json as json_arg};
 
 /// Settles those of the items that were reset and have no open notification any more.
 ///
@@ -37,7 +36,7 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
             args![json_arg(&items)],
         )
         .await?;
-    let mut ends: Vec<Json> = Vec::new();
+    let mut ends: Vec<[Cell<'_>; 3]> = Vec::new();
     for row in &rows {
         if row.get::<i32>("open")? == 1 {
             continue;
@@ -53,25 +52,24 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
             (ItemState::Undelivered, row.maybe_word("code")?.unwrap_or(Code::N04))
         };
         deltas.of(row.get::<TaskId>("task_id")?).step(ItemState::Reset, state);
-        ends.push(json!({"item": row.get::<ItemId>("id")?, "state": state, "code": code}));
+        ends.push(cells![row.get::<ItemId>("id")?, state.as_str(), code.as_str()]);
     }
-    if ends.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+    tx.run_rows(
         "UPDATE items SET state = r.state, code = r.code, changed_at = {now}
-         FROM {rows $1: item bigint, state text, code text} AS r
+         FROM {table $1: item bigint, state text, code text} AS r
          WHERE items.id = r.item AND items.state = 'reset'",
-        args![json_arg(&ends)],
+        &ends,
+        |rows| args![rows],
     )
     .await?;
     if fault::off(Mechanism::SealDeletion) {
         return Ok(());
     }
-    tx.run(
+    tx.run_rows(
         "DELETE FROM sealed_passwords WHERE item_id IN (
-             SELECT r.item FROM {rows $1: item bigint, state text} AS r WHERE r.state <> 'undelivered')",
-        args![json_arg(&ends)],
+             SELECT r.item FROM {table $1: item bigint, state text, code text} AS r WHERE r.state <> 'undelivered')",
+        &ends,
+        |rows| args![rows],
     )
     .await?;
     Ok(())

@@ -2,44 +2,44 @@
 
 use std::collections::HashMap;
 
+use keybell_shared::codes::Code;
 use keybell_shared::eligibility::Decision;
 use keybell_shared::events::{ChangeRequested, CredentialReset, Fact};
 use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::ids::ItemId;
 use keybell_shared::message::Message;
 use keybell_shared::notice::Plan;
-use keybell_shared::seal::hex;
-use serde_json::{Value as Json, json};
+use keybell_shared::seal::{Sealed, hex};
 
 use super::decided::Decided;
 use super::journal::{self, NewAudit, NewEvent};
-use super::new_notices::{Place, Published, insert_notifications, notification_row};
+use super::new_notices::{NewNotice, Place, Published, insert_notifications};
 use super::resets::notification_message;
-use super::sql::{Failure, Sql, Tx, args, json as json_arg, millis};
+use super::sql::{Failure, Sql, Tx, args, cells, json as json_arg, millis};
 
 /// How an item gets its new state, whatever it was; continue with ` AND` and what it must have been.
 macro_rules! new_states {
     () => {
         "UPDATE items SET state = r.state, code = r.code, attempt_id = r.attempt, credential_version = r.version,
              changed_at = {now}
-         FROM {rows $1: item bigint, state text, code text, attempt uuid, version bigint} AS r
+         FROM {table $1: item bigint, state text, code text, attempt uuid, version bigint} AS r
          WHERE items.id = r.item"
     };
 }
 
 pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
-    let rows: Vec<Json> = group
+    let rows: Vec<_> = group
         .iter()
         .filter_map(|decided| {
             let (state, code) = decided.end()?;
             let reset = decided.is_reset();
-            Some(json!({
-                "item": decided.write.item,
-                "state": state,
-                "code": code,
-                "attempt": reset.then_some(decided.write.attempt),
-                "version": reset.then_some(decided.version),
-            }))
+            Some(cells![
+                decided.write.item,
+                state.as_str(),
+                code.map(Code::as_str),
+                reset.then_some(decided.write.attempt),
+                reset.then_some(decided.version),
+            ])
         })
         .collect();
     let held: Vec<ItemId> =
@@ -57,7 +57,7 @@ pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
     }
     let guarded = concat!(new_states!(), " AND items.state IN ('pending', 'queued')");
     let statement = if fault::off(Mechanism::ItemGuard) { new_states!() } else { guarded };
-    let changed = tx.run(statement, args![json_arg(&rows)]).await?;
+    let changed = tx.run_rows(statement, &rows, |rows| args![rows]).await?;
     if changed == rows.len() as u64 {
         Ok(())
     } else {
@@ -67,32 +67,30 @@ pub(super) async fn store_items(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
 }
 
 pub(super) async fn store_accounts(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
-    let rows: Vec<Json> = group
+    let rows: Vec<_> = group
         .iter()
         .filter(|decided| decided.sets_password())
         .map(|decided| {
             let ttl = decided.write.expires_in.map(millis);
-            json!({
-                "account": decided.write.account,
-                "hash": decided.write.hash,
-                "seq": decided.facts.task_seq,
-                "temporary": ttl.is_some() || decided.asks,
-                "ttl": ttl,
-                "policy": decided.request.policy,
-            })
+            cells![
+                decided.write.account,
+                &decided.write.hash,
+                decided.facts.task_seq,
+                ttl.is_some() || decided.asks,
+                ttl,
+                decided.request.policy.as_str(),
+            ]
         })
         .collect();
     store_asked(tx, group).await?;
-    if rows.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+    tx.run_rows(
         "UPDATE accounts SET password_hash = r.hash, password_policy = r.policy, credential_version = accounts.credential_version + 1,
              last_reset_seq = r.seq, must_change = r.temporary, changed_at = {now}, expires_at = {now} + r.ttl,
              sessions_valid_after = {now}, wrong_sign_ins = 0, throttled_until = 0
-         FROM {rows $1: account uuid, hash text, seq bigint, temporary boolean, ttl bigint, policy text} AS r
+         FROM {table $1: account uuid, hash text, seq bigint, temporary boolean, ttl bigint, policy text} AS r
          WHERE accounts.id = r.account",
-        args![json_arg(&rows)],
+        &rows,
+        |rows| args![rows],
     )
     .await?;
     Ok(())
@@ -100,48 +98,47 @@ pub(super) async fn store_accounts(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()
 
 /// Accounts whose people are only asked: password, version and sessions stay.
 async fn store_asked(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
-    let rows: Vec<Json> = group
+    let rows: Vec<_> = group
         .iter()
         .filter(|decided| decided.is_reset() && !decided.sets_password())
-        .map(|decided| json!({"account": decided.write.account, "seq": decided.facts.task_seq}))
+        .map(|decided| cells![decided.write.account, decided.facts.task_seq])
         .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+    tx.run_rows(
         "UPDATE accounts SET last_reset_seq = r.seq, must_change = TRUE
-         FROM {rows $1: account uuid, seq bigint} AS r WHERE accounts.id = r.account",
-        args![json_arg(&rows)],
+         FROM {table $1: account uuid, seq bigint} AS r WHERE accounts.id = r.account",
+        &rows,
+        |rows| args![rows],
     )
     .await?;
     Ok(())
 }
 
 pub(super) async fn store_seals(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
-    let rows: Vec<Json> = group
+    let sealed: Vec<(&Decided<'_>, &Sealed, String)> = group
         .iter()
         .filter(|decided| decided.is_reset() && decided.plan != Plan::Silent)
-        .filter_map(|decided| {
-            let sealed = decided.write.sealed.as_ref()?;
-            Some(json!({
-                "item": decided.write.item,
-                "account": decided.write.account,
-                "attempt": decided.write.attempt,
-                "key_id": sealed.key_id,
-                "sealed": hex(&sealed.bytes),
-                "ttl": millis(decided.write.seal_ttl),
-                "kind": if decided.sends_link { "link" } else { "password" },
-            }))
+        .filter_map(|decided| decided.write.sealed.as_ref().map(|sealed| (decided, sealed, hex(&sealed.bytes))))
+        .collect();
+    let rows: Vec<_> = sealed
+        .iter()
+        .map(|(decided, sealed, bytes)| {
+            cells![
+                decided.write.item,
+                decided.write.account,
+                decided.write.attempt,
+                &sealed.key_id,
+                bytes,
+                millis(decided.write.seal_ttl),
+                if decided.sends_link { "link" } else { "password" },
+            ]
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+    tx.run_rows(
         "INSERT INTO sealed_passwords (item_id, account_id, attempt_id, key_id, sealed, expires_at, kind)
          SELECT r.item, r.account, r.attempt, r.key_id, r.sealed, {now} + r.ttl, r.kind
-         FROM {rows $1: item bigint, account uuid, attempt uuid, key_id text, sealed text, ttl bigint, kind text} AS r",
-        args![json_arg(&rows)],
+         FROM {table $1: item bigint, account uuid, attempt uuid, key_id text, sealed text, ttl bigint, kind text} AS r",
+        &rows,
+        |rows| args![rows],
     )
     .await?;
     Ok(())
@@ -149,19 +146,19 @@ pub(super) async fn store_seals(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
 
 /// Inserts the first notifications of every reset. They count as published: that is the very next thing to happen.
 pub(super) async fn store_notifications(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<HashMap<ItemId, Vec<Message>>> {
-    let mut rows: Vec<Json> = Vec::new();
+    let mut rows: Vec<NewNotice> = Vec::new();
     for decided in group.iter().filter(|decided| decided.is_reset()) {
         if let Plan::Tell(targets) = &decided.plan {
             for (number, target) in targets.iter().enumerate() {
-                rows.push(notification_row(
-                    decided.district,
-                    decided.task,
-                    decided.write.item,
-                    decided.write.account,
-                    decided.version,
-                    Place { number, round: 0 },
-                    target,
-                ));
+                rows.push(NewNotice {
+                    district: decided.district,
+                    task: decided.task,
+                    item: decided.write.item,
+                    account: decided.write.account,
+                    version: decided.version,
+                    place: Place { number, round: 0 },
+                    target: target.clone(),
+                });
             }
         }
     }

@@ -34,6 +34,7 @@ pub(super) async fn store_uploaded(tx: &mut Tx, task: TaskId, uploaded: &[Upload
         |rows| args![task, rows],
     )
     .await
+    .map(drop)
 }
 
 impl SqlLedger {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Column as _, TypeInfo as _};
+use sqlx::{AssertSqlSafe, Column as _, Postgres, Sqlite, Transaction, TypeInfo as _};
 
 /// Connections of its own to a test's database. Ids are written into the statements: `… WHERE id = '{id}'`.
 #[derive(Clone, Debug)]
@@ -95,6 +95,51 @@ impl Raw {
             Pool::Sqlite(pool) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(|r| r.rows_affected()),
         };
         changed.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+}
+
+/// A transaction that stays open until it is committed; dropped, it never happened.
+#[derive(Debug)]
+pub enum Open {
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+impl Raw {
+    /// Runs a statement and leaves its transaction open.
+    ///
+    /// # Panics
+    /// When the database refuses it.
+    pub async fn begin(&self, sql: &str) -> Open {
+        let refused = |error: sqlx::Error| -> ! { panic!("{sql}: {error}") };
+        match &self.0 {
+            Pool::Postgres(pool) => {
+                let mut open = pool.begin().await.unwrap_or_else(|e| refused(e));
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *open).await.unwrap_or_else(|e| refused(e));
+                Open::Postgres(open)
+            }
+            Pool::Sqlite(pool) => {
+                let mut open = pool.begin_with("BEGIN IMMEDIATE").await.unwrap_or_else(|e| refused(e));
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *open).await.unwrap_or_else(|e| refused(e));
+                Open::Sqlite(open)
+            }
+        }
+    }
+}
+
+impl Open {
+    /// Makes it so.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn commit(self) {
+        match self {
+            Self::Postgres(open) => open.commit().await,
+            Self::Sqlite(open) => open.commit().await,
+        }
+        .expect("a commit");
     }
 }
 

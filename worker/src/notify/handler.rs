@@ -305,7 +305,9 @@ impl Notifier {
         if slot.is_none() {
             // Until a result is stored nothing is sent here; whoever gathers results must know.
             drop(counted);
+            let waits = self.sending.waits();
             slot = self.slots.acquire().await.ok();
+            drop(waits);
             counted = self.sending.one();
         }
         fault::point(Window::NoticeClaimed).await;

@@ -56,13 +56,15 @@ pub(super) struct Recorder<'a> {
 impl Recorder<'_> {
     /// Stores results until there are no more.
     pub(super) async fn run(&self, finished: &mut UnboundedReceiver<Finished<'_>>, fates: &mut Fates) {
-        // While one half of the slots is stored, the other half is used.
-        let most = (self.parts.slots / 2).clamp(1, GROUP);
+        // Where slots are short, one half of them is used while the other half is stored.
+        let most = self.parts.slots.clamp(1, GROUP);
+        let half = most.div_ceil(2);
+        let enough = |results: usize| results >= most || (results >= half && self.sending.is_short_of_slots());
         while let Some(first) = finished.recv().await {
             let mut reports = vec![first.report];
             let mut slots = vec![first.slot];
             let due = Instant::now() + GATHER;
-            while reports.len() < most {
+            while !enough(reports.len()) {
                 let next = tokio::select! {
                     biased;
                     next = finished.recv() => next,

@@ -21,6 +21,9 @@ static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 /// How long a statement waits for a free connection before the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A connection that was used so recently is taken to be alive.
+const BELIEVED: Duration = Duration::from_secs(1);
+
 /// Every statement finds its rows by an index, as on SQLite, which knows nothing else. PostgreSQL prefers to scan a table
 /// while that is small, and keeps to such a plan while the table grows: until its statistics are renewed, a minute later or
 /// more, each statement of a first large task would read the whole table.
@@ -70,6 +73,12 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
+            // The driver would ask each connection whether it lives before each use: every other message to the database.
+            // One that was used a moment ago is believed, and one that has broken since says so with its first statement.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move { Ok(meta.idle_for < BELIEVED || connection.ping().await.is_ok()) })
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move { sqlx::raw_sql(BY_INDEX).execute(connection).await.map(drop) })
             })

@@ -13,7 +13,7 @@ use sqlx::postgres::PgArguments;
 use uuid::Uuid;
 
 use super::{Failure, Row, Sql, Tx, Value};
-use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::ids::{AccountId, AttemptId, DistrictId, ItemId, NotificationId, TaskId};
 
 /// The most bytes of rows in one statement. The buffer has 16 KiB, and a statement has other parts too.
 const PIECE: usize = 15_000;
@@ -23,7 +23,7 @@ const PIECE: usize = 15_000;
 #[serde(untagged)]
 pub(crate) enum Cell<'a> {
     Text(Option<&'a str>),
-    Uuid(Uuid),
+    Uuid(Option<Uuid>),
     /// `bigint`.
     Long(Option<i64>),
     /// `integer`.
@@ -62,17 +62,32 @@ impl<'a> From<&'a Option<String>> for Cell<'a> {
     }
 }
 
-impl From<AccountId> for Cell<'_> {
-    fn from(id: AccountId) -> Self {
-        Self::Uuid(id.0)
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::Text(text)
     }
 }
 
-impl From<DistrictId> for Cell<'_> {
-    fn from(id: DistrictId) -> Self {
-        Self::Uuid(id.0)
-    }
+macro_rules! from_ids {
+    (uuid: $($uuid:ident),+; row: $($row:ident),+) => {
+        $(impl From<$uuid> for Cell<'_> {
+            fn from(id: $uuid) -> Self {
+                Self::Uuid(Some(id.0))
+            }
+        }
+        impl From<Option<$uuid>> for Cell<'_> {
+            fn from(id: Option<$uuid>) -> Self {
+                Self::Uuid(id.map(|id| id.0))
+            }
+        })+
+        $(impl From<$row> for Cell<'_> {
+            fn from(id: $row) -> Self {
+                Self::Long(Some(id.0))
+            }
+        })+
+    };
 }
+from_ids!(uuid: AccountId, AttemptId, DistrictId, TaskId; row: ItemId, NotificationId);
 
 impl From<i64> for Cell<'_> {
     fn from(number: i64) -> Self {
@@ -111,17 +126,18 @@ macro_rules! cells {
 pub(crate) use cells;
 
 impl Tx {
-    /// Runs a statement over all rows. `args` makes its arguments out of a piece of them.
+    /// Runs a statement over all rows and answers how many it changed. `args` makes its arguments out of a piece of them.
     pub(crate) async fn run_rows<const N: usize>(
         &mut self,
         statement: &'static str,
         rows: &[[Cell<'_>; N]],
         args: impl Fn(Value) -> Vec<Value>,
-    ) -> Sql<()> {
+    ) -> Sql<u64> {
+        let mut changed = 0;
         for piece in pieces(rows) {
-            self.run_piece(statement, args(Value::Rows), piece).await?;
+            changed += self.run_piece(statement, args(Value::Rows), piece).await?;
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// All rows of a statement that is asked with rows.
@@ -172,9 +188,8 @@ pub(super) fn as_json<const N: usize>(piece: &[[Cell<'_>; N]]) -> String {
 pub(super) fn bind<const N: usize>(arguments: &mut PgArguments, piece: &[[Cell<'_>; N]], column: usize) -> Sql<()> {
     let cells = || piece.iter().filter_map(|row| row.get(column));
     let bound = match cells().next() {
-        Some(Cell::Uuid(_)) => arguments.add(
-            cells().map(|cell| if let Cell::Uuid(id) = cell { Some(*id) } else { None }).collect::<Vec<Option<Uuid>>>(),
-        ),
+        Some(Cell::Uuid(_)) => arguments
+            .add(cells().map(|cell| if let Cell::Uuid(id) = cell { *id } else { None }).collect::<Vec<Option<Uuid>>>()),
         Some(Cell::Long(_)) => arguments.add(
             cells()
                 .map(|cell| if let Cell::Long(number) = cell { *number } else { None })

@@ -34,6 +34,9 @@ impl SqlLedger {
         let mut tx = self.db.begin().await?;
         // The district's row puts those in order who would each make the last one.
         tx.all("SELECT id FROM districts WHERE id = $1 {lock}", args![new.district]).await?;
+        // An event of a district without endpoints is written as handed out. Whoever is writing one now does not see this
+        // endpoint yet, and is waited for: what is committed after it was made is told to it.
+        tx.all("{pg LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE}{lite SELECT 1}", args![]).await?;
         let counted =
             tx.first("SELECT count(*) AS n FROM webhooks WHERE district_id = $1", args![new.district]).await?;
         let there: i64 = counted.map(|row| row.get("n")).transpose()?.unwrap_or_default();

@@ -1,4 +1,8 @@
 //! Webhook endpoints and what waits for them.
+//!
+//! Most districts have none, and then nobody looks at an event a second time: it is written as handed out already. That an
+//! endpoint hears of everything that is committed after it was made is seen to where it is made: it waits for whoever is
+//! writing an event at that moment ([`manage`]).
 
 mod deliver;
 mod hand_out;

@@ -18,6 +18,8 @@ on_both!(
     two_who_make_the_last_endpoint_at_once_make_one,
     an_event_becomes_one_message_per_endpoint_that_listens,
     an_event_that_appears_late_is_not_skipped,
+    where_nobody_listens_an_event_is_handed_out_as_it_is_written,
+    a_new_endpoint_waits_for_events_that_are_being_written,
     of_one_subject_only_the_oldest_goes_out,
     a_claim_ends_with_its_lease_and_keeps_the_id,
     a_late_failure_does_not_count_and_a_late_success_does,
@@ -178,6 +180,44 @@ async fn an_event_that_appears_late_is_not_skipped(on: &TestLedger) {
     on.raw.run(&event(900)).await;
     assert_eq!(on.ledger.hand_out_events(10, KEEP).await.expect("handed out").messages, 1);
     assert_eq!(claim(on, id, 9).await.len(), 2);
+}
+
+async fn where_nobody_listens_an_event_is_handed_out_as_it_is_written(on: &TestLedger) {
+    let (here, elsewhere) = (district_with(&*on.ledger, 2).await, district_with(&*on.ledger, 1).await);
+    endpoint(on, &elsewhere, &["*"]).await;
+    forget_events(on).await;
+    resets(on, &here).await;
+    assert_eq!(on.raw.number("SELECT count(*) FROM events WHERE NOT handed_out").await, 0);
+    let last = on.raw.number("SELECT max(id) FROM events").await;
+    let id = endpoint(on, &here, &["account.*"]).await;
+    resets(on, &here).await;
+    let after = format!("SELECT count(*) FROM events WHERE id > {last} AND kind LIKE 'account.%'");
+    let after = usize::try_from(on.raw.number(&after).await).expect("a count");
+    assert!(on.ledger.hand_out_events(99, KEEP).await.expect("handed out").events > 0);
+    let told = claim(on, id, 99).await.len();
+    assert!(told == after && after >= 2, "{told} of {after} that came after the endpoint, and nothing of before");
+}
+
+/// Whoever writes an event while an endpoint is made does not see the endpoint, and writes the event as handed out. So the
+/// endpoint is there only once the event is: nobody is promised an event that is not told.
+async fn a_new_endpoint_waits_for_events_that_are_being_written(on: &TestLedger) {
+    let fixture = district_with(&*on.ledger, 1).await;
+    let district = fixture.district.id;
+    let writing = on
+        .raw
+        .begin(&format!(
+            "INSERT INTO events (district_id, kind, body, at, handed_out)
+             VALUES ('{district}', 'account.x', '{{}}', 1, TRUE)"
+        ))
+        .await;
+    let ledger = on.another_or_same().await;
+    let making = tokio::spawn(async move { ledger.add_webhook(new(district, "console", &["*"]), 20).await });
+    if on.raw.is_postgres() {
+        until(on, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'events'::regclass", 1).await;
+    }
+    assert!(!making.is_finished());
+    writing.commit().await;
+    making.await.expect("no panic").expect("no error").expect("there is room");
 }
 
 async fn of_one_subject_only_the_oldest_goes_out(on: &TestLedger) {
