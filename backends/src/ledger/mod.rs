@@ -61,6 +61,8 @@ pub use sql::{Connections, OpenError};
 #[derive(Debug, Clone)]
 pub struct SqlLedger {
     db: Db,
+    /// What imports of this process have met.
+    numbers: roster::Numbers,
 }
 
 impl SqlLedger {
@@ -69,7 +71,7 @@ impl SqlLedger {
     /// # Errors
     /// When the URL makes no sense.
     pub fn postgres(url: &SecretString, connections: u32) -> Result<Self, OpenError> {
-        Ok(Self { db: Db::postgres(url, connections)? })
+        Ok(Self { db: Db::postgres(url, connections)?, numbers: roster::Numbers::default() })
     }
 
     /// SQLite, in one file.
@@ -77,7 +79,7 @@ impl SqlLedger {
     /// # Errors
     /// When the file cannot be opened or made.
     pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { db: Db::sqlite(path).await? })
+        Ok(Self { db: Db::sqlite(path).await?, numbers: roster::Numbers::default() })
     }
 
     /// Brings the schema up to this build's, and fills in what rows of older builds lack.

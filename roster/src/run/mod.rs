@@ -22,7 +22,7 @@ pub(crate) use stream::{BATCH, Batch, Notes, Outlet, Pass, of_file, scan};
 
 use crate::code::RowCode;
 use crate::error::RosterError;
-use crate::report::{Effect, FileReport, Outcome, Problem, Report};
+use crate::report::{Counts, Effect, FileReport, Outcome, Problem, Report};
 use crate::seen::{Bits, Seen};
 use crate::source::Source;
 use crate::text::{Layout, Mapping};
@@ -152,12 +152,14 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         let (rows, places): (Vec<T>, Vec<(u64, usize, Notes)>) =
             batch.entries.into_iter().map(|entry| (entry.value, (entry.line, entry.number, entry.notes))).unzip();
         let fates = self.put(layout, &rows).await?;
+        let mut counts = Counts::default();
         for ((row, (line, number, notes)), fate) in rows.iter().zip(places).zip(fates) {
             match pass {
-                Pass::Judging => self.settle(layout, row.id(), (line, number), &notes, fate),
+                Pass::Judging => self.settle(layout, &mut counts, row.id(), (line, number), &notes, fate),
                 Pass::Again => self.remark(layout, line, notes, fate),
             }
         }
+        self.file(layout).counts += counts;
         Ok(())
     }
 

@@ -11,10 +11,11 @@ use crate::text::Layout;
 const ROLES: &str = "roles.csv";
 
 impl<F: Fn(Progress) + Send + Sync> Import<F> {
-    /// Counts a row, or says why it was left out. `place` is its line and its number.
+    /// Counts a row, or says why it was left out; `line` and `number` are its own.
     pub(super) fn settle(
         &mut self,
         layout: &'static Layout,
+        counts: &mut Counts,
         id: Option<&str>,
         (line, number): (u64, usize),
         notes: &Notes,
@@ -34,7 +35,7 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
             RowFate::Dangling => Some((RowCode::E03, notes.doubtful.clone(), "the district has nothing with this id")),
         };
         let Some((code, column, reason)) = refusal else {
-            tally(&mut self.file(layout).counts, fate, 1);
+            tally(counts, fate, 1);
             if !notes.role_lines.is_empty() {
                 tally(&mut self.report.file(ROLES).counts, fate, notes.role_lines.len() as u64);
             }

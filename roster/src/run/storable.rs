@@ -6,11 +6,16 @@ use std::pin::Pin;
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, Enrolment, LedgerResult, Person, RosterLedger, RowFate, School};
 
+use super::BATCH;
+
 /// A put under way.
 pub(crate) type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<RowFate>>> + Send + 'a>>;
 
 /// Rows of one kind, and how the ledger takes them.
 pub(crate) trait Storable: Send + Sync + Sized + 'static {
+    /// How many rows go to the ledger at once. Each batch ends on the disk.
+    const BATCH: usize = BATCH;
+
     /// The roster's id, where rows of this kind are asked for by it later.
     fn id(&self) -> Option<&str> {
         None
@@ -56,6 +61,9 @@ impl Storable for Person {
 }
 
 impl Storable for Enrolment {
+    /// They are small, and there are many.
+    const BATCH: usize = 3 * BATCH;
+
     fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
         ledger.put_enrolments(district, rows)
     }

@@ -9,10 +9,11 @@ use keybell_shared::seal::hex;
 use sha2::{Digest, Sha256};
 
 use super::fate::fate;
+use super::lanes::{Dealt, Turn, both};
 use super::names::{Claim, refused};
 use super::people_store::{Write, store};
 use super::{SqlLedger, begin_writing, memberships, named, schools};
-use crate::ledger::sql::{Sql, Tx, args};
+use crate::ledger::sql::{Failure, Sql, Tx, args};
 
 /// What the ledger knows of a person.
 pub(super) struct Known {
@@ -45,32 +46,107 @@ pub(super) struct Reading<'a> {
     pub(super) fingerprint: String,
 }
 
+/// Which usernames a transaction may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// Nobody who is known gets another one, and new people get free ones: then nobody else's row matters.
+    Calm,
+    /// Any: all who pass names on must be in it.
+    Any,
+}
+
 impl SqlLedger {
-    pub(super) async fn put_people_once(&self, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
-        let mut tx = self.begin_roster(district).await?;
+    pub(super) async fn put_all_people(&self, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
+        let all: Vec<&Person> = rows.iter().collect();
+        match self.deal(rows, |person| &person.source_id).filter(|_| names_differ(rows)) {
+            Some(dealt) => self.in_turn(district, self.put_people_in_lanes(district, &dealt, &all)).await,
+            None => self.put_people_whole(district, Turn::Own, &all).await,
+        }
+    }
+
+    async fn put_people_in_lanes(
+        &self,
+        district: DistrictId,
+        dealt: &Dealt<'_, Person>,
+        all: &[&Person],
+    ) -> Sql<Vec<RowFate>> {
+        let left = self.put_people_calmly(district, &dealt.left);
+        let right = self.put_people_calmly(district, &dealt.right);
+        let (left, right) = match both(left, right).await? {
+            (Some(left), Some(right)) => (left, right),
+            (Some(left), None) => (left, self.put_people_whole(district, Turn::Held, &dealt.right).await?),
+            (None, Some(right)) => (self.put_people_whole(district, Turn::Held, &dealt.left).await?, right),
+            (None, None) => return self.put_people_whole(district, Turn::Held, all).await,
+        };
+        Ok(dealt.merge(left, right))
+    }
+
+    /// The people of one lane, if none of them gives a username up or wants one that somebody has; else nothing happens.
+    async fn put_people_calmly(&self, district: DistrictId, rows: &[&Person]) -> Sql<Option<Vec<RowFate>>> {
+        match self.db.retrying(|| self.put_people_once(district, Turn::Held, Names::Calm, rows)).await {
+            // An upload gave somebody a name that was free when this lane looked.
+            Err(Failure::Duplicate(_)) => Ok(None),
+            other => other,
+        }
+    }
+
+    async fn put_people_whole(&self, district: DistrictId, turn: Turn, rows: &[&Person]) -> Sql<Vec<RowFate>> {
+        let put = || self.db.retrying(|| self.put_people_once(district, turn, Names::Any, rows));
+        let fates = match put().await {
+            // An upload gave somebody a name that was free when this batch looked: the next look sees it.
+            Err(Failure::Duplicate(_)) => put().await?,
+            other => other?,
+        };
+        fates.ok_or_else(|| Failure::row("people who were to be written in any case were not"))
+    }
+
+    async fn put_people_once(
+        &self,
+        district: DistrictId,
+        turn: Turn,
+        names: Names,
+        rows: &[&Person],
+    ) -> Sql<Option<Vec<RowFate>>> {
+        let mut tx = self.begin_roster(district, turn).await?;
         let at: HashSet<&str> =
             rows.iter().flat_map(|person| &person.memberships).map(|place| place.school.as_str()).collect();
         let schools = schools(&mut tx, district, &at).await?;
         let known = known(&mut tx, district, rows).await?;
         let outranked = outranked(rows, &known);
-        let read = |person| if is_in(&outranked, person) { None } else { reading(person, &schools) };
-        let readings: Vec<Option<Reading<'_>>> = rows.iter().map(read).collect();
+        let read = rows.iter().copied();
+        let readings: Vec<Option<Reading<'_>>> =
+            read.map(|person| if is_in(&outranked, person) { None } else { reading(person, &schools) }).collect();
         let last = last_of_each(&readings);
         let claims = claims(&last, &known);
         let owners = owners(&mut tx, district, &claims).await?;
+        if names == Names::Calm && !(owners.is_empty() && claims.iter().all(Claim::is_calm)) {
+            return Ok(None);
+        }
         let refused = refused(&claims, &owners);
-        begin_writing(&mut tx).await?;
-        store(&mut tx, district, &writes(&last, &known, &refused)).await?;
+        let writes = writes(&last, &known, &refused);
+        if !writes.is_empty() {
+            begin_writing(&mut tx).await?;
+            store(&mut tx, district, &writes).await?;
+        }
         tx.commit().await?;
+        self.numbers.keep(district, writes.iter().map(|write| (write.reading.person.source_id.as_str(), write.id)));
         let fates = fates(&readings, &last, &known, &refused).into_iter().zip(rows);
-        Ok(fates.map(|(fate, person)| if is_in(&outranked, person) { RowFate::Outranked } else { fate }).collect())
+        let fate =
+            |(fate, person): (RowFate, &&Person)| if is_in(&outranked, person) { RowFate::Outranked } else { fate };
+        Ok(Some(fates.map(fate).collect()))
     }
+}
+
+/// Whether no two rows want the same username. Of two that do, the first gets it, which lanes could not know.
+fn names_differ(rows: &[Person]) -> bool {
+    let names: HashSet<String> = rows.iter().map(|person| username_key(&person.username)).collect();
+    names.len() == rows.len()
 }
 
 /// The people whom a role that somebody assumed would make less privileged than they are known to be. They are left as
 /// they are, also where another row of the batch says something else.
-fn outranked<'a>(rows: &'a [Person], known: &HashMap<String, Known>) -> HashSet<&'a str> {
-    let lower = |person: &&Person| known.get(&person.source_id).is_some_and(|known| known.rank > person.rank);
+fn outranked<'a>(rows: &[&'a Person], known: &HashMap<String, Known>) -> HashSet<&'a str> {
+    let lower = |person: &&&Person| known.get(&person.source_id).is_some_and(|known| known.rank > person.rank);
     let assumed = rows.iter().filter(|person| person.active && person.role_assumed);
     assumed.filter(lower).map(|person| person.source_id.as_str()).collect()
 }
@@ -189,7 +265,7 @@ fn fates(
         .collect()
 }
 
-async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMap<String, Known>> {
+async fn known(tx: &mut Tx, district: DistrictId, rows: &[&Person]) -> Sql<HashMap<String, Known>> {
     let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
         .all_rows(
