@@ -62,7 +62,7 @@ impl Storable for Person {
 
 impl Storable for Enrolment {
     /// They are small, and there are many.
-    const BATCH: usize = 3 * BATCH;
+    const BATCH: usize = 2 * BATCH;
 
     fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, rows: &'a [Self]) -> Putting<'a> {
         ledger.put_enrolments(district, rows)
