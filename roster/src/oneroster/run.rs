@@ -16,9 +16,12 @@ use super::roles::{self, Roles};
 use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::report::{Effect, Outcome, Problem, Report};
-use crate::run::{Accepted, Import, Pass, Progress};
+use crate::run::{Accepted, Import, Nothing, Pass, Progress, Reading};
 use crate::seen::Seen;
 use crate::text::Layout;
+
+/// Roles that are being read.
+type ReadingRoles = Reading<Nothing, (Outcome, Roles)>;
 
 /// An import of a OneRoster export, or of one that is made like it.
 pub(super) struct Run<F> {
@@ -40,8 +43,10 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     /// Imports everything.
     pub(super) async fn go(mut self) -> Result<Report, RosterError> {
         let orgs = self.orgs().await?;
+        // The ledger has no part in reading the roles, so that is done while it takes the classes.
+        let roles = self.begin_roles(orgs.clone());
         let classes = self.classes(orgs.clone()).await?;
-        self.people(orgs).await?;
+        self.people(orgs, roles).await?;
         let accepted = Arc::new(std::mem::take(&mut self.import.accepted));
         self.guardians(Arc::clone(&accepted)).await?;
         self.enrolments(classes, accepted).await?;
@@ -72,14 +77,23 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         Ok(ids)
     }
 
-    async fn people(&mut self, orgs: Option<Arc<Orgs>>) -> Result<(), RosterError> {
+    /// `None` if there are no roles to be read; why, is said when it is their turn.
+    fn begin_roles(&self, orgs: Option<Arc<Orgs>>) -> Option<ReadingRoles> {
+        let layout = self.files.roles;
+        let wanted = self.manifest.has_roles && self.judged(layout) == Ok(true);
+        let read = move |source: &_, out: &mut _| roles::read(source, orgs.as_ref(), layout, out);
+        wanted.then(|| self.import.begin(Pass::Judging, read))
+    }
+
+    async fn people(&mut self, orgs: Option<Arc<Orgs>>, reading: Option<ReadingRoles>) -> Result<(), RosterError> {
         let layout = self.users();
         let in_roles = self.files.roles;
         let mut roles = None;
-        if self.manifest.has_roles && self.is_wanted(in_roles) {
-            let orgs = orgs.clone();
-            let read = move |source: &_, out: &mut _| roles::read(source, orgs.as_ref(), in_roles, out);
-            let (outcome, read) = self.import.pump(in_roles, Pass::Judging, read).await?;
+        if self.manifest.has_roles
+            && self.is_wanted(in_roles)
+            && let Some(reading) = reading
+        {
+            let (outcome, read) = self.import.end(in_roles, Pass::Judging, reading).await?;
             self.import.ended(in_roles, outcome);
             roles = Some(read);
         }
@@ -162,10 +176,18 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
 
     /// Whether a file is to be read; if it should be and cannot, says why.
     fn is_wanted(&mut self, layout: &'static Layout) -> bool {
-        let reason = match (self.manifest.mode(layout.file), self.import.source.has(layout.file)) {
-            (Mode::Bulk | Mode::Unsaid, true) => return true,
-            (Mode::Absent | Mode::Unsaid, false) => return false,
-            (Mode::Delta, true) if !self.of_people_with_roles_apart(layout) => return true,
+        self.judged(layout).unwrap_or_else(|reason| {
+            self.import.refuse(layout, reason.to_owned());
+            false
+        })
+    }
+
+    /// Whether a file is to be read, or why it cannot.
+    fn judged(&self, layout: &'static Layout) -> Result<bool, &'static str> {
+        Err(match (self.manifest.mode(layout.file), self.import.source.has(layout.file)) {
+            (Mode::Bulk | Mode::Unsaid, true) => return Ok(true),
+            (Mode::Absent | Mode::Unsaid, false) => return Ok(false),
+            (Mode::Delta, true) if !self.of_people_with_roles_apart(layout) => return Ok(true),
             (Mode::Delta, true) => {
                 "it is in delta mode (changes only): without all roles of a person nobody can tell who they are, so export \
                  users.csv and roles.csv in bulk mode"
@@ -173,9 +195,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
             (Mode::Bulk | Mode::Delta | Mode::Odd, false) => "the manifest announces it, and it is not there",
             (Mode::Absent, true) => "it is there, and the manifest says that it is absent: correct the manifest",
             (Mode::Odd, true) => "the manifest names a mode for it that is neither bulk, delta nor absent",
-        };
-        self.import.refuse(layout, reason.to_owned());
-        false
+        })
     }
 
     /// Whether a file tells people or roles of an export that has these apart.

@@ -16,6 +16,9 @@ pub(crate) trait Storable: Send + Sync + Sized + 'static {
     /// How many rows go to the ledger at once. Each batch ends on the disk.
     const BATCH: usize = BATCH;
 
+    /// How many batches the reader may be ahead of the ledger.
+    const AHEAD: usize = 2;
+
     /// The roster's id, where rows of this kind are asked for by it later.
     fn id(&self) -> Option<&str> {
         None
@@ -73,6 +76,9 @@ impl Storable for Enrolment {
 pub(crate) type Nothing = Infallible;
 
 impl Storable for Nothing {
+    /// There is nothing in them but counts and problems.
+    const AHEAD: usize = 16;
+
     fn put<'a>(_: &'a dyn RosterLedger, _: DistrictId, _: &'a [Self]) -> Putting<'a> {
         Box::pin(async { Ok(Vec::new()) })
     }

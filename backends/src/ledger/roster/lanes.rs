@@ -1,7 +1,7 @@
 //! Two halves of a batch at the same time, each in a transaction of its own.
 //!
 //! A transaction keeps one core of the database busy, and the import waits for it. So a large batch is dealt to two lanes
-//! by its people: what is said of one person is written in one lane, in the order of the file. A third transaction writes
+//! by its people or classes: what is said of one is written in one lane, in the order of the file. A third transaction writes
 //! nothing and holds the district meanwhile, so that to everybody else who imports it is one batch as ever. The lanes
 //! commit on their own: one that waited for the other could make a reset wait for ever that both are in the way of.
 
@@ -61,7 +61,7 @@ fn is_left(person: &str) -> bool {
 }
 
 impl SqlLedger {
-    /// Deals rows by the roster ids of their people; `None` where one transaction does as well.
+    /// Deals rows by the roster ids of their people or classes; `None` where one transaction does as well.
     pub(super) fn deal<'a, T>(&self, rows: &'a [T], person: impl Fn(&T) -> &str) -> Option<Dealt<'a, T>> {
         (rows.len() >= WORTHWHILE && self.db.writers() >= CONNECTIONS).then(|| Dealt::of(rows, person))
     }

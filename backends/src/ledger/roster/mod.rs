@@ -34,7 +34,7 @@ impl RosterLedger for SqlLedger {
     }
 
     async fn put_classes(&self, district: DistrictId, rows: &[Class]) -> LedgerResult<Vec<RowFate>> {
-        Ok(self.db.retrying(|| self.put_classes_once(district, rows)).await?)
+        Ok(self.put_all_classes(district, rows).await?)
     }
 
     async fn put_people(&self, district: DistrictId, rows: &[Person]) -> LedgerResult<Vec<RowFate>> {

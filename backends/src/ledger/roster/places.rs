@@ -6,7 +6,7 @@ use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, RowFate, School};
 
 use super::fate::Wanted;
-use super::lanes::Turn;
+use super::lanes::{Turn, both};
 use super::{SqlLedger, begin_writing, named, schools};
 use crate::ledger::sql::{Cell, Sql, Tx, args, cells};
 
@@ -45,8 +45,22 @@ impl SqlLedger {
         Ok(fates)
     }
 
-    pub(super) async fn put_classes_once(&self, district: DistrictId, rows: &[Class]) -> Sql<Vec<RowFate>> {
-        let mut tx = self.begin_roster(district, Turn::Own).await?;
+    pub(super) async fn put_all_classes(&self, district: DistrictId, rows: &[Class]) -> Sql<Vec<RowFate>> {
+        let Some(dealt) = self.deal(rows, |class| &class.source_id) else {
+            return self.put_classes_in(district, Turn::Own, &rows.iter().collect::<Vec<_>>()).await;
+        };
+        let left = self.put_classes_in(district, Turn::Held, &dealt.left);
+        let right = self.put_classes_in(district, Turn::Held, &dealt.right);
+        let (left, right) = self.in_turn(district, both(left, right)).await?;
+        Ok(dealt.merge(left, right))
+    }
+
+    async fn put_classes_in(&self, district: DistrictId, turn: Turn, rows: &[&Class]) -> Sql<Vec<RowFate>> {
+        self.db.retrying(|| self.put_classes_once(district, turn, rows)).await
+    }
+
+    async fn put_classes_once(&self, district: DistrictId, turn: Turn, rows: &[&Class]) -> Sql<Vec<RowFate>> {
+        let mut tx = self.begin_roster(district, turn).await?;
         let at: HashSet<&str> = rows.iter().map(|class| class.school.as_str()).collect();
         let schools = schools(&mut tx, district, &at).await?;
         let names: HashSet<&str> = rows.iter().map(|class| class.source_id.as_str()).collect();
