@@ -20,8 +20,8 @@ impl SqlLedger {
         let Some(dealt) = self.deal(rows, |enrolment| &enrolment.person) else {
             return self.put_enrolments_in(district, Turn::Own, &rows.iter().collect::<Vec<_>>()).await;
         };
-        let left = self.put_enrolments_in(district, Turn::Held, &dealt.left);
-        let right = self.put_enrolments_in(district, Turn::Held, &dealt.right);
+        let left = Box::pin(self.put_enrolments_in(district, Turn::Held, &dealt.left));
+        let right = Box::pin(self.put_enrolments_in(district, Turn::Held, &dealt.right));
         let (left, right) = self.in_turn(district, both(left, right)).await?;
         Ok(dealt.merge(left, right))
     }

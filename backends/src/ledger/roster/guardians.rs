@@ -15,8 +15,8 @@ impl SqlLedger {
     pub(super) async fn link_all_guardians(&self, district: DistrictId, links: &[Link]) -> Sql<Vec<(String, String)>> {
         let unknown = match self.deal(links, |(pupil, _)| pupil) {
             Some(dealt) => {
-                let left = self.link_guardians_in(district, Turn::Held, &dealt.left);
-                let right = self.link_guardians_in(district, Turn::Held, &dealt.right);
+                let left = Box::pin(self.link_guardians_in(district, Turn::Held, &dealt.left));
+                let right = Box::pin(self.link_guardians_in(district, Turn::Held, &dealt.right));
                 let (left, right) = self.in_turn(district, both(left, right)).await?;
                 dealt.merge(left, right)
             }
@@ -44,7 +44,7 @@ impl SqlLedger {
         let mut people = self.accounts(&mut tx, district, &names).await?.into_iter();
         let mut unknown = Vec::with_capacity(links.len());
         let mut wanted: BTreeMap<AccountId, Vec<AccountId>> = BTreeMap::new();
-        for (_, guardians) in links.iter().copied() {
+        for (_, guardians) in links {
             let pupil = people.next().flatten();
             let mut found: Vec<AccountId> = Vec::with_capacity(guardians.len());
             let mut nobody = Vec::new();

@@ -34,11 +34,11 @@ impl RosterLedger for SqlLedger {
     }
 
     async fn put_classes(&self, district: DistrictId, rows: &[Class]) -> LedgerResult<Vec<RowFate>> {
-        Ok(self.put_all_classes(district, rows).await?)
+        Ok(Box::pin(self.put_all_classes(district, rows)).await?)
     }
 
     async fn put_people(&self, district: DistrictId, rows: &[Person]) -> LedgerResult<Vec<RowFate>> {
-        Ok(self.put_all_people(district, rows).await?)
+        Ok(Box::pin(self.put_all_people(district, rows)).await?)
     }
 
     async fn link_guardians(
@@ -46,11 +46,11 @@ impl RosterLedger for SqlLedger {
         district: DistrictId,
         links: &[(String, Vec<String>)],
     ) -> LedgerResult<Vec<(String, String)>> {
-        Ok(self.link_all_guardians(district, links).await?)
+        Ok(Box::pin(self.link_all_guardians(district, links)).await?)
     }
 
     async fn put_enrolments(&self, district: DistrictId, rows: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
-        Ok(self.put_all_enrolments(district, rows).await?)
+        Ok(Box::pin(self.put_all_enrolments(district, rows)).await?)
     }
 }
 

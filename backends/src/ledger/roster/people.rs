@@ -59,7 +59,7 @@ impl SqlLedger {
     pub(super) async fn put_all_people(&self, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
         let all: Vec<&Person> = rows.iter().collect();
         match self.deal(rows, |person| &person.source_id).filter(|_| names_differ(rows)) {
-            Some(dealt) => self.in_turn(district, self.put_people_in_lanes(district, &dealt, &all)).await,
+            Some(dealt) => self.in_turn(district, Box::pin(self.put_people_in_lanes(district, &dealt, &all))).await,
             None => self.put_people_whole(district, Turn::Own, &all).await,
         }
     }
@@ -70,8 +70,8 @@ impl SqlLedger {
         dealt: &Dealt<'_, Person>,
         all: &[&Person],
     ) -> Sql<Vec<RowFate>> {
-        let left = self.put_people_calmly(district, &dealt.left);
-        let right = self.put_people_calmly(district, &dealt.right);
+        let left = Box::pin(self.put_people_calmly(district, &dealt.left));
+        let right = Box::pin(self.put_people_calmly(district, &dealt.right));
         let (left, right) = match both(left, right).await? {
             (Some(left), Some(right)) => (left, right),
             (Some(left), None) => (left, self.put_people_whole(district, Turn::Held, &dealt.right).await?),

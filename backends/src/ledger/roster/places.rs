@@ -49,8 +49,8 @@ impl SqlLedger {
         let Some(dealt) = self.deal(rows, |class| &class.source_id) else {
             return self.put_classes_in(district, Turn::Own, &rows.iter().collect::<Vec<_>>()).await;
         };
-        let left = self.put_classes_in(district, Turn::Held, &dealt.left);
-        let right = self.put_classes_in(district, Turn::Held, &dealt.right);
+        let left = Box::pin(self.put_classes_in(district, Turn::Held, &dealt.left));
+        let right = Box::pin(self.put_classes_in(district, Turn::Held, &dealt.right));
         let (left, right) = self.in_turn(district, both(left, right)).await?;
         Ok(dealt.merge(left, right))
     }
