@@ -92,7 +92,7 @@ async fn usernames_are_passed_on_within_a_large_batch(test: &TestLedger) {
     assert_eq!(usernames(test, &["p0", "p1", "p599", "p601"]).await, ["p0=p1", "p1=p2", "p599=p0", "p601=free"]);
     // One name is given up and taken by a newcomer; everybody else says what they said.
     people.truncate(MANY);
-    people[17].username = "another".to_owned();
+    "another".clone_into(&mut people[17].username);
     people.push(called(MANY + 2, "p18"));
     let fates = put(test, district, &people).await;
     assert_eq!((fates[16], fates[17], fates[18], fates[MANY]), (Unchanged, Updated, Unchanged, Created));
@@ -127,7 +127,7 @@ async fn a_name_that_is_taken_behind_a_large_batch_stays(test: &TestLedger) {
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
     until(test, sleeping, 1).await;
     let mut people: Vec<Person> = (0..MANY).map(pupil).collect();
-    people[100].username = "taken".to_owned();
+    "taken".clone_into(&mut people[100].username);
     let fates = put(test, district, &people).await;
     other.await.expect("the other transaction");
     assert_eq!(fates.iter().filter(|fate| **fate == Created).count(), MANY - 1);
@@ -178,8 +178,8 @@ async fn enrolments_come_in_any_order(test: &TestLedger) {
     // Person by person, with a class and a person that nobody knows, and one pair three times.
     let mut rows: Vec<Enrolment> =
         (0..MANY).flat_map(|n| (0..3).map(move |k| enrolment((n + k) % 30, n, "student"))).collect();
-    rows[5].class = "nowhere".to_owned();
-    rows[600].person = "nobody".to_owned();
+    "nowhere".clone_into(&mut rows[5].class);
+    "nobody".clone_into(&mut rows[600].person);
     rows.push(enrolment(0, 0, "student"));
     rows.push(Enrolment { active: false, ..enrolment(0, 0, "aide") });
     let mut expected = vec![Created; rows.len()];
@@ -196,7 +196,7 @@ async fn enrolments_come_in_any_order(test: &TestLedger) {
     rows.retain(|row| row.class != "nowhere" && row.person != "nobody");
     let mut expected = vec![Unchanged; rows.len()];
     for at in [1, 1000] {
-        rows[at].role = "teacher".to_owned();
+        "teacher".clone_into(&mut rows[at].role);
         expected[at] = Updated;
     }
     let at = rows.iter().position(|row| row.class == "c0" && row.person == "p0").expect("the row that changed before");
