@@ -63,6 +63,8 @@ pub use sql::{Connections, OpenError};
 pub struct SqlLedger {
     db: Db,
     requests: Requests,
+    /// What imports of this process have met.
+    numbers: roster::Numbers,
 }
 
 impl SqlLedger {
@@ -71,7 +73,11 @@ impl SqlLedger {
     /// # Errors
     /// When the URL makes no sense.
     pub fn postgres(url: &SecretString, connections: u32) -> Result<Self, OpenError> {
-        Ok(Self { db: Db::postgres(url, connections)?, requests: Requests::default() })
+        Ok(Self {
+            db: Db::postgres(url, connections)?,
+            requests: Requests::default(),
+            numbers: roster::Numbers::default(),
+        })
     }
 
     /// SQLite, in one file.
@@ -79,7 +85,11 @@ impl SqlLedger {
     /// # Errors
     /// When the file cannot be opened or made.
     pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { db: Db::sqlite(path).await?, requests: Requests::default() })
+        Ok(Self {
+            db: Db::sqlite(path).await?,
+            requests: Requests::default(),
+            numbers: roster::Numbers::default(),
+        })
     }
 
     /// Brings the schema up to this build's, and fills in what rows of older builds lack.

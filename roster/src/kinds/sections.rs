@@ -1,7 +1,6 @@
 //! Sections, which are classes, and who is in them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use keybell_shared::ports::ledger::{Class, Enrolment};
 
@@ -52,7 +51,6 @@ pub(super) fn teachers(
     out: &mut Outlet<Enrolment>,
 ) -> Result<(), RosterError> {
     let mut ids = Seen::default();
-    let mut pairs = Pairs::default();
     scan(source, export.sections, out, |row, out| {
         let class = row.get("id");
         // A row that was left out has been told; its teachers are not told again.
@@ -64,7 +62,7 @@ pub(super) fn teachers(
         for column in export.teachers.iter().filter(|column| !row.find(column).is_empty()) {
             let person = id_in(STAFF, row.find(column));
             let enrolment = Enrolment { class: class.to_owned(), person, role: "teacher".to_owned(), active };
-            pairs.put(row, enrolment, Some(row.name(column)), out);
+            put(row, enrolment, row.name(column), out);
         }
         Ok(())
     })?;
@@ -77,41 +75,16 @@ pub(super) fn enrolments(
     file: &'static EnrolmentFile,
     out: &mut Outlet<Enrolment>,
 ) -> Result<Outcome, RosterError> {
-    let mut pairs = Pairs::default();
     scan(source, file.layout, out, |row, out| {
         let class = required(row, "section")?.to_owned();
         let person = id_in(file.space, required(row, "person")?);
         let active = is_active(row)?;
         let enrolment = Enrolment { class, person, role: file.role.to_owned(), active };
-        pairs.put(row, enrolment, Some(row.name("person")), out);
+        put(row, enrolment, row.name("person"), out);
         Ok(())
     })
 }
 
-/// The pairs of a batch: two rows about one pair must not meet in one, where neither is first.
-#[derive(Default)]
-struct Pairs(HashSet<(String, String)>);
-
-impl Pairs {
-    fn put(
-        &mut self,
-        row: &Row,
-        enrolment: Enrolment,
-        doubtful: Option<Cow<'static, str>>,
-        out: &mut Outlet<Enrolment>,
-    ) {
-        if out.is_empty() {
-            self.0.clear();
-        }
-        let pair = (enrolment.class.clone(), enrolment.person.clone());
-        if self.0.contains(&pair) {
-            // A reader that nobody listens to any more ends at its next batch.
-            if out.flush().is_err() {
-                return;
-            }
-            self.0.clear();
-        }
-        self.0.insert(pair);
-        out.row(row, enrolment, Notes { doubtful, ..Notes::default() });
-    }
+fn put(row: &Row, enrolment: Enrolment, doubtful: Cow<'static, str>, out: &mut Outlet<Enrolment>) {
+    out.row(row, enrolment, Notes { doubtful: Some(doubtful), ..Notes::default() });
 }

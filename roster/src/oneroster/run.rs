@@ -17,7 +17,7 @@ use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::recognise::has_column;
 use crate::report::{Effect, Outcome, Problem, Report};
-use crate::run::{Accepted, Import, Pass, Progress};
+use crate::run::{Accepted, Import, Nothing, Pass, Progress, Reading};
 use crate::seen::Seen;
 use crate::source::Source;
 use crate::text::Layout;
@@ -31,6 +31,9 @@ pub(super) fn roles_apart(source: &Source, manifest: &Manifest, files: &Files) -
         && (source.has(files.roles.file)
             || (manifest.mode(users) == Mode::Delta && source.has(users) && !among_users()))
 }
+
+/// Roles that are being read.
+type ReadingRoles = Reading<Nothing, (Outcome, Roles)>;
 
 /// An import of a OneRoster export, or of one that is made like it.
 pub(super) struct Run<F> {
@@ -52,8 +55,10 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     /// Imports everything.
     pub(super) async fn go(mut self) -> Result<Report, RosterError> {
         let orgs = self.orgs().await?;
+        // The ledger has no part in reading the roles, so that is done while it takes the classes.
+        let reading = self.begin_roles(&orgs);
         let classes = self.classes(Arc::clone(&orgs)).await?;
-        self.people(orgs).await?;
+        self.people(orgs, reading).await?;
         let accepted = Arc::new(std::mem::take(&mut self.import.accepted));
         self.guardians(Arc::clone(&accepted)).await?;
         self.enrolments(classes, accepted).await?;
@@ -96,9 +101,17 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         Ok(ids)
     }
 
-    async fn people(&mut self, orgs: Arc<Orgs>) -> Result<(), RosterError> {
+    /// `None` if there are no roles to be read; why, is said when it is their turn.
+    fn begin_roles(&self, orgs: &Arc<Orgs>) -> Option<ReadingRoles> {
+        let (layout, tells, orgs) = (self.files.roles, self.tells(), Arc::clone(orgs));
+        let wanted = self.roles_apart && self.judged(layout) == Ok(true);
+        let read = move |source: &_, out: &mut _| roles::read(source, &orgs, (layout, tells), out);
+        wanted.then(|| self.import.begin(Pass::Judging, read))
+    }
+
+    async fn people(&mut self, orgs: Arc<Orgs>, reading: Option<ReadingRoles>) -> Result<(), RosterError> {
         if self.roles_apart {
-            return self.people_apart(orgs).await;
+            return self.people_apart(reading).await;
         }
         let layout = self.users();
         if self.manifest.has_roles {
@@ -114,13 +127,14 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     }
 
     /// Reads people whose roles are in `roles.csv`, and then the roles of whom `users.csv` says nothing.
-    async fn people_apart(&mut self, orgs: Arc<Orgs>) -> Result<(), RosterError> {
+    async fn people_apart(&mut self, reading: Option<ReadingRoles>) -> Result<(), RosterError> {
         let (layout, in_roles) = (self.files.users, self.files.roles);
         let tells = self.tells();
         let mut roles = None;
-        if self.is_wanted(in_roles) {
-            let read = move |source: &_, out: &mut _| roles::read(source, &orgs, (in_roles, tells), out);
-            let (outcome, read) = self.import.pump(in_roles, Pass::Judging, read).await?;
+        if self.is_wanted(in_roles)
+            && let Some(reading) = reading
+        {
+            let (outcome, read) = self.import.end(in_roles, Pass::Judging, reading).await?;
             let complete = self.import.ended(in_roles, outcome) == Outcome::Read;
             roles = Some((read, complete));
         } else if !self.import.source.has(in_roles.file) && self.manifest.mode(layout.file) == Mode::Delta {
@@ -227,14 +241,20 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
 
     /// Whether a file is to be read; if it should be and cannot, says why.
     fn is_wanted(&mut self, layout: &'static Layout) -> bool {
-        let reason = match (self.manifest.mode(layout.file), self.import.source.has(layout.file)) {
-            (Mode::Bulk | Mode::Delta | Mode::Unsaid, true) => return true,
-            (Mode::Absent | Mode::Unsaid, false) => return false,
+        self.judged(layout).unwrap_or_else(|reason| {
+            self.import.refuse(layout, reason.to_owned());
+            false
+        })
+    }
+
+    /// Whether a file is to be read, or why it cannot.
+    fn judged(&self, layout: &'static Layout) -> Result<bool, &'static str> {
+        Err(match (self.manifest.mode(layout.file), self.import.source.has(layout.file)) {
+            (Mode::Bulk | Mode::Delta | Mode::Unsaid, true) => return Ok(true),
+            (Mode::Absent | Mode::Unsaid, false) => return Ok(false),
             (Mode::Bulk | Mode::Delta | Mode::Odd, false) => "the manifest announces it, and it is not there",
             (Mode::Absent, true) => "it is there, and the manifest says that it is absent: correct the manifest",
             (Mode::Odd, true) => "the manifest names a mode for it that is neither bulk, delta nor absent",
-        };
-        self.import.refuse(layout, reason.to_owned());
-        false
+        })
     }
 }

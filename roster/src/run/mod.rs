@@ -15,6 +15,7 @@ use keybell_shared::error::LedgerError;
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{RosterLedger, School};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 pub(crate) use fields::{Distinct, is_active, is_enabled, name, required, usable};
 pub(crate) use storable::{Answer, Nothing, Storable};
@@ -22,7 +23,7 @@ pub(crate) use stream::{BATCH, Batch, Notes, Outlet, Pass, RoleLines, of_file, s
 
 use crate::code::RowCode;
 use crate::error::RosterError;
-use crate::report::{Effect, FileReport, Outcome, Problem, Report};
+use crate::report::{Counts, Effect, FileReport, Outcome, Problem, Report};
 use crate::seen::{Bits, Seen};
 use crate::source::Source;
 use crate::text::{Layout, Mapping};
@@ -57,6 +58,12 @@ pub(crate) struct Ground<F> {
     pub(crate) mapping: Arc<Mapping>,
     /// How privileged each role is.
     pub(crate) ranks: Arc<Ranks>,
+}
+
+/// A file that a thread is reading.
+pub(crate) struct Reading<T, R> {
+    batches: mpsc::Receiver<Batch<T>>,
+    thread: JoinHandle<Result<R, RosterError>>,
 }
 
 /// An import under way.
@@ -123,17 +130,36 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         pass: Pass,
         read: impl FnOnce(&Source, &mut Outlet<T>) -> Result<R, RosterError> + Send + 'static,
     ) -> Result<R, RosterError> {
-        let (sender, mut batches) = mpsc::channel(2);
+        let reading = self.begin(pass, read);
+        self.end(layout, pass, reading).await
+    }
+
+    /// Begins to read a file in a thread of its own, which goes on until some batches wait.
+    pub(crate) fn begin<T: Storable, R: Send + 'static>(
+        &self,
+        pass: Pass,
+        read: impl FnOnce(&Source, &mut Outlet<T>) -> Result<R, RosterError> + Send + 'static,
+    ) -> Reading<T, R> {
+        let (sender, batches) = mpsc::channel(T::AHEAD);
         let source = Arc::clone(&self.source);
         let (mapping, ranks) = (Arc::clone(&self.ground.mapping), Arc::clone(&self.ground.ranks));
-        let reading =
-            tokio::task::spawn_blocking(move || read(&source, &mut Outlet::new(sender, pass, mapping, ranks)));
-        while let Some(batch) = batches.recv().await {
+        let thread = tokio::task::spawn_blocking(move || read(&source, &mut Outlet::new(sender, pass, mapping, ranks)));
+        Reading { batches, thread }
+    }
+
+    /// Stores what is read of a file, to its end.
+    pub(crate) async fn end<T: Storable, R>(
+        &mut self,
+        layout: &'static Layout,
+        pass: Pass,
+        mut reading: Reading<T, R>,
+    ) -> Result<R, RosterError> {
+        while let Some(batch) = reading.batches.recv().await {
             self.store(layout, pass, batch).await?;
             let rows = self.file(layout).counts.read;
             (self.ground.progress)(Progress { file: self.source.shown(layout.file), rows });
         }
-        reading.await.map_err(|_| RosterError::Stopped)?
+        reading.thread.await.map_err(|_| RosterError::Stopped)?
     }
 
     async fn store<T: Storable>(
@@ -155,13 +181,15 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         let (rows, places): (Vec<T>, Vec<(u64, usize, Notes)>) =
             batch.entries.into_iter().map(|entry| (entry.value, (entry.line, entry.number, entry.notes))).unzip();
         let answers = self.put(layout, &rows).await?;
+        let mut counts = Counts::default();
         for ((row, (line, number, notes)), answer) in rows.iter().zip(places).zip(answers) {
             match pass {
-                Pass::Judging => self.settle(layout, row.id(), (line, number), &notes, answer),
+                Pass::Judging => self.settle(layout, &mut counts, row.id(), (line, number), &notes, answer),
                 Pass::Again => self.remark(layout, line, notes, answer.fate),
                 Pass::Rest => self.settle_roles(layout, &notes, answer),
             }
         }
+        self.file(layout).counts += counts;
         Ok(())
     }
 

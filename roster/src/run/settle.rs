@@ -21,17 +21,18 @@ const PARTIAL: &str = "the district does not know the other roles of this person
      import users.csv and roles.csv in bulk mode once";
 
 impl<F: Fn(Progress) + Send + Sync> Import<F> {
-    /// Counts a row, or says why it was left out. `place` is its line and its number.
+    /// Counts a row, or says why it was left out; `line` and `number` are its own.
     pub(super) fn settle(
         &mut self,
         layout: &'static Layout,
+        counts: &mut Counts,
         id: Option<&str>,
         (line, number): (u64, usize),
         notes: &Notes,
         answer: Answer,
     ) {
         let Some((code, column, reason)) = refusal(notes, answer.fate) else {
-            tally(&mut self.file(layout).counts, answer.fate, 1);
+            tally(counts, answer.fate, 1);
             self.count_roles(notes, answer.fate);
             if answer.roleless {
                 let file = self.source.shown(layout.file);

@@ -9,6 +9,8 @@ use keybell_shared::ports::ledger::{
     Changed, Class, Enrolment, LedgerResult, Person, PersonChange, RosterLedger, RowFate, School,
 };
 
+use super::BATCH;
+
 /// A put under way.
 pub(crate) type Putting<'a> = Pin<Box<dyn Future<Output = LedgerResult<Vec<Answer>>> + Send + 'a>>;
 
@@ -42,6 +44,12 @@ async fn answers<T: Into<Answer>>(put: impl Future<Output = LedgerResult<Vec<T>>
 
 /// Rows of one kind, and how the ledger takes them.
 pub(crate) trait Storable: Send + Sync + Sized + 'static {
+    /// How many rows go to the ledger at once. Each batch ends on the disk.
+    const BATCH: usize = BATCH;
+
+    /// How many batches the reader may be ahead of the ledger.
+    const AHEAD: usize = 2;
+
     /// The roster's id, where rows of this kind are asked for by it later.
     fn id(&self) -> Option<&str> {
         None
@@ -101,6 +109,9 @@ impl Storable for PersonChange {
 }
 
 impl Storable for Enrolment {
+    /// They are small, and there are many.
+    const BATCH: usize = 2 * BATCH;
+
     fn put<'a>(ledger: &'a dyn RosterLedger, district: DistrictId, _: &'a Ranks, rows: &'a [Self]) -> Putting<'a> {
         Box::pin(answers(ledger.put_enrolments(district, rows)))
     }
@@ -110,6 +121,9 @@ impl Storable for Enrolment {
 pub(crate) type Nothing = Infallible;
 
 impl Storable for Nothing {
+    /// There is nothing in them but counts and problems.
+    const AHEAD: usize = 16;
+
     fn put<'a>(_: &'a dyn RosterLedger, _: DistrictId, _: &'a Ranks, _: &'a [Self]) -> Putting<'a> {
         Box::pin(async { Ok(Vec::new()) })
     }

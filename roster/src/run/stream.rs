@@ -8,13 +8,14 @@ use keybell_shared::eligibility::Ranks;
 use keybell_shared::ports::ledger::School;
 use tokio::sync::mpsc::Sender;
 
+use super::Storable;
 use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::report::{Counts, Effect, Outcome, Problem};
 use crate::source::Source;
 use crate::text::{Layout, Lines, Mapping, Next, Row, Table};
 
-/// How many rows go to the ledger at once. Each batch is a transaction, which ends on the disk.
+/// How many rows go to the ledger at once, of kinds that say nothing else.
 pub(crate) const BATCH: usize = 2000;
 
 /// A row on its way into the ledger.
@@ -136,19 +137,16 @@ impl<T> Outlet<T> {
         self.batch.counts.unchanged += 1;
     }
 
-    /// Whether rows wait.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batch.entries.is_empty()
-    }
-
     /// Hands over what there is; waits while the ledger is behind.
     pub(crate) fn flush(&mut self) -> Result<(), RosterError> {
         let batch = std::mem::replace(&mut self.batch, Batch::new());
         self.sender.blocking_send(batch).map_err(|_| RosterError::Stopped)
     }
+}
 
+impl<T: Storable> Outlet<T> {
     fn flush_if_full(&mut self) -> Result<(), RosterError> {
-        if self.batch.entries.len() >= BATCH
+        if self.batch.entries.len() >= T::BATCH
             || self.batch.problems.len() >= BATCH
             || self.batch.counts.read >= 4 * BATCH as u64
         {
@@ -159,7 +157,7 @@ impl<T> Outlet<T> {
 }
 
 /// Reads a file row by row. `each` puts sound rows into the outlet; a problem that it answers leaves the row out.
-pub(crate) fn scan<T>(
+pub(crate) fn scan<T: Storable>(
     source: &Source,
     layout: &'static Layout,
     out: &mut Outlet<T>,
@@ -180,7 +178,7 @@ pub(crate) fn scan<T>(
     Ok(done)
 }
 
-fn rows<T>(
+fn rows<T: Storable>(
     lines: Box<dyn Lines + '_>,
     file: Cow<'static, str>,
     layout: &'static Layout,

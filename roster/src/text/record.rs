@@ -96,6 +96,15 @@ impl Record {
         }
     }
 
+    /// Adds bytes to a field; the same as one by one.
+    pub(super) fn extend(&mut self, field: &mut Field, bytes: &[u8], keep: bool) {
+        self.nul |= bytes.contains(&0);
+        field.blank = field.blank && bytes.iter().all(u8::is_ascii_whitespace);
+        if keep {
+            self.data.extend(bytes);
+        }
+    }
+
     /// Ends a field.
     pub(super) fn field_ends(&mut self, mut field: Field) {
         field.end = self.data.len();

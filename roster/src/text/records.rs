@@ -192,7 +192,12 @@ impl<R: Read> Records<R> {
 
     fn bare(&mut self, scan: &mut Scan, record: &mut Record, field: &mut Field, keep: bool) -> io::Result<Stop> {
         let start = scan.offset;
+        let delimiter = self.delimiter;
         loop {
+            let most = MAX_FIELD.saturating_sub(scan.offset - start);
+            let plain = self.run(scan.offset, most, |byte| byte == delimiter || is_line_end(byte));
+            record.extend(field, plain, keep);
+            scan.offset += plain.len();
             let Some(byte) = self.byte(scan.offset)? else { return Ok(Stop::File) };
             if byte == self.delimiter {
                 scan.offset += 1;
@@ -213,6 +218,10 @@ impl<R: Read> Records<R> {
     fn quoted(&mut self, scan: &mut Scan, record: &mut Record, field: &mut Field, keep: bool) -> io::Result<Stop> {
         let start = scan.offset;
         loop {
+            let most = MAX_FIELD.saturating_sub(scan.offset - start);
+            let plain = self.run(scan.offset, most, |byte| byte == b'"' || is_line_end(byte));
+            record.extend(field, plain, keep);
+            scan.offset += plain.len();
             let Some(byte) = self.byte(scan.offset)? else { return Ok(Stop::Malformed(UNCLOSED)) };
             if is_line_end(byte) {
                 self.line_end(scan)?;
@@ -287,6 +296,14 @@ impl<R: Read> Records<R> {
             self.at += 1;
         }
         Ok(())
+    }
+
+    /// What is in the buffer from this offset on, up to a byte that ends it, and not more than so much.
+    fn run(&self, offset: usize, most: usize, ends: impl Fn(u8) -> bool) -> &[u8] {
+        let rest = self.buffer.get(self.at + offset..self.filled).unwrap_or_default();
+        let rest = rest.get(..most).unwrap_or(rest);
+        let end = rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default()
     }
 
     fn byte(&mut self, offset: usize) -> io::Result<Option<u8>> {

@@ -8,6 +8,9 @@ use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Changed, Person, PersonChange, RowFate};
 use keybell_shared::standing::{KnownRoles, Resolved, RoleChange, Standing};
 
+use super::calm::Names;
+use super::lanes::Turn;
+use super::people::Put;
 use super::told::{Told, keep, known, told, written};
 use super::{SqlLedger, begin_writing, each, memberships, people, schools};
 use crate::ledger::sql::{Sql, Tx, args, cells};
@@ -28,28 +31,34 @@ struct Step<'a> {
 /// An account, what it is from now on, and the schools of that.
 type Write<'a> = (AccountId, &'a Standing, Vec<(i64, &'a str)>);
 
+/// What became of people, by their roster ids.
+type Fates<'a> = HashMap<&'a str, RowFate>;
+
 impl SqlLedger {
+    /// One transaction of [`super::calm`].
     pub(super) async fn change_people_once(
         &self,
-        district: DistrictId,
+        (district, turn): (DistrictId, Turn),
+        names: Names,
         ranks: &Ranks,
-        changes: &[PersonChange],
-    ) -> Sql<Vec<Changed>> {
-        let mut tx = self.begin_roster(district).await?;
-        let names: HashSet<&str> = changes.iter().map(|change| change.source_id.as_str()).collect();
-        let told = told(&mut tx, district, &names).await?;
+        changes: &[&PersonChange],
+    ) -> Sql<Option<Vec<Changed>>> {
+        let mut tx = self.begin_roster(district, turn).await?;
+        let people: HashSet<&str> = changes.iter().map(|change| change.source_id.as_str()).collect();
+        let told = told(&mut tx, district, &people).await?;
         // Who says everything needs nothing of what is known.
         let partly = changes.iter().any(|change| matches!(change.roles, RoleChange::Some { .. }));
         let mut roles = if partly { known(&mut tx, &told, ranks).await? } else { HashMap::new() };
         let steps: Vec<Result<Step<'_>, RowFate>> =
-            changes.iter().map(|change| step(change, &mut roles, &told, ranks)).collect();
-        let mut fates = put_people(&mut tx, district, &steps).await?;
+            changes.iter().map(|&change| step(change, &mut roles, &told, ranks)).collect();
+        let Some((mut fates, ids)) = put_people(&mut tx, district, names, &steps).await? else { return Ok(None) };
         fates.extend(put_roles(&mut tx, district, &steps, &told).await?);
         let kept: HashMap<&str, String> =
             steps.iter().flatten().filter_map(|step| to_keep(step, &fates, &told)).collect();
         keep(&mut tx, district, &kept).await?;
         tx.commit().await?;
-        Ok(steps
+        self.numbers.keep(district, ids.iter().map(|(name, id)| (name.as_str(), *id)));
+        let answers = steps
             .iter()
             .map(|step| match step {
                 Err(fate) => Changed { fate: *fate, kin: false, roleless: false },
@@ -63,11 +72,12 @@ impl SqlLedger {
                     Changed { fate, kin: standing.kin, roleless: *roleless }
                 }
             })
-            .collect())
+            .collect();
+        Ok(Some(answers))
     }
 
     pub(super) async fn not_kin_once(&self, district: DistrictId, names: &[String]) -> Sql<Vec<String>> {
-        let mut tx = self.begin_roster(district).await?;
+        let mut tx = self.begin_roster(district, Turn::Own).await?;
         let names: HashSet<&str> = names.iter().map(String::as_str).collect();
         let told = told(&mut tx, district, &names).await?;
         let known = known(&mut tx, &told, &Ranks::default()).await?;
@@ -113,23 +123,26 @@ fn step<'a>(
     Ok(Step { change, standing, rows: rows.as_deref().map(written), roleless })
 }
 
-/// Puts those of whom more than the roles is said. Answers their fates.
+/// Puts those of whom more than the roles is said. Answers their fates and the accounts that were written; `None`, and
+/// nothing is written, if they had to be calm and are not.
 async fn put_people<'a>(
     tx: &mut Tx,
     district: DistrictId,
+    names: Names,
     steps: &[Result<Step<'a>, RowFate>],
-) -> Sql<HashMap<&'a str, RowFate>> {
+) -> Sql<Option<(Fates<'a>, Vec<(String, AccountId)>)>> {
     let told = |step: &Step<'a>| step.change.person.as_ref().map(|person| (step.change, step.standing.clone(), person));
-    let (names, rows): (Vec<&str>, Vec<Person>) = steps
+    let (who, rows): (Vec<&str>, Vec<Person>) = steps
         .iter()
         .flatten()
         .filter_map(told)
         .map(|(change, standing, person)| (change.source_id.as_str(), standing.of_person(person)))
         .unzip();
     if rows.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Some((HashMap::new(), Vec::new())));
     }
-    Ok(names.into_iter().zip(people::put(tx, district, &rows).await?).collect())
+    let put = people::put(tx, district, names, &rows.iter().collect::<Vec<_>>()).await?;
+    Ok(put.map(|Put { fates, ids }| (who.into_iter().zip(fates).collect(), ids)))
 }
 
 /// Puts the roles of those of whom nothing else is said; an import never mixes both kinds in one batch, so that accounts
@@ -139,7 +152,7 @@ async fn put_roles<'a>(
     district: DistrictId,
     steps: &[Result<Step<'a>, RowFate>],
     told: &HashMap<String, Told>,
-) -> Sql<HashMap<&'a str, RowFate>> {
+) -> Sql<Fates<'a>> {
     // A later change of the same person has all of the earlier one.
     let alone: HashMap<&'a str, &Step<'a>> = steps
         .iter()

@@ -1,73 +1,128 @@
 //! Who is in which class.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Enrolment, RowFate};
 
 use super::fate::Wanted;
-use super::{SqlLedger, accounts, begin_writing, each, named};
-use crate::ledger::sql::{Sql, Tx, args, cells};
+use super::lanes::{Turn, both};
+use super::{SqlLedger, begin_writing, each};
+use crate::ledger::sql::{Cell, Row, Sql, Tx, args, cells};
+
+/// A person in a class.
+type Pair = (i64, AccountId);
+/// The role there, and whether it is active.
+type Part<'a> = (&'a str, bool);
 
 impl SqlLedger {
-    pub(super) async fn put_enrolments_once(&self, district: DistrictId, rows: &[Enrolment]) -> Sql<Vec<RowFate>> {
-        let mut tx = self.begin_roster(district).await?;
-        let names: HashSet<&str> = rows.iter().map(|enrolment| enrolment.class.as_str()).collect();
-        let classes = classes(&mut tx, district, &names).await?;
-        let names: HashSet<&str> = rows.iter().map(|enrolment| enrolment.person.as_str()).collect();
-        let people = accounts(&mut tx, district, &names).await?;
-        let mut wanted = Wanted::new(known(&mut tx, &people).await?);
+    pub(super) async fn put_all_enrolments(&self, district: DistrictId, rows: &[Enrolment]) -> Sql<Vec<RowFate>> {
+        let Some(dealt) = self.deal(rows, |enrolment| &enrolment.person) else {
+            return self.put_enrolments_in(district, Turn::Own, &rows.iter().collect::<Vec<_>>()).await;
+        };
+        let left = Box::pin(self.put_enrolments_in(district, Turn::Held, &dealt.left));
+        let right = Box::pin(self.put_enrolments_in(district, Turn::Held, &dealt.right));
+        let (left, right) = self.in_turn(district, both(left, right)).await?;
+        Ok(dealt.merge(left, right))
+    }
+
+    async fn put_enrolments_in(&self, district: DistrictId, turn: Turn, rows: &[&Enrolment]) -> Sql<Vec<RowFate>> {
+        self.db.retrying(|| self.put_enrolments_once(district, turn, rows)).await
+    }
+
+    async fn put_enrolments_once(&self, district: DistrictId, turn: Turn, rows: &[&Enrolment]) -> Sql<Vec<RowFate>> {
+        let mut tx = self.begin_roster(district, turn).await?;
+        let names: Vec<&str> = rows.iter().map(|row| row.class.as_str()).collect();
+        let classes = self.classes(&mut tx, district, &names).await?;
+        let names: Vec<&str> = rows.iter().map(|row| row.person.as_str()).collect();
+        let people = self.accounts(&mut tx, district, &names).await?;
+        let pairs: Vec<Option<Pair>> =
+            classes.into_iter().zip(people).map(|(class, person)| class.zip(person)).collect();
+        let found = known(&mut tx, &pairs).await?;
+        let known = parts(&found)?;
+        let mut wanted =
+            Wanted::new(known.iter().map(|(pair, (role, active))| (*pair, (role.as_str(), *active))).collect());
         let fates = rows
             .iter()
-            .map(|row| match (classes.get(&row.class), people.get(&row.person)) {
-                (Some(class), Some(person)) => {
-                    wanted.put((*class, *person), (row.role.clone(), row.active), row.active)
-                }
-                _ => RowFate::Dangling,
+            .zip(pairs)
+            .map(|(row, pair)| match pair {
+                Some(pair) => wanted.put(pair, (row.role.as_str(), row.active), row.active),
+                None => RowFate::Dangling,
             })
             .collect();
-        let changed: Vec<_> =
-            wanted.changed().map(|((class, person), (role, active))| cells![*class, *person, role, *active]).collect();
-        if !changed.is_empty() {
+        let (old, new) = wanted.changed().partition::<Vec<_>, _>(|(pair, _)| known.contains_key(*pair));
+        if !(old.is_empty() && new.is_empty()) {
             begin_writing(&mut tx).await?;
-            tx.run_rows(
-                "INSERT INTO enrolments (class_id, account_id, role, active)
-                 SELECT r.class, r.person, r.role, r.active
-                 FROM {table $1: class bigint, person uuid, role text, active boolean} AS r
-                 WHERE TRUE
-                 ON CONFLICT (class_id, account_id) DO UPDATE SET role = excluded.role, active = excluded.active",
-                &changed,
-                |rows| args![rows],
-            )
-            .await?;
+            insert(&mut tx, &new).await?;
+            update(&mut tx, &old).await?;
         }
         tx.commit().await?;
         Ok(fates)
     }
 }
 
-async fn classes(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, i64>> {
-    let rows = tx
-        .all_rows(
-            "SELECT r.name, (SELECT c.id FROM classes c WHERE c.district_id = $1 AND c.source_id = r.name) AS id
-             FROM {table $2: name text} AS r",
-            &named(names),
-            |rows| args![district, rows],
+/// Enrolments that nobody else can make meanwhile, so no conflict is looked for.
+async fn insert(tx: &mut Tx, new: &[(&Pair, &Part<'_>)]) -> Sql<()> {
+    for ((role, active), pairs) in by_part(new) {
+        tx.run_rows(
+            "INSERT INTO enrolments (class_id, account_id, role, active)
+             SELECT r.class, r.person, $2, $3 FROM {list $1: class bigint, person uuid} AS r",
+            &pairs,
+            |rows| args![rows, role, active],
         )
         .await?;
-    super::known(&rows)
+    }
+    Ok(())
 }
 
-/// All enrolments of these people: a person is in a few classes, a class may have everybody.
-async fn known(tx: &mut Tx, people: &HashMap<String, AccountId>) -> Sql<HashMap<(i64, AccountId), (String, bool)>> {
-    let people: Vec<AccountId> = people.values().copied().collect();
-    let rows = tx
-        .all_rows(
-            "SELECT class_id, account_id, role, active FROM enrolments WHERE account_id {among $1 uuid}",
-            &each(&people),
-            |people| args![people],
+async fn update(tx: &mut Tx, old: &[(&Pair, &Part<'_>)]) -> Sql<()> {
+    for ((role, active), pairs) in by_part(old) {
+        tx.run_rows(
+            "UPDATE enrolments SET role = $2, active = $3 FROM {table $1: class bigint, person uuid} AS r
+             WHERE enrolments.class_id = r.class AND enrolments.account_id = r.person",
+            &pairs,
+            |rows| args![rows, role, active],
         )
         .await?;
+    }
+    Ok(())
+}
+
+/// Nearly all rows of a roster are active pupils: what is the same in all of them is said once.
+fn by_part<'a>(rows: &[(&Pair, &Part<'a>)]) -> BTreeMap<Part<'a>, Vec<[Cell<'static>; 2]>> {
+    let mut parts: BTreeMap<Part<'a>, Vec<[Cell<'static>; 2]>> = BTreeMap::new();
+    for ((class, person), part) in rows {
+        parts.entry(**part).or_default().push(cells![*class, *person]);
+    }
+    parts
+}
+
+/// What the ledger has of these enrolments, and some more.
+async fn known(tx: &mut Tx, pairs: &[Option<Pair>]) -> Sql<Vec<Row>> {
+    let people: HashSet<AccountId> = pairs.iter().flatten().map(|(_, person)| *person).collect();
+    // A person is in a few classes, a class may have everybody. So where rows come person by person, all of theirs are
+    // looked up at once; where they come class by class, each alone.
+    if people.len() * 2 <= pairs.len() {
+        let people: Vec<AccountId> = people.into_iter().collect();
+        return tx
+            .all_rows(
+                "SELECT class_id, account_id, role, active FROM enrolments WHERE account_id {among $1 uuid}",
+                &each(&people),
+                |people| args![people],
+            )
+            .await;
+    }
+    let pairs: Vec<_> = pairs.iter().flatten().map(|(class, person)| cells![*class, *person]).collect();
+    tx.all_rows(
+        "SELECT e.class_id, e.account_id, e.role, e.active FROM {table $1: class bigint, person uuid} AS r
+         JOIN enrolments e ON e.class_id = r.class AND e.account_id = r.person",
+        &pairs,
+        |pairs| args![pairs],
+    )
+    .await
+}
+
+fn parts(rows: &[Row]) -> Sql<HashMap<Pair, (String, bool)>> {
     rows.iter()
         .map(|row| Ok(((row.get("class_id")?, row.get("account_id")?), (row.get("role")?, row.get("active")?))))
         .collect()

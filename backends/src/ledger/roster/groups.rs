@@ -30,7 +30,7 @@ pub(super) async fn replace(
     }
     tx.run_rows(
         "INSERT INTO account_groups (district_id, name, account_id)
-         SELECT $1, r.name, r.account FROM {table $2: account uuid, name text} AS r
+         SELECT $1, r.name, r.account FROM {list $2: account uuid, name text} AS r
          WHERE TRUE
          ON CONFLICT (district_id, name, account_id) DO NOTHING",
         &rows,

@@ -31,7 +31,7 @@ pub(super) async fn replace(tx: &mut Tx, of: &[(AccountId, &[(i64, &str)])], kno
         .collect();
     tx.run_rows(
         "INSERT INTO memberships (account_id, school_id, role)
-         SELECT r.account, r.school, r.role FROM {table $1: account uuid, school bigint, role text} AS r",
+         SELECT r.account, r.school, r.role FROM {list $1: account uuid, school bigint, role text} AS r",
         &rows,
         |rows| args![rows],
     )

@@ -1,15 +1,19 @@
-//! Bringing a roster into the ledger: a batch is a handful of statements in one transaction, whatever its size.
+//! Bringing a roster into the ledger: a batch is a handful of statements in one transaction, or in two at the same time
+//! ([`lanes`]), whatever its size.
 //!
 //! Every batch holds the lock of its district, so that two imports of one district take turns: what a batch has read
 //! about names and ids is still true when it writes. Resets and sign-ins do not wait for it.
 
+mod calm;
 mod changes;
 mod enrolments;
 mod fate;
 mod groups;
 mod guardians;
+mod lanes;
 mod memberships;
 mod names;
+mod numbers;
 mod organisations;
 mod people;
 mod people_store;
@@ -26,7 +30,10 @@ use keybell_shared::ports::ledger::{
 };
 
 use super::SqlLedger;
-use super::sql::{Cell, Column, Failure, Row, Sql, Tx, args, cells};
+use super::sql::{Cell, Column, Row, Sql, Tx, args, cells};
+use calm::{Parts, Whole};
+use numbers::Numbered;
+pub(super) use numbers::Numbers;
 
 #[async_trait]
 impl RosterLedger for SqlLedger {
@@ -35,15 +42,11 @@ impl RosterLedger for SqlLedger {
     }
 
     async fn put_classes(&self, district: DistrictId, rows: &[Class]) -> LedgerResult<Vec<RowFate>> {
-        Ok(self.db.retrying(|| self.put_classes_once(district, rows)).await?)
+        Ok(Box::pin(self.put_all_classes(district, rows)).await?)
     }
 
     async fn put_people(&self, district: DistrictId, rows: &[Person]) -> LedgerResult<Vec<RowFate>> {
-        match self.db.retrying(|| self.put_people_once(district, rows)).await {
-            // An upload gave somebody a name that was free when this batch looked: the next look sees it.
-            Err(Failure::Duplicate(_)) => Ok(self.db.retrying(|| self.put_people_once(district, rows)).await?),
-            other => Ok(other?),
-        }
+        Ok(Box::pin(self.put_about(district, &Whole, rows)).await?)
     }
 
     async fn change_people(
@@ -52,13 +55,7 @@ impl RosterLedger for SqlLedger {
         ranks: &Ranks,
         rows: &[PersonChange],
     ) -> LedgerResult<Vec<Changed>> {
-        match self.db.retrying(|| self.change_people_once(district, ranks, rows)).await {
-            // As above: the next look sees the name that is taken now.
-            Err(Failure::Duplicate(_)) => {
-                Ok(self.db.retrying(|| self.change_people_once(district, ranks, rows)).await?)
-            }
-            other => Ok(other?),
-        }
+        Ok(Box::pin(self.put_about(district, &Parts(ranks), rows)).await?)
     }
 
     async fn not_kin(&self, district: DistrictId, people: &[String]) -> LedgerResult<Vec<String>> {
@@ -78,28 +75,11 @@ impl RosterLedger for SqlLedger {
         district: DistrictId,
         links: &[(String, Vec<String>)],
     ) -> LedgerResult<Vec<(String, String)>> {
-        Ok(self.db.retrying(|| self.link_guardians_once(district, links)).await?)
+        Ok(Box::pin(self.link_all_guardians(district, links)).await?)
     }
 
     async fn put_enrolments(&self, district: DistrictId, rows: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
-        Ok(self.db.retrying(|| self.put_enrolments_once(district, rows)).await?)
-    }
-}
-
-impl SqlLedger {
-    /// Begins a transaction that alone changes the roster of the district.
-    async fn begin_roster(&self, district: DistrictId) -> Sql<Tx> {
-        let mut tx = self.db.begin().await?;
-        // An import grows tables from nothing to very large while their statistics are still those of nothing: what
-        // is read here is planned anew each time, by the size that the tables have now.
-        let found = tx
-            .first(
-                "SELECT id{pg , set_config('plan_cache_mode', 'force_custom_plan', TRUE)} FROM districts
-                 WHERE id = $1 {lock}",
-                args![district],
-            )
-            .await?;
-        found.map(|_| tx).ok_or_else(|| Failure::row(format!("there is no district {district}")))
+        Ok(Box::pin(self.put_all_enrolments(district, rows)).await?)
     }
 }
 
@@ -123,17 +103,47 @@ async fn schools(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sq
     known(&rows)
 }
 
-/// Accounts by roster id. Unknown ones are absent.
-async fn accounts(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, AccountId>> {
-    let rows = tx
-        .all_rows(
+/// The ledger's ids of what a roster names, in the order of the names.
+impl SqlLedger {
+    async fn classes(&self, tx: &mut Tx, district: DistrictId, names: &[&str]) -> Sql<Vec<Option<i64>>> {
+        let statement =
+            "SELECT r.name, (SELECT c.id FROM classes c WHERE c.district_id = $1 AND c.source_id = r.name) AS id
+             FROM {table $2: name text} AS r";
+        self.numbered(tx, statement, district, names).await
+    }
+
+    async fn accounts(&self, tx: &mut Tx, district: DistrictId, names: &[&str]) -> Sql<Vec<Option<AccountId>>> {
+        let statement =
             "SELECT r.name, (SELECT a.id FROM accounts a WHERE a.district_id = $1 AND a.source_id = r.name) AS id
-             FROM {table $2: name text} AS r",
-            &named(names),
-            |rows| args![district, rows],
-        )
-        .await?;
-    known(&rows)
+             FROM {table $2: name text} AS r";
+        self.numbered(tx, statement, district, names).await
+    }
+
+    /// Asks only for those that this process has not met. The transaction must not have made any of them itself.
+    async fn numbered<N: Numbered>(
+        &self,
+        tx: &mut Tx,
+        statement: &'static str,
+        district: DistrictId,
+        names: &[&str],
+    ) -> Sql<Vec<Option<N>>>
+    where
+        Option<N>: Column,
+    {
+        let mut numbers: Vec<Option<N>> = self.numbers.find(district, names.iter().copied());
+        let unmet: HashSet<&str> =
+            names.iter().zip(&numbers).filter(|(_, id)| id.is_none()).map(|(name, _)| *name).collect();
+        if unmet.is_empty() {
+            return Ok(numbers);
+        }
+        let found: HashMap<String, N> =
+            known(&tx.all_rows(statement, &named(&unmet), |rows| args![district, rows]).await?)?;
+        self.numbers.keep(district, found.iter().map(|(name, id)| (name.as_str(), *id)));
+        for (number, name) in numbers.iter_mut().zip(names) {
+            *number = number.or_else(|| found.get(*name).copied());
+        }
+        Ok(numbers)
+    }
 }
 
 /// Rows of `name` and `id`, without those that have no id.

@@ -13,6 +13,13 @@ pub(super) struct Claim {
     pub(super) wants: String,
 }
 
+impl Claim {
+    /// Whether a known person keeps their name. So nobody else's is freed by it.
+    pub(super) fn is_calm(&self) -> bool {
+        self.has.as_ref().is_none_or(|has| *has == self.wants)
+    }
+}
+
 /// The people who cannot get what they want, given who has those usernames now (by roster id).
 ///
 /// People of one batch may pass names on to each other, or swap them. Of two who want the same one the first gets it. Who

@@ -3,12 +3,13 @@
 use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Organisation, School};
 
+use super::lanes::Turn;
 use super::{SqlLedger, begin_writing};
 use crate::ledger::sql::{Sql, args, cells};
 
 impl SqlLedger {
     pub(super) async fn put_organisations_once(&self, district: DistrictId, rows: &[Organisation]) -> Sql<()> {
-        let mut tx = self.begin_roster(district).await?;
+        let mut tx = self.begin_roster(district, Turn::Own).await?;
         begin_writing(&mut tx).await?;
         let rows: Vec<_> = rows
             .iter()

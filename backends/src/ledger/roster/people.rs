@@ -8,7 +8,9 @@ use keybell_shared::ports::ledger::{Person, RowFate};
 use keybell_shared::seal::hex;
 use sha2::{Digest, Sha256};
 
+use super::calm::Names;
 use super::fate::fate;
+use super::lanes::Turn;
 use super::names::{Claim, refused};
 use super::people_store::{Write, store};
 use super::{SqlLedger, begin_writing, memberships, named, schools};
@@ -45,38 +47,62 @@ pub(super) struct Reading<'a> {
     pub(super) fingerprint: String,
 }
 
+/// What became of people who were put.
+pub(super) struct Put {
+    /// Of each row.
+    pub(super) fates: Vec<RowFate>,
+    /// The accounts that were written, by roster id.
+    pub(super) ids: Vec<(String, AccountId)>,
+}
+
 impl SqlLedger {
-    pub(super) async fn put_people_once(&self, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
-        let mut tx = self.begin_roster(district).await?;
-        let fates = put(&mut tx, district, rows).await?;
+    /// One transaction of [`super::calm`].
+    pub(super) async fn put_people_once(
+        &self,
+        (district, turn): (DistrictId, Turn),
+        names: Names,
+        rows: &[&Person],
+    ) -> Sql<Option<Vec<RowFate>>> {
+        let mut tx = self.begin_roster(district, turn).await?;
+        let Some(Put { fates, ids }) = put(&mut tx, district, names, rows).await? else { return Ok(None) };
         tx.commit().await?;
-        Ok(fates)
+        self.numbers.keep(district, ids.iter().map(|(name, id)| (name.as_str(), *id)));
+        Ok(Some(fates))
     }
 }
 
-/// Brings in people, within a transaction of the district's roster.
-pub(super) async fn put(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<Vec<RowFate>> {
+/// Brings in people, within a transaction of the district's roster. `None`, and nothing is written, if they had to be calm
+/// and are not.
+pub(super) async fn put(tx: &mut Tx, district: DistrictId, names: Names, rows: &[&Person]) -> Sql<Option<Put>> {
     let at: HashSet<&str> =
         rows.iter().flat_map(|person| &person.memberships).map(|place| place.school.as_str()).collect();
     let schools = schools(tx, district, &at).await?;
     let known = known(tx, district, rows).await?;
     let outranked = outranked(rows, &known);
     let read = |person| if is_in(&outranked, person) { None } else { reading(person, &schools) };
-    let readings: Vec<Option<Reading<'_>>> = rows.iter().map(read).collect();
+    let readings: Vec<Option<Reading<'_>>> = rows.iter().copied().map(read).collect();
     let last = last_of_each(&readings);
     let claims = claims(&last, &known);
     let owners = owners(tx, district, &claims).await?;
+    if names == Names::Calm && !(owners.is_empty() && claims.iter().all(Claim::is_calm)) {
+        return Ok(None);
+    }
     let refused = refused(&claims, &owners);
-    begin_writing(tx).await?;
-    store(tx, district, &writes(&last, &known, &refused)).await?;
+    let writes = writes(&last, &known, &refused);
+    if !writes.is_empty() {
+        begin_writing(tx).await?;
+        store(tx, district, &writes).await?;
+    }
+    let ids = writes.iter().map(|write| (write.reading.person.source_id.clone(), write.id)).collect();
     let fates = fates(&readings, &last, &known, &refused).into_iter().zip(rows);
-    Ok(fates.map(|(fate, person)| if is_in(&outranked, person) { RowFate::Outranked } else { fate }).collect())
+    let fates = fates.map(|(fate, person)| if is_in(&outranked, person) { RowFate::Outranked } else { fate }).collect();
+    Ok(Some(Put { fates, ids }))
 }
 
 /// The people whom a role that somebody assumed would make less privileged than they are known to be. They are left as
 /// they are, also where another row of the batch says something else.
-fn outranked<'a>(rows: &'a [Person], known: &HashMap<String, Known>) -> HashSet<&'a str> {
-    let lower = |person: &&Person| known.get(&person.source_id).is_some_and(|known| known.rank > person.rank);
+fn outranked<'a>(rows: &[&'a Person], known: &HashMap<String, Known>) -> HashSet<&'a str> {
+    let lower = |person: &&&Person| known.get(&person.source_id).is_some_and(|known| known.rank > person.rank);
     let assumed = rows.iter().filter(|person| person.active && person.role_assumed);
     assumed.filter(lower).map(|person| person.source_id.as_str()).collect()
 }
@@ -195,7 +221,7 @@ fn fates(
         .collect()
 }
 
-async fn known(tx: &mut Tx, district: DistrictId, rows: &[Person]) -> Sql<HashMap<String, Known>> {
+async fn known(tx: &mut Tx, district: DistrictId, rows: &[&Person]) -> Sql<HashMap<String, Known>> {
     let names: HashSet<&str> = rows.iter().map(|person| person.source_id.as_str()).collect();
     let rows = tx
         .all_rows(

@@ -54,7 +54,7 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
                  role, rank, grade, graduation_year, email, sms, school_id, managed_by, active, fingerprint)
              SELECT r.id, $2, r.source_id, r.username, r.username_key, r.given_name, r.family_name, r.family_key, r.role,
                  r.rank, r.grade, r.graduation_year, r.email, r.sms, r.school, r.managed_by, r.active, r.fingerprint
-             FROM {table $1: id uuid, source_id text, username text, username_key text, given_name text,
+             FROM {list $1: id uuid, source_id text, username text, username_key text, given_name text,
                  family_name text, family_key text, role text, rank integer, grade text, graduation_year integer,
                  email text, sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r",
             &columns(&new, &family_keys(&new)),

@@ -6,6 +6,7 @@ use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::ledger::{Class, RowFate, School};
 
 use super::fate::Wanted;
+use super::lanes::{Turn, both};
 use super::{SqlLedger, begin_writing, named, schools};
 use crate::ledger::sql::{Cell, Sql, Tx, args, cells};
 
@@ -14,7 +15,7 @@ type Place = (String, Option<i64>, bool);
 
 impl SqlLedger {
     pub(super) async fn put_schools_once(&self, district: DistrictId, rows: &[School]) -> Sql<Vec<RowFate>> {
-        let mut tx = self.begin_roster(district).await?;
+        let mut tx = self.begin_roster(district, Turn::Own).await?;
         let names: HashSet<&str> = rows.iter().map(|school| school.source_id.as_str()).collect();
         let known = tx
             .all_rows(
@@ -44,8 +45,22 @@ impl SqlLedger {
         Ok(fates)
     }
 
-    pub(super) async fn put_classes_once(&self, district: DistrictId, rows: &[Class]) -> Sql<Vec<RowFate>> {
-        let mut tx = self.begin_roster(district).await?;
+    pub(super) async fn put_all_classes(&self, district: DistrictId, rows: &[Class]) -> Sql<Vec<RowFate>> {
+        let Some(dealt) = self.deal(rows, |class| &class.source_id) else {
+            return self.put_classes_in(district, Turn::Own, &rows.iter().collect::<Vec<_>>()).await;
+        };
+        let left = Box::pin(self.put_classes_in(district, Turn::Held, &dealt.left));
+        let right = Box::pin(self.put_classes_in(district, Turn::Held, &dealt.right));
+        let (left, right) = self.in_turn(district, both(left, right)).await?;
+        Ok(dealt.merge(left, right))
+    }
+
+    async fn put_classes_in(&self, district: DistrictId, turn: Turn, rows: &[&Class]) -> Sql<Vec<RowFate>> {
+        self.db.retrying(|| self.put_classes_once(district, turn, rows)).await
+    }
+
+    async fn put_classes_once(&self, district: DistrictId, turn: Turn, rows: &[&Class]) -> Sql<Vec<RowFate>> {
+        let mut tx = self.begin_roster(district, turn).await?;
         let at: HashSet<&str> = rows.iter().map(|class| class.school.as_str()).collect();
         let schools = schools(&mut tx, district, &at).await?;
         let names: HashSet<&str> = rows.iter().map(|class| class.source_id.as_str()).collect();
@@ -89,7 +104,7 @@ async fn store_schools(tx: &mut Tx, district: DistrictId, changed: &[[Cell<'_>; 
     }
     tx.run_rows(
         "INSERT INTO schools (district_id, source_id, name, active)
-         SELECT $1, r.source_id, r.name, r.active FROM {table $2: source_id text, name text, active boolean} AS r
+         SELECT $1, r.source_id, r.name, r.active FROM {list $2: source_id text, name text, active boolean} AS r
          WHERE TRUE
          ON CONFLICT (district_id, source_id) DO UPDATE SET name = excluded.name, active = excluded.active",
         changed,
@@ -106,7 +121,7 @@ async fn store_classes(tx: &mut Tx, district: DistrictId, changed: &[[Cell<'_>; 
     tx.run_rows(
         "INSERT INTO classes (district_id, school_id, source_id, title, active)
          SELECT $1, r.school, r.source_id, r.title, r.active
-         FROM {table $2: source_id text, title text, school bigint, active boolean} AS r
+         FROM {list $2: source_id text, title text, school bigint, active boolean} AS r
          WHERE TRUE
          ON CONFLICT (district_id, source_id) DO UPDATE SET
              school_id = excluded.school_id, title = excluded.title, active = excluded.active",

@@ -9,6 +9,7 @@
 //! | `{in $1 bigint}` | `= ANY (…)` over a JSON array | `IN (…)` over a JSON array |
 //! | `{rows $1: a bigint, b text}` | a row source with these columns, from a JSON array of objects | the same |
 //! | `{table $1: a bigint, b text}` | a row source with these columns, from an array for each, see [`super::table`] | from a JSON array of arrays |
+//! | `{list $1: a bigint, b text}` | the same, where nothing is looked up: there is no plan to get wrong | the same |
 //! | `{among $1 uuid}` | `= ANY (…)` over the only column of such rows | `IN (…)` |
 //! | `{any $1 uuid}` | `= ANY (…)` over an array | `IN (…)` over a JSON array |
 //! | `{pg …}` / `{lite …}` | the text / nothing | nothing / the text |
@@ -97,7 +98,8 @@ fn expand(dialect: Dialect, marker: &str, statement: &str) -> String {
             }
         }
         ("rows", _) => rows(dialect, rest),
-        ("table", _) => table(dialect, rest, highest(statement)),
+        ("table", _) => table(dialect, rest, highest(statement), true),
+        ("list", _) => table(dialect, rest, highest(statement), false),
         ("any", _) => {
             let (argument, kind) = rest.split_once(' ').unwrap_or((rest, "text"));
             match dialect {
@@ -142,7 +144,7 @@ fn always(first: &str) -> String {
 }
 
 /// A row source whose first column is the argument, and whose others are the arguments after all that the statement names.
-fn table(dialect: Dialect, spec: &str, highest: usize) -> String {
+fn table(dialect: Dialect, spec: &str, highest: usize, leads: bool) -> String {
     let (argument, columns) = spec.split_once(':').unwrap_or((spec, ""));
     let columns = columns.split(',').filter_map(|column| column.trim().split_once(' '));
     let (mut names, mut parts) = (Vec::new(), Vec::new());
@@ -156,7 +158,8 @@ fn table(dialect: Dialect, spec: &str, highest: usize) -> String {
     }
     let (first, names, parts) = (names.first().copied().unwrap_or_default(), names.join(", "), parts.join(", "));
     match dialect {
-        Dialect::Postgres => format!("(SELECT * FROM unnest({parts}) AS r({names}) WHERE {})", always(first)),
+        Dialect::Postgres if leads => format!("(SELECT * FROM unnest({parts}) AS r({names}) WHERE {})", always(first)),
+        Dialect::Postgres => format!("(SELECT * FROM unnest({parts}) AS r({names}))"),
         Dialect::Sqlite => format!("(SELECT {parts} FROM json_each({argument}))"),
     }
 }

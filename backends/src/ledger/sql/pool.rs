@@ -29,6 +29,14 @@ impl Db {
             Self::Sqlite { writer, readers, .. } => vec![of("writer", writer), of("readers", readers)],
         }
     }
+
+    /// How many transactions can write at the same time.
+    pub(crate) fn writers(&self) -> u32 {
+        match self {
+            Self::Postgres { pool, .. } => pool.options().get_max_connections(),
+            Self::Sqlite { .. } => 1,
+        }
+    }
 }
 
 fn of<D: Database>(name: &'static str, pool: &Pool<D>) -> Connections {

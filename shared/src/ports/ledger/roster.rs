@@ -186,6 +186,6 @@ pub trait RosterLedger: Send + Sync {
         links: &[(String, Vec<String>)],
     ) -> LedgerResult<Vec<(String, String)>>;
 
-    /// Brings in enrolments.
+    /// Brings in enrolments. A later row about somebody in a class replaces an earlier one, also of the same batch.
     async fn put_enrolments(&self, district: DistrictId, rows: &[Enrolment]) -> LedgerResult<Vec<RowFate>>;
 }

@@ -11,6 +11,7 @@ mod expansion;
 mod flow;
 mod intake;
 mod keys;
+mod large_batches;
 mod leader;
 mod links;
 mod measured;
