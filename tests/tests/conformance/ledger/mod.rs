@@ -29,6 +29,7 @@ mod retention;
 mod role_rows;
 mod roster;
 mod schedule;
+mod searches;
 mod tasks;
 mod uploads;
 mod waves;
