@@ -16,11 +16,14 @@ const PEOPLE: usize = 4_800;
 const CLASS: usize = 40;
 const SCHOOL: usize = 400;
 
+/// Whether somebody with this number is meant.
+type Means = fn(usize) -> bool;
+
 /// A field of a filter, and whom it means.
 struct Asked {
     field: &'static str,
     value: Value,
-    means: fn(usize) -> bool,
+    means: Means,
 }
 
 fn asked() -> Vec<Asked> {
@@ -30,37 +33,37 @@ fn asked() -> Vec<Asked> {
     vec![
         of("q", json!("u"), |n| n % 2 == 1),
         of("q", json!("ómega"), |n| n > 2_400),
-        of("q", json!("p12"), |n| n.to_string().starts_with("12") && n % 2 == 0),
+        of("q", json!("p12"), |n| n.to_string().starts_with("12") && n.is_multiple_of(2)),
         of("family_name_prefix", json!(["OMEGA"]), |n| n > 2_400),
         of("family_name_prefix", json!(["alpha1", "alpha2", "alpha22", "-"]), |n| {
             n <= 2_400 && (n.to_string().starts_with('1') || n.to_string().starts_with('2'))
         }),
         of("grades", json!(["02"]), |n| n % 3 == 1),
         of("graduation_years", json!([2031, 2033]), |n| n % 2 == 1),
-        of("graduation_years", json!((2_031..2_045).collect::<Vec<_>>()), |n| n % 4 != 0),
-        of("user_types", json!(["guardian"]), |n| n % 5 == 0),
-        of("user_types", json!(["prefect", "teacher", "aide", "proctor", "other"]), |n| n % 7 == 0),
+        of("graduation_years", json!((2_031..2_045).collect::<Vec<_>>()), |n| !n.is_multiple_of(4)),
+        of("user_types", json!(["guardian"]), |n| n.is_multiple_of(5)),
+        of("user_types", json!(["prefect", "teacher", "aide", "proctor", "other"]), |n| n.is_multiple_of(7)),
         of("groups", json!(["late"]), |n| n > 4_000),
-        of("groups", json!(["even", "few"]), |n| n % 2 == 0 || n % 97 == 0),
+        of("groups", json!(["even", "few"]), |n| n.is_multiple_of(2) || n.is_multiple_of(97)),
         of("schools", json!(["School 3"]), |n| (n - 1) / SCHOOL == 3),
         of("schools", numbered("s-", 1..11), |n| (1..11).contains(&((n - 1) / SCHOOL))),
-        of("classes", json!(["c-7"]), |n| n % 11 != 0 && (n - 1) / CLASS == 7),
-        of("classes", numbered("Class ", 30..100), |n| n % 11 != 0 && (30..100).contains(&((n - 1) / CLASS))),
+        of("classes", json!(["c-7"]), |n| !n.is_multiple_of(11) && (n - 1) / CLASS == 7),
+        of("classes", numbered("Class ", 30..100), |n| !n.is_multiple_of(11) && (30..100).contains(&((n - 1) / CLASS))),
     ]
 }
 
 fn somebody(n: usize) -> Person {
-    let role = if n % 5 == 0 { "guardian" } else { "student" };
+    let role = if n.is_multiple_of(5) { "guardian" } else { "student" };
     let at = |role: &str| Membership { school: format!("s-{}", (n - 1) / SCHOOL), role: role.to_owned() };
-    let groups = [("even", n % 2 == 0), ("few", n % 97 == 0), ("late", n > 4_000)];
+    let groups = [("even", n.is_multiple_of(2)), ("few", n.is_multiple_of(97)), ("late", n > 4_000)];
     Person {
-        username: format!("{}{n}", if n % 2 == 0 { 'p' } else { 'u' }),
+        username: format!("{}{n}", if n.is_multiple_of(2) { 'p' } else { 'u' }),
         family_name: format!("{}{n}", if n > 2_400 { "Ómega" } else { "Alpha" }),
         role: role.to_owned(),
         grade: Some(format!("0{}", n % 3 + 1)),
         graduation_year: Some(2_030 + i32::try_from(n % 4).expect("a year")),
         groups: groups.iter().filter(|(_, member)| *member).map(|(name, _)| (*name).to_owned()).collect(),
-        memberships: [at(role)].into_iter().chain((n % 7 == 0).then(|| at("prefect"))).collect(),
+        memberships: [at(role)].into_iter().chain(n.is_multiple_of(7).then(|| at("prefect"))).collect(),
         ..pupil(n)
     }
 }
@@ -87,7 +90,7 @@ async fn county(on: &TestLedger) -> Fixture {
         class: format!("c-{}", (n - 1) / CLASS),
         person: format!("p{n}"),
         role: "student".to_owned(),
-        active: n % 11 != 0,
+        active: !n.is_multiple_of(11),
     };
     let taught = |n: usize| Enrolment {
         class: format!("c-{n}"),
@@ -155,10 +158,10 @@ async fn fields_together_find_the_same_by_every_index(on: &TestLedger) {
     let by = |role: Role, person: AccountId| Actor { role, person: Some(person), ..fixture.admin() };
     let filtered = AccountFilter { begins: Some(format!("p{}", PEOPLE + 1)), ..AccountFilter::default() };
     let head = on.ledger.search(&fixture.admin(), &filtered, None, 2).await.expect("a page").accounts[0].id;
-    let see: [(Actor, fn(usize) -> bool); 3] = [
+    let see: [(Actor, Means); 3] = [
         (fixture.admin(), |_| true),
         (by(Role::Principal, head), |n| (n - 1) / SCHOOL == 3),
-        (by(Role::Teacher, fixture.teacher), |n| n % 11 != 0 && (20..32).contains(&((n - 1) / CLASS))),
+        (by(Role::Teacher, fixture.teacher), |n| !n.is_multiple_of(11) && (20..32).contains(&((n - 1) / CLASS))),
     ];
     for (place, (actor, sees)) in see.into_iter().enumerate() {
         // Each actor with a third of them; every field is with every other in one.
