@@ -91,12 +91,16 @@ pub(super) const FAMILIES: Way = Way {
     many: "a.district_id = ? AND a.family_key >= r.low AND a.family_key < r.high",
     ..FAMILY
 };
+/// In their order, or PostgreSQL would look for the range in the index that keeps usernames unique, which has another order, and
+/// read all of it.
+const OF_USERNAME: &str = "a.district_id = ? AND a.username_key {pg COLLATE \"C\"} >= ?
+     AND a.username_key {pg COLLATE \"C\"} < ? ORDER BY a.username_key {pg COLLATE \"C\"}";
 pub(super) const USERNAME: Way = Way {
     index: "accounts_by_username",
     // SQLite would rather take the index that keeps usernames unique, and read every row for its id.
     table: "accounts a {lite INDEXED BY accounts_by_username}",
-    one: "a.district_id = ? AND a.username_key {pg COLLATE \"C\"} >= ? AND a.username_key {pg COLLATE \"C\"} < ?",
-    many: "a.district_id = ? AND a.username_key {pg COLLATE \"C\"} >= ? AND a.username_key {pg COLLATE \"C\"} < ?",
+    one: OF_USERNAME,
+    many: OF_USERNAME,
     ..DISTRICT
 };
 
