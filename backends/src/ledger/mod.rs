@@ -53,6 +53,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
+pub use directory::SearchPlan;
 pub use own_database::{create_database, drop_database};
 use requests::Requests;
 use sql::Db;

@@ -1,13 +1,17 @@
 //! The directory of accounts: looking for them, and marking them.
 //!
-//! A search walks through *candidates*, in the order of their ids, and shows those that the filter lets through. The
-//! candidates come from whichever index fits the filter best; see [`candidates`]. Each round reads a bounded number of
-//! them, and each call makes a bounded number of rounds, so that no filter makes a call slow: what is rare and has no
-//! index of its own takes more pages instead.
+//! A search walks through *candidates*, in the order of their ids, which is the order of its pages, and shows those that the
+//! filter lets through. The candidates come from whichever index fits the filter best, and the database weighs there what
+//! else the filter asks; see [`candidates`]. Each round looks at a bounded number of them, and each call makes a bounded number
+//! of rounds, so that no filter makes a call slow: where very many have each of two things and nobody has both, some
+//! pages are empty.
 
 mod candidates;
+mod conditions;
+mod fields;
 mod marks;
 mod plans;
+mod ways;
 
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
@@ -21,16 +25,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::candidates::Sieve;
+pub use self::plans::SearchPlan;
 use super::SqlLedger;
 use super::selection::{filter_args, selected};
 use super::sql::{Row, Sql, Value, args, json as json_arg};
 
 /// How many rounds one call makes at most.
 const ROUNDS: u32 = 4;
-
-/// How many candidates are looked at by one statement: 14 KiB of ids, which the connection sends at once. More would wait
-/// for forty milliseconds on their way (see `sql/table.rs`), and a page that is full needs no more.
-const PIECE: usize = 700;
 
 /// The columns of an [`AccountView`], of account `a`; continue with `WHERE`.
 macro_rules! viewed {
@@ -74,26 +75,21 @@ impl SqlLedger {
         limit: u32,
     ) -> Sql<AccountPage> {
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let sieve = Sieve::of(self, actor, filter, limit).await?;
+        let sieve = Sieve::of(self, actor, filter).await?;
         let (mut after, mut accounts) = (from, Vec::new());
         for round in 0..ROUNDS {
-            let round = sieve.next(self, after, round).await?;
             // One more than asked tells whether there is another page.
             let rest = limit.saturating_add(1) - u32::try_from(accounts.len()).unwrap_or(limit);
-            let enough = accounts.len() + usize::try_from(rest).unwrap_or(usize::MAX);
-            for piece in round.ids.chunks(PIECE) {
-                let rest = u32::try_from(enough - accounts.len()).unwrap_or(limit);
-                accounts.extend(self.let_through(actor, filter, piece, rest).await?);
-                if accounts.len() >= enough {
-                    break;
-                }
+            let found = sieve.next(self, after, round, rest).await?;
+            if !found.ids.is_empty() {
+                accounts.extend(self.let_through(actor, filter, &found.ids, rest).await?);
             }
             if accounts.len() > wanted {
                 accounts.truncate(wanted);
                 let next = accounts.last().map(|last: &AccountView| last.id);
                 return Ok(AccountPage { accounts, next });
             }
-            match round.reach {
+            match found.reach {
                 Some(reach) => after = reach,
                 None => return Ok(AccountPage { accounts, next: None }),
             }

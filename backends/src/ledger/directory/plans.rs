@@ -5,34 +5,63 @@ use keybell_shared::ports::ledger::LedgerResult;
 use uuid::Uuid;
 
 use super::SqlLedger;
-use super::candidates::{
-    OF_CLASS, OF_DISTRICT, OF_FAMILY, OF_GRADE, OF_GROUP, OF_MEMBERS_ROLE, OF_ROLE, OF_SCHOOL, OF_USERNAME, OF_YEAR,
-};
-use crate::ledger::sql::args;
+use super::conditions::{Conditions, Field, OF_ROLES};
+use super::ways::{CLASS, DISTRICT, FAMILIES, FAMILY, GRADE, GROUP, MEMBERS_ROLE, Probe, ROLE, SCHOOL, USERNAME, YEAR};
+use crate::ledger::sql::{Composed, args, json};
+
+/// A statement of a search, and what its plan must be.
+#[derive(Debug)]
+pub struct SearchPlan {
+    /// The index that it must read from.
+    pub index: &'static str,
+    /// Whether its rows come in order, so that nothing is sorted.
+    pub in_order: bool,
+    /// What the database plans.
+    pub plan: String,
+}
 
 impl SqlLedger {
-    /// The index that each source of candidates must be read from, and its plan.
+    /// Every statement that reads candidates, with its plan.
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn search_plans(&self, district: DistrictId) -> LedgerResult<Vec<(&'static str, String)>> {
-        let after = AccountId(Uuid::nil());
-        let statements = [
-            ("accounts_by_district", OF_DISTRICT, args![district, after, 9_u32]),
-            ("accounts_by_grade", OF_GRADE, args![district, after, 9_u32, "05"]),
-            ("accounts_by_year", OF_YEAR, args![district, after, 9_u32, 2030]),
-            ("accounts_by_role", OF_ROLE, args![district, after, 9_u32, "student"]),
-            ("memberships_by_role", OF_MEMBERS_ROLE, args![district, after, 9_u32, "student"]),
-            ("memberships_by_school", OF_SCHOOL, args![district, after, 9_u32, 1]),
-            ("enrolments", OF_CLASS, args![district, after, 9_u32, 1]),
-            ("account_groups", OF_GROUP, args![district, after, 9_u32, "chess"]),
-            ("accounts_by_family", OF_FAMILY, args![district, 9_u32, "a", "b"]),
-            ("accounts_by_username", OF_USERNAME, args![district, 9_u32, "a", "b"]),
-        ];
-        let mut plans = Vec::with_capacity(statements.len());
-        for (index, statement, arguments) in statements {
-            plans.push((index, self.db.explain(statement, arguments).await?));
+    pub async fn search_plans(&self, district: DistrictId) -> LedgerResult<Vec<SearchPlan>> {
+        let (from, limit) = (AccountId(Uuid::nil()), 9_u32);
+        let ranges = json(&[serde_json::json!({"low": "a", "high": "b"})]);
+        // Conditions that the index of a source does not have.
+        let mut conditions = Conditions::new(district);
+        conditions.probe(Field::Years, vec![Probe::one(&YEAR, args![district, 2031])]);
+        conditions.push(Field::Roles, OF_ROLES, vec![json(&["student"]), json(&["student"])]);
+        let asked = (&conditions, Field::District);
+        let mut plans = Vec::new();
+        for (way, one) in [
+            (&DISTRICT, args![district]),
+            (&GRADE, args![district, "05"]),
+            (&YEAR, args![district, 2030]),
+            (&ROLE, args![district, "student"]),
+            (&MEMBERS_ROLE, args!["student"]),
+            (&SCHOOL, args![1]),
+            (&CLASS, args![1]),
+            (&GROUP, args![district, "chess"]),
+        ] {
+            let probe = Probe::one(way, one);
+            plans.push(self.planned(way.index, true, probe.nth(from, limit)).await?);
+            plans.push(self.planned(way.index, true, probe.in_order(asked, (from, None), (limit, limit))).await?);
+        }
+        for (way, many) in [
+            (&FAMILY, args![district, "a", "b"]),
+            (&FAMILIES, args![ranges, district]),
+            (&USERNAME, args![district, "a", "b"]),
+        ] {
+            let probe = Probe::many(way, many);
+            plans.push(self.planned(way.index, false, probe.count(limit)).await?);
+            plans.push(self.planned(way.index, false, probe.whole(asked, from, limit)).await?);
         }
         Ok(plans)
+    }
+
+    async fn planned(&self, index: &'static str, in_order: bool, statement: Composed) -> LedgerResult<SearchPlan> {
+        let plan = self.db.explain_composed(statement).await?;
+        Ok(SearchPlan { index, in_order, plan })
     }
 }

@@ -51,7 +51,7 @@ impl Translations {
 impl Translations {
     /// The statement behind a word that asks for its plan.
     #[expect(clippy::unused_self, reason = "plans are asked for by tests only and are not kept")]
-    pub(crate) fn explained(&self, dialect: Dialect, word: &str, statement: &'static str) -> SqlStr {
+    pub(crate) fn explained(&self, dialect: Dialect, word: &str, statement: &str) -> SqlStr {
         // Safe for the same reason.
         AssertSqlSafe(format!("{word} {}", translate(dialect, statement))).into_sql_str()
     }
@@ -66,7 +66,8 @@ fn highest(statement: &str) -> usize {
     statement.split('$').skip(1).map(number).max().unwrap_or(0)
 }
 
-fn translate(dialect: Dialect, statement: &str) -> String {
+/// The statement in the words of this database.
+pub(super) fn translate(dialect: Dialect, statement: &str) -> String {
     let mut out = String::with_capacity(statement.len() + 128);
     let mut rest = statement;
     while let Some((before, after)) = rest.split_once('{') {

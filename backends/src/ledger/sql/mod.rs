@@ -4,6 +4,7 @@
 //! A [`Tx`] is one transaction (on SQLite `BEGIN IMMEDIATE`: there is one writer), a [`Row`] one row, a [`Value`] one
 //! argument. Everything that knows which database is running is in this folder.
 
+mod composed;
 mod dialect;
 mod failure;
 mod open;
@@ -13,6 +14,7 @@ mod table;
 mod tx;
 mod value;
 
+pub(crate) use composed::Composed;
 pub(crate) use failure::Failure;
 pub(crate) use open::Db;
 pub use open::OpenError;

@@ -130,6 +130,11 @@ impl Db {
 
     /// How the database would run a statement.
     pub(crate) async fn explain(&self, statement: &'static str, args: Vec<Value>) -> Sql<String> {
+        self.explain_text(statement, args).await
+    }
+
+    /// The same of a constant statement, or one that is made of constants.
+    pub(super) async fn explain_text(&self, statement: &str, args: Vec<Value>) -> Sql<String> {
         let lines: Vec<String> = match self {
             Self::Postgres { pool, translations } => {
                 let sql = translations.explained(Dialect::Postgres, "EXPLAIN", statement);
@@ -157,7 +162,7 @@ impl Db {
     }
 }
 
-fn pg(values: Vec<Value>) -> Sql<PgArguments> {
+pub(super) fn pg(values: Vec<Value>) -> Sql<PgArguments> {
     pg_with::<0>(values, &[])
 }
 
@@ -195,7 +200,7 @@ fn placed<const N: usize>(mut values: Vec<Value>, piece: &[[Cell<'_>; N]]) -> Ve
     values
 }
 
-fn lite(values: Vec<Value>) -> Sql<SqliteArguments> {
+pub(super) fn lite(values: Vec<Value>) -> Sql<SqliteArguments> {
     let mut arguments = SqliteArguments::default();
     for value in values {
         match value {

@@ -30,6 +30,7 @@ mod retention;
 mod role_rows;
 mod roster;
 mod schedule;
+mod searches;
 mod tasks;
 mod uploads;
 mod waves;
