@@ -86,11 +86,7 @@ impl SqlLedger {
     /// # Errors
     /// When the file cannot be opened or made.
     pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self {
-            db: Db::sqlite(path).await?,
-            requests: Requests::default(),
-            numbers: roster::Numbers::default(),
-        })
+        Ok(Self { db: Db::sqlite(path).await?, requests: Requests::default(), numbers: roster::Numbers::default() })
     }
 
     /// Brings the schema up to this build's, and fills in what rows of older builds lack.
