@@ -47,9 +47,15 @@ impl Db {
     /// All rows of a statement that was put together, and that changes nothing.
     pub(crate) async fn ask(&self, statement: Composed) -> Sql<Vec<Row>> {
         match self {
-            Self::Postgres { pool, .. } => {
-                let sql = statement.translated(Dialect::Postgres);
-                let rows = sqlx::query_with(sql, pg(statement.arguments)?).fetch_all(pool).await?;
+            Self::Postgres { pool, trust, .. } => {
+                let sql = || statement.translated(Dialect::Postgres);
+                let arguments = pg(statement.arguments.clone())?;
+                let rows = match sqlx::query_with(sql(), arguments).fetch_all(pool).await {
+                    Err(error) if trust.is_lost_by(&error) => {
+                        sqlx::query_with(sql(), pg(statement.arguments)?).fetch_all(pool).await?
+                    }
+                    rows => rows?,
+                };
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
             Self::Sqlite { readers, .. } => {

@@ -11,6 +11,7 @@ mod open;
 mod pool;
 mod row;
 mod table;
+mod trust;
 mod tx;
 mod value;
 

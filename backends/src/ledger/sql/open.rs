@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::dialect::Translations;
 use super::pool::timed;
+use super::trust::Trust;
 use super::{Failure, Sql, Tx};
 
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
@@ -20,9 +21,6 @@ static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// How long a statement waits for a free connection before the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// A connection that was used so recently is taken to be alive.
-const BELIEVED: Duration = Duration::from_secs(1);
 
 /// Every statement finds its rows by an index, as on SQLite, which knows nothing else. PostgreSQL prefers to scan a table
 /// while that is small, and keeps to such a plan while the table grows: until its statistics are renewed, a minute later or
@@ -58,7 +56,7 @@ pub enum OpenError {
 /// An open database.
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
-    Postgres { pool: PgPool, translations: Translations },
+    Postgres { pool: PgPool, trust: Trust, translations: Translations },
     Sqlite { writer: SqlitePool, readers: SqlitePool, translations: Translations },
 }
 
@@ -70,20 +68,22 @@ impl Db {
             .application_name("keybell")
             // Texts of statements are long and say nothing to whoever reads the log; the database's own log has slow ones.
             .disable_statement_logging();
+        let trust = Trust::default();
+        let asked = trust.clone();
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
             // The driver would ask each connection whether it lives before each use: every other message to the database.
-            // One that was used a moment ago is believed, and one that has broken since says so with its first statement.
             .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move { Ok(meta.idle_for < BELIEVED || connection.ping().await.is_ok()) })
+            .before_acquire(move |connection, meta| {
+                let believed = asked.believes(meta.idle_for);
+                Box::pin(async move { Ok(believed || connection.ping().await.is_ok()) })
             })
             .after_connect(|connection, _| {
                 Box::pin(async move { sqlx::raw_sql(BY_INDEX).execute(connection).await.map(drop) })
             })
             .connect_lazy_with(options);
-        Ok(Self::Postgres { pool, translations: Translations::default() })
+        Ok(Self::Postgres { pool, trust, translations: Translations::default() })
     }
 
     /// SQLite: write-ahead log, full synchronisation, erased rows overwritten, readable by its owner alone.
@@ -135,7 +135,14 @@ impl Db {
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Sql<Tx> {
         Ok(match self {
-            Self::Postgres { pool, translations } => Tx::postgres(timed(pool.begin()).await?, translations.clone()),
+            Self::Postgres { pool, trust, translations } => {
+                // Nothing has happened before a transaction begins, so that may be tried again.
+                let begun = match timed(pool.begin()).await {
+                    Err(error) if trust.is_lost_by(&error) => timed(pool.begin()).await?,
+                    begun => begun?,
+                };
+                Tx::postgres(begun, translations.clone())
+            }
             Self::Sqlite { writer, translations, .. } => {
                 // IMMEDIATE: a reader that becomes a writer fails at once, whatever the time-out.
                 Tx::sqlite(timed(writer.begin_with("BEGIN IMMEDIATE")).await?, translations.clone())

@@ -110,9 +110,13 @@ impl Db {
     /// All rows of a statement that changes nothing; it never waits for the writer.
     pub(crate) async fn read(&self, statement: &'static str, args: Vec<Value>) -> Sql<Vec<Row>> {
         match self {
-            Self::Postgres { pool, translations } => {
+            Self::Postgres { pool, trust, translations } => {
                 let sql = translations.get(Dialect::Postgres, statement);
-                let rows = sqlx::query_with(sql, pg(args)?).fetch_all(pool).await?;
+                // What only reads may be asked again.
+                let rows = match sqlx::query_with(sql.clone(), pg(args.clone())?).fetch_all(pool).await {
+                    Err(error) if trust.is_lost_by(&error) => sqlx::query_with(sql, pg(args)?).fetch_all(pool).await?,
+                    rows => rows?,
+                };
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
             Self::Sqlite { readers, translations, .. } => {
@@ -136,7 +140,7 @@ impl Db {
     /// The same of a constant statement, or one that is made of constants.
     pub(super) async fn explain_text(&self, statement: &str, args: Vec<Value>) -> Sql<String> {
         let lines: Vec<String> = match self {
-            Self::Postgres { pool, translations } => {
+            Self::Postgres { pool, translations, .. } => {
                 let sql = translations.explained(Dialect::Postgres, "EXPLAIN", statement);
                 let mut tx = pool.begin().await?;
                 // What the planner would choose if it were free: a scan that it is only kept from shall be seen.

@@ -80,7 +80,7 @@ mod tests {
         sound(&check(&world.case()).await);
         for (sql, words) in [
             ("UPDATE events SET sent = FALSE WHERE id = (SELECT MIN(id) FROM events)", "1 events were not sent"),
-            ("UPDATE events SET handed_out = TRUE WHERE id = 1", "were not handed out"),
+            ("UPDATE events SET handed_out = FALSE WHERE id = 1", "1 events were not handed out"),
             ("UPDATE audit SET chain = NULL WHERE id = 1", "1 audit rows are not chained"),
             ("UPDATE notifications SET lease_until = 1 WHERE state = 'accepted'", "still noted as leased or queued"),
             ("UPDATE items SET state = 'notified' WHERE state = 'undelivered'", "1 sealed passwords are left"),
