@@ -106,7 +106,9 @@ async fn what_libreoffice_saves_is_read_or_told_and_nothing_becomes_a_formula() 
     let texts =
         office.convert(&[&books[0], &books[1]], None, "csv:Text - txt - csv (StarCalc):44,34,76", "texts").await;
     assert_eq!(compare(&opened(&texts[0]), &accounts, &nothing), []);
-    assert_eq!(compare(&opened(&texts[1]), &accounts, &filled), []);
+    // A date in a text may be what a spreadsheet made of a password, so that one is told.
+    let told: Vec<String> = compare(&opened(&texts[1]), &accounts, &filled).into_iter().map(|(_, what)| what).collect();
+    assert_eq!(told, ["12-Jan"]);
 
     // Our CSV, as it opens without a second thought: usernames that look like numbers became numbers, which is told.
     let hasty = office.convert(&[&text], Some(AS_IS), "xlsx", "hasty").await;

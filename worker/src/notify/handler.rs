@@ -214,6 +214,7 @@ impl Notifier {
         fates: &mut Fates,
     ) {
         self.count(Outcome::Skipped, claimed.iter().filter(|one| matches!(one, Claimed::Nothing(_))).count());
+        let _claims = self.sending.claims(claimed.iter().filter(|one| matches!(one, Claimed::Send(_))).count());
         let (results, mut finished) = mpsc::unbounded_channel();
         let (mut ticket, mut places) = (ticket, places.into_iter());
         let claims = claimed.into_iter().filter_map(|claimed| match claimed {
@@ -305,9 +306,7 @@ impl Notifier {
         if slot.is_none() {
             // Until a result is stored nothing is sent here; whoever gathers results must know.
             drop(counted);
-            let waits = self.sending.waits();
             slot = self.slots.acquire().await.ok();
-            drop(waits);
             counted = self.sending.one();
         }
         fault::point(Window::NoticeClaimed).await;

@@ -58,8 +58,9 @@ impl Recorder<'_> {
     pub(super) async fn run(&self, finished: &mut UnboundedReceiver<Finished<'_>>, fates: &mut Fates) {
         // Where slots are short, one half of them is used while the other half is stored.
         let most = self.parts.slots.clamp(1, GROUP);
-        let half = most.div_ceil(2);
-        let enough = |results: usize| results >= most || (results >= half && self.sending.is_short_of_slots());
+        let half = (self.parts.slots / 2).clamp(1, GROUP);
+        let short = || self.sending.claimed() > self.parts.slots;
+        let enough = |results: usize| results >= most || (results >= half && short());
         while let Some(first) = finished.recv().await {
             let mut reports = vec![first.report];
             let mut slots = vec![first.slot];

@@ -1,39 +1,39 @@
 //! What a stage is sending at this moment.
 //!
 //! Results are stored together. Waiting for more of them makes sense only while something is being sent: when every slot
-//! holds a result that waits to be stored, nothing else will come. And waiting for the last few makes no sense while
-//! messages wait for the slots that the first ones hold.
+//! holds a result that waits to be stored, nothing else will come. And where more was claimed than there are slots, one half of
+//! them is better used while the other half is stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
-/// Counts the messages that are being sent, and those that wait for a slot.
+/// Counts the messages that are being sent, and those that were claimed and are not finished.
 pub(super) struct Sending {
     under_way: watch::Sender<usize>,
-    waiting: AtomicUsize,
+    claimed: AtomicUsize,
 }
 
 /// One message that is being sent, as long as this lives.
 pub(super) struct Sent<'a>(&'a Sending);
 
-/// One message that waits for a slot, as long as this lives.
-pub(super) struct Waits<'a>(&'a Sending);
+/// So many messages that were claimed, as long as this lives.
+pub(super) struct Claims<'a>(&'a Sending, usize);
 
 impl Sending {
     pub(super) fn new() -> Self {
-        Self { under_way: watch::Sender::new(0), waiting: AtomicUsize::new(0) }
+        Self { under_way: watch::Sender::new(0), claimed: AtomicUsize::new(0) }
     }
 
-    /// Counts one that has to wait for a slot.
-    pub(super) fn waits(&self) -> Waits<'_> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waits(self)
+    /// Counts messages that were claimed together.
+    pub(super) fn claims(&self, count: usize) -> Claims<'_> {
+        self.claimed.fetch_add(count, Ordering::Relaxed);
+        Claims(self, count)
     }
 
-    /// Whether a message waits for a slot.
-    pub(super) fn is_short_of_slots(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+    /// How many messages were claimed and are not finished.
+    pub(super) fn claimed(&self) -> usize {
+        self.claimed.load(Ordering::Relaxed)
     }
 
     /// Counts one.
@@ -57,9 +57,9 @@ impl Sending {
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for Claims<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.claimed.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 
