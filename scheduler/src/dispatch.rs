@@ -12,7 +12,7 @@ use keybell_shared::clock::Stopwatch;
 use keybell_shared::config::Window;
 use keybell_shared::error::QueueError;
 use keybell_shared::fault::{self, Window as CrashWindow};
-use keybell_shared::ids::ItemId;
+use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::message::{Message, Work};
 use keybell_shared::metrics;
 use keybell_shared::ports::ledger::{DispatchLedger, Runnable};
@@ -40,6 +40,10 @@ const BATCH: usize = 1_000;
 /// and the one that is being noted.
 const AHEAD: usize = 2;
 
+/// The window is filled again when this part of it is free (a quarter, half a second of work): a hundred items cost the ledger
+/// and the queue little more than ten.
+const WORTHWHILE: u32 = 4;
+
 /// The dispatcher.
 pub(crate) struct Dispatch<L: ?Sized> {
     ledger: Arc<L>,
@@ -51,6 +55,8 @@ pub(crate) struct Dispatch<L: ?Sized> {
     throughput: Throughput,
     /// How many were queued when the last round ended, and when that was.
     left: Option<(u32, Stopwatch)>,
+    /// The tasks that had something to dispatch in the last round.
+    known: Vec<TaskId>,
     turn: usize,
 }
 
@@ -64,7 +70,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         ready: Wake,
     ) -> Self {
         let (blackout, throughput) = (Vec::new(), Throughput::default());
-        Self { ledger, queue, window_min, window_max, blackout, ready, throughput, left: None, turn: 0 }
+        Self { ledger, queue, window_min, window_max, blackout, ready, throughput, left: None, known: Vec::new(), turn: 0 }
     }
 
     /// Hands nothing out while one of these windows is open.
@@ -72,8 +78,7 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         Self { blackout, ..self }
     }
 
-    /// How many items are queued and how many places of the window are free, from what left the queue since the last
-    /// round. Items that a pause or a cancel took off it count too; that only widens the window for a few seconds.
+    /// How many items are queued and how many may be, from what left the queue since the last round. Items that a pause or a cancel took off it count too; that only widens the window for a few seconds.
     async fn room(&mut self) -> Result<(u32, u32), Failure> {
         let queued = self.ledger.queued(self.window_max).await?;
         if let Some((before, since)) = self.left
@@ -83,7 +88,15 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         }
         let window = self.throughput.window(self.window_min, self.window_max);
         metrics::get().scheduler.window(window, queued);
-        Ok((queued, window.saturating_sub(queued)))
+        Ok((queued, window))
+    }
+
+    /// Whether these tasks must wait until more of the window is free. A task that has just become ready need not.
+    fn waits_for_room(&mut self, runnable: &[Runnable], queued: u32, room: u32, window: u32) -> bool {
+        let all_known = runnable.iter().all(|one| self.known.contains(&one.task));
+        self.known.clear();
+        self.known.extend(runnable.iter().map(|one| one.task));
+        all_known && queued > 0 && room < window / WORTHWHILE
     }
 
     /// Fills the room, pass by pass: what a task with few items left does not use goes to the others. Answers how many
@@ -185,10 +198,16 @@ impl<L: DispatchLedger + ?Sized> Round for Dispatch<L> {
             // What leaves the queue now says nothing about what the fleet could do.
             metrics::get().scheduler.window(self.throughput.window(self.window_min, self.window_max), 0);
             self.left = None;
+            self.known.clear();
             return Ok(Pace::Rest);
         }
-        let (queued, room) = self.room().await?;
+        let (queued, window) = self.room().await?;
         let measured = Stopwatch::start();
+        let room = window.saturating_sub(queued);
+        if self.waits_for_room(&runnable, queued, room, window) {
+            self.left = Some((queued, measured));
+            return Ok(Pace::Rest);
+        }
         // Whatever fails below, the next round must not take the unknown for throughput.
         self.left = None;
         let (added, all) = self.fill(runnable, room).await?;

@@ -109,9 +109,7 @@ impl TaskLedger for SqlLedger {
     }
 
     async fn snapshots(&self) -> LedgerResult<Vec<Snapshot>> {
-        let mut rows = self.db.read(periodic::OPEN_TASKS, args![]).await?;
-        rows.extend(self.db.read(periodic::AWAITING_TASKS, args![]).await?);
-        rows.extend(self.db.read(periodic::JUST_FINISHED, args![]).await?);
+        let rows = self.db.read(periodic::SNAPSHOTS, args![]).await?;
         Ok(rows.iter().map(snapshot).collect::<Sql<_>>()?)
     }
 

@@ -42,6 +42,13 @@ impl Room {
         self.ledger.items_of(task).into_iter().filter(|at| *at == state).count()
     }
 
+    /// The workers do so many of what is queued.
+    fn work_on(&self, count: usize) {
+        for message in self.queue.messages.lock().unwrap().drain(..count) {
+            self.ledger.settle(item_of(&message).unwrap(), ItemState::Silent);
+        }
+    }
+
     /// The workers do everything that is queued.
     fn work(&self) -> usize {
         let messages = self.queue.drain();
@@ -67,6 +74,26 @@ async fn the_window_is_filled_and_not_exceeded() {
         room.dispatch.round().await.unwrap();
     }
     assert_eq!(done, 5_000, "everything was queued once");
+}
+
+#[tokio::test]
+async fn the_window_is_filled_again_when_a_quarter_is_free_and_at_once_for_a_task_that_became_ready() {
+    let district = DistrictId::fresh();
+    let (mut room, tasks) = room(100, &[(district, 5_000), (district, 5_000)]).await;
+    room.ledger.state().task(tasks[1]).state = TaskState::Paused;
+    let queued = |room: &Room| room.queue.messages.lock().unwrap().len();
+    room.dispatch.round().await.unwrap();
+    room.work_on(20);
+    room.dispatch.round().await.unwrap();
+    assert_eq!(queued(&room), 80, "a few places are not worth a round");
+    room.work_on(5);
+    room.dispatch.round().await.unwrap();
+    assert_eq!(queued(&room), 100);
+    room.work_on(10);
+    room.ledger.state().task(tasks[1]).state = TaskState::Running;
+    room.dispatch.round().await.unwrap();
+    assert_eq!(queued(&room), 100, "whoever has just become ready does not wait");
+    assert!(room.count(tasks[1], ItemState::Queued) > 0);
 }
 
 #[tokio::test]

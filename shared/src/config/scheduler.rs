@@ -40,7 +40,7 @@ impl Default for Scheduler {
         Self {
             chunk: 2_000,
             approval_above: None,
-            window_min: 256,
+            window_min: 512,
             window_max: 8_192,
             dispatch_every: Duration::from_millis(200),
             scan_every: Duration::from_secs(5),

@@ -15,7 +15,7 @@ pub struct Worker {
     /// How long a group waits for more.
     #[serde(rename = "group_wait_seconds", deserialize_with = "seconds")]
     pub group_wait: Duration,
-    /// Unacknowledged deliveries of the reset stage; 0 means four groups.
+    /// Unacknowledged deliveries of the reset stage; 0 means three groups.
     pub prefetch: u16,
     /// How long a stopping worker finishes what is in hand.
     #[serde(rename = "drain_seconds", deserialize_with = "seconds")]
@@ -24,7 +24,7 @@ pub struct Worker {
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { group: 64, group_wait: Duration::from_millis(20), prefetch: 0, drain: Duration::from_secs(25) }
+        Self { group: 128, group_wait: Duration::from_millis(20), prefetch: 0, drain: Duration::from_secs(25) }
     }
 }
 
@@ -32,7 +32,7 @@ impl Worker {
     /// Unacknowledged deliveries of the reset stage.
     #[must_use]
     pub fn reset_prefetch(&self) -> u16 {
-        if self.prefetch == 0 { u16::try_from(self.group * 4).unwrap_or(u16::MAX) } else { self.prefetch }
+        if self.prefetch == 0 { u16::try_from(self.group * 3).unwrap_or(u16::MAX) } else { self.prefetch }
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {

@@ -77,6 +77,10 @@ async fn no_periodic_statement_scans_a_table(on: &TestLedger) {
     let plans = on.ledger.periodic_plans().await.expect("plans");
     assert!(plans.len() > 10);
     for (name, plan) in plans {
+        if on.raw.is_postgres() && ["runnable", "runnable outside", "due webhooks"].contains(&name) {
+            // As a join it might as well begin with all that is open and look for its task or endpoint.
+            assert!(plan.contains("SubPlan"), "{name} is no longer one step into an index for each:\n{plan}");
+        }
         for line in plan.lines() {
             for table in LARGE {
                 assert!(!scans(line, table), "{name} scans {table}:\n{plan}");
