@@ -56,10 +56,11 @@ pub(super) struct Recorder<'a> {
 impl Recorder<'_> {
     /// Stores results until there are no more.
     pub(super) async fn run(&self, finished: &mut UnboundedReceiver<Finished<'_>>, fates: &mut Fates) {
-        // Where slots are short, one half of them is used while the other half is stored.
+        // Where slots are short, one half of them is used while the other half is stored. Two groups of resets that come together
+        // are no shortage: stored whole, they cost the ledger half as much.
         let most = self.parts.slots.clamp(1, GROUP);
         let half = (self.parts.slots / 2).clamp(1, GROUP);
-        let short = || self.sending.claimed() > self.parts.slots;
+        let short = || self.sending.claimed() > 2 * self.parts.slots;
         let enough = |results: usize| results >= most || (results >= half && short());
         while let Some(first) = finished.recv().await {
             let mut reports = vec![first.report];

@@ -1,8 +1,8 @@
 //! What a stage is sending at this moment.
 //!
 //! Results are stored together. Waiting for more of them makes sense only while something is being sent: when every slot
-//! holds a result that waits to be stored, nothing else will come. And where more was claimed than there are slots, one half of
-//! them is better used while the other half is stored.
+//! holds a result that waits to be stored, nothing else will come. And where far more was claimed than there are slots, one
+//! half of them is better used while the other half is stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
