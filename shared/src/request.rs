@@ -6,14 +6,14 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::notice;
+use crate::notice::{self, Ways};
 use crate::password::grade_key;
 
 pub use crate::password::PolicyName;
 pub use selection::{Confirm, Scope, Selection, Where};
 pub use source::PasswordSource;
 pub use start::{FARTHEST_START_MS, LATE_START_MS, Start};
-pub use telling::{ChannelRule, Delivery, NotifyRule, Recipient};
+pub use telling::{ChannelRule, Delivery, NotifyRule, Recipient, Unreachable};
 pub use waves::{MAX_CANARY, WaveBy, Waves};
 
 mod selection;
@@ -79,6 +79,10 @@ pub struct ResetRequest {
     /// Who is told.
     #[serde(default)]
     pub recipient: Recipient,
+    /// What becomes of accounts of which nobody can be told, by this channel and this recipient. Looked at when the accounts
+    /// are written down, and again at each reset.
+    #[serde(default, skip_serializing_if = "Unreachable::is_default")]
+    pub unreachable: Unreachable,
     /// Why the reset is made; kept in the audit.
     pub reason: Reason,
     /// The version of the [precautions](crate::precautions) that whoever asks has read.
@@ -201,6 +205,13 @@ impl ResetRequest {
         self.sends_link() || notice::is_told(self.notify, self.password.is_generated())
     }
 
+    /// The ways of which an account needs one, or it is left untouched; `None` where nobody is left untouched for want of one.
+    #[must_use]
+    pub fn must_reach(&self) -> Option<Ways> {
+        let skips = self.unreachable == Unreachable::Skip && self.is_told();
+        skips.then(|| notice::ways(self.channel, self.recipient))
+    }
+
     /// What happens to each account, in plain words.
     #[must_use]
     pub const fn effect(&self) -> &'static str {
@@ -264,8 +275,33 @@ mod tests {
             written,
             r#"{"version":1,"selection":{"scope":"all"},"mode":"force","password":{"source":"generated","format":"by-grade"},"policy":"standard","notify":"auto","channel":"email","recipient":"account","reason":"lost"}"#
         );
-        let link = serde_json::to_string(&read(r#","delivery":"link""#)).expect("JSON");
-        assert!(link.contains(r#""delivery":"link""#), "{link}");
+        for more in [r#""delivery":"link""#, r#""unreachable":"skip""#] {
+            let said = serde_json::to_string(&read(&format!(",{more}"))).expect("JSON");
+            assert!(said.contains(more), "{said}");
+        }
+        let default = serde_json::to_string(&read(r#","unreachable":"reset""#)).expect("JSON");
+        assert_eq!(default, written);
+    }
+
+    #[test]
+    fn whoever_must_be_reached_must_be_told() {
+        for (members, ways) in [
+            ("", None),
+            (r#","unreachable":"reset""#, None),
+            (r#","unreachable":"skip""#, Some((true, false, true, false))),
+            (r#","unreachable":"skip","channel":"sms","recipient":"guardians""#, Some((false, true, false, true))),
+            (r#","unreachable":"skip","channel":"cascade""#, Some((true, true, true, true))),
+            (r#","unreachable":"skip","mode":"request""#, Some((true, false, true, false))),
+            // Nobody is told, so nobody can be out of reach.
+            (r#","unreachable":"skip","password":{"source":"shared"}"#, None),
+            (
+                r#","unreachable":"skip","password":{"source":"shared"},"notify":"always""#,
+                Some((true, false, true, false)),
+            ),
+        ] {
+            let found = read(members).must_reach().map(|ways| (ways.email, ways.sms, ways.own, ways.guardians));
+            assert_eq!(found, ways, "{members}");
+        }
     }
 
     #[test]

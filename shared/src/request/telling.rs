@@ -1,4 +1,4 @@
-//! What people are told of a reset: whether, what, how, and who.
+//! What people are told of a reset: whether, what, how, and who; and what becomes of accounts of which nobody can be told.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -73,4 +73,33 @@ pub enum Recipient {
     Guardians,
     /// Both.
     Both,
+}
+
+/// What becomes of accounts of which nobody can be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreachable {
+    /// They are reset like all others, and listed with `N02`, so that somebody hands the passwords over.
+    #[default]
+    Reset,
+    /// They are left untouched, and listed with `S10`.
+    Skip,
+}
+
+impl Unreachable {
+    /// The word that is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Skip => "skip",
+        }
+    }
+
+    /// Left out of what is written, so that a request from before there was a choice is written as it always was.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+    #[must_use]
+    pub const fn is_default(&self) -> bool {
+        matches!(self, Self::Reset)
+    }
 }
