@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result};
 
 use crate::outcome::Exit;
 
+/// The file that is locked.
+const NAME: &str = "keybell.lock";
+
 /// Holds the folder until it is dropped, or the process dies.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
@@ -25,7 +28,7 @@ impl FolderLock {
                 .create(folder)
                 .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         }
-        let path = folder.join("keybell.lock");
+        let path = folder.join(NAME);
         let mut file = std::fs::OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -37,13 +40,10 @@ impl FolderLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                file.read_to_string(&mut owner).unwrap_or_default();
                 return Err(Exit::Unavailable.because(format!(
-                    "{} is in use by another Keybell process{}; ask it with --server, stop it, or choose another folder \
-                     with --folder",
+                    "{} is in use by {}; ask it with --server, stop it, or choose another folder with --folder",
                     folder.display(),
-                    owner.trim().parse::<u32>().map(|pid| format!(" (process {pid})")).unwrap_or_default()
+                    owner(&mut file)
                 )));
             }
             Err(std::fs::TryLockError::Error(error)) => {
@@ -56,4 +56,18 @@ impl FolderLock {
             .with_context(|| format!("the lock file {} cannot be written", path.display()))?;
         Ok(Self { _file: file })
     }
+
+    /// Who holds the folder, in words, if anybody does. Nothing is made, and nothing is held.
+    pub(crate) fn holder(folder: &Path) -> Option<String> {
+        let mut file = File::open(folder.join(NAME)).ok()?;
+        matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)).then(|| owner(&mut file))
+    }
+}
+
+/// The process that wrote its number into the file.
+fn owner(file: &mut File) -> String {
+    let mut number = String::new();
+    file.read_to_string(&mut number).unwrap_or_default();
+    let process = number.trim().parse::<u32>().map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    format!("another Keybell process{process}")
 }

@@ -1,5 +1,6 @@
 //! Which implementations stand behind the ports.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use keybell_shared::ports::webhooks::WebhookSender;
 use tokio_util::sync::CancellationToken;
 
 use crate::lock::FolderLock;
+use crate::outcome::Exit;
 
 /// How many messages a queue of the embedded mode holds; the window of queued items is smaller.
 const EMBEDDED_QUEUE: usize = 20_000;
@@ -43,9 +45,32 @@ pub(crate) async fn open(config: &Config) -> Result<Backends> {
     }
 }
 
+/// The same, for whoever looks at what is there, or changes it: a folder without a ledger is not made, for then its name is
+/// most likely misspelt.
+pub(crate) async fn open_existing(config: &Config) -> Result<Backends> {
+    if is_missing(config) {
+        let (folder, what) = (&config.folder, if config.folder.exists() { "no ledger in" } else { "no folder" });
+        return Err(Exit::NotFound.because(format!(
+            "there is {what} {}, so there is no district yet: correct --folder (or `folder` in the configuration), or bring \
+             a roster in with `keybell roster import PATH`, which makes it",
+            folder.display()
+        )));
+    }
+    open(config).await
+}
+
+/// Whether the embedded mode has no ledger yet.
+pub(crate) fn is_missing(config: &Config) -> bool {
+    config.mode == RunMode::Embedded && !ledger_file(config).exists()
+}
+
+fn ledger_file(config: &Config) -> PathBuf {
+    config.folder.join("keybell.sqlite")
+}
+
 async fn embedded(config: &Config) -> Result<Backends> {
     let lock = FolderLock::take(&config.folder)?;
-    let ledger = SqlLedger::sqlite(&config.folder.join("keybell.sqlite"))
+    let ledger = SqlLedger::sqlite(&ledger_file(config))
         .await
         .with_context(|| format!("the ledger in {}", config.folder.display()))?;
     ledger.migrate().await.with_context(|| format!("the ledger in {}", config.folder.display()))?;

@@ -99,6 +99,8 @@ codes! {
     S08 = "cancelled before the password was changed",
     /// Out of scope.
     S09 = "skipped: outside the requester's school or classes",
+    /// No contact.
+    S10 = "skipped: nobody could be told, for there is no usable contact, and the request leaves such accounts untouched",
     /// Told.
     N00 = "told: the message was accepted for delivery",
     /// Not to be told.

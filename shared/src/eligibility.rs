@@ -97,6 +97,9 @@ pub struct Facts {
     pub reach: i32,
     /// Whether it lies within the requester's school or classes.
     pub in_scope: bool,
+    /// Whether nobody could be told, where the request leaves such accounts untouched. Known at the commit alone, under the
+    /// account's lock; before, nobody has looked.
+    pub out_of_reach: bool,
     /// What the request confirmed separately.
     pub confirm: Confirm,
     /// Whether it is not this item's turn yet: its task starts later, or an earlier wave has not ended.
@@ -132,6 +135,7 @@ pub fn exclusion(facts: &Facts) -> Option<Code> {
         (facts.requester && !facts.confirm.requester, Code::S05),
         (facts.rank > facts.reach, Code::E10),
         (!facts.in_scope, Code::S09),
+        (facts.out_of_reach, Code::S10),
     ];
     rules.into_iter().find_map(|(applies, code)| applies.then_some(code))
 }
@@ -179,6 +183,7 @@ mod tests {
             rank: 10,
             reach: 60,
             in_scope: true,
+            out_of_reach: false,
             confirm: Confirm::default(),
             early: false,
         }
@@ -199,6 +204,8 @@ mod tests {
             (Facts { requester: true, ..pupil() }, Code::S05),
             (Facts { rank: 50, reach: 30, ..pupil() }, Code::E10),
             (Facts { in_scope: false, ..pupil() }, Code::S09),
+            (Facts { out_of_reach: true, ..pupil() }, Code::S10),
+            (Facts { out_of_reach: true, in_scope: false, ..pupil() }, Code::S09),
         ];
         for (facts, code) in cases {
             assert_eq!(decide(&facts), Decision::Skip(code));

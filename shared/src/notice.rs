@@ -99,8 +99,8 @@ pub const fn is_told(rule: NotifyRule, generated: bool) -> bool {
     }
 }
 
-/// Which addresses a request's rules look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which addresses a request's rules look at; without a word none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and an argument of a statement")]
 pub struct Ways {
     /// Whether e-mail addresses count.

@@ -3,22 +3,23 @@
 //! Unknown fields are refused, so that a misspelt rule is never silently ignored. Later versions add fields with
 //! defaults; `version` changes only when an old request would mean something else.
 
-use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{
-    AdditionalProperties, KnownFormat, ObjectBuilder, OneOfBuilder, RefBuilder, Schema, SchemaFormat, SchemaType, Type,
-};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
-use crate::notice;
-use crate::password::{Format, Language, grade_key};
+use crate::notice::{self, Ways};
+use crate::password::grade_key;
 
 pub use crate::password::PolicyName;
+pub use selection::{Confirm, Scope, Selection, Where};
+pub use source::PasswordSource;
 pub use start::{FARTHEST_START_MS, LATE_START_MS, Start};
+pub use telling::{ChannelRule, Delivery, NotifyRule, Recipient, Unreachable};
 pub use waves::{MAX_CANARY, WaveBy, Waves};
 
+mod selection;
+mod source;
 mod start;
+mod telling;
 mod waves;
 
 /// The version of the request that this build understands.
@@ -78,6 +79,10 @@ pub struct ResetRequest {
     /// Who is told.
     #[serde(default)]
     pub recipient: Recipient,
+    /// What becomes of accounts of which nobody can be told, by this channel and this recipient. Looked at when the accounts
+    /// are written down, and again at each reset.
+    #[serde(default, skip_serializing_if = "Unreachable::is_default")]
+    pub unreachable: Unreachable,
     /// Why the reset is made; kept in the audit.
     pub reason: Reason,
     /// The version of the [precautions](crate::precautions) that whoever asks has read.
@@ -106,123 +111,6 @@ const fn version_one() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
 pub(crate) const fn is_false(word: &bool) -> bool {
     !*word
-}
-
-/// Whose passwords are reset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Selection {
-    /// The set that is meant.
-    pub scope: Scope,
-    /// For `selected` and `all_except`: account ids, usernames or roster ids.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 50_000)]
-    pub accounts: Vec<String>,
-    /// Narrows `all`, `all_except` and `without_role`.
-    #[serde(default, skip_serializing_if = "Where::is_empty", rename = "where")]
-    pub narrowed: Where,
-}
-
-/// The set that a selection starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Everybody.
-    All,
-    /// Everybody but the named accounts.
-    AllExcept,
-    /// Everybody without a privileged role.
-    WithoutRole,
-    /// The named accounts.
-    Selected,
-}
-
-impl Scope {
-    /// The word that is stored and shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::AllExcept => "all_except",
-            Self::WithoutRole => "without_role",
-            Self::Selected => "selected",
-        }
-    }
-
-    /// Whether the scope takes a list of accounts.
-    #[must_use]
-    pub const fn takes_accounts(self) -> bool {
-        matches!(self, Self::AllExcept | Self::Selected)
-    }
-}
-
-/// Confirms accounts that a reset leaves out otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Confirm {
-    /// The requester's own account may be reset as well.
-    #[serde(default)]
-    pub requester: bool,
-    /// Protected accounts (break-glass, service) may be reset as well.
-    #[serde(default)]
-    pub protected: bool,
-}
-
-impl Confirm {
-    /// Whether nothing is confirmed.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        !self.requester && !self.protected
-    }
-}
-
-/// Narrows a scope: OR within one field, AND between fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(min_properties = 1)]
-pub struct Where {
-    /// Roster ids or names of schools.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 1, max_items = 1_000)]
-    pub schools: Vec<String>,
-    /// Roster ids or titles of classes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 1, max_items = 1_000)]
-    pub classes: Vec<String>,
-    /// Grades as the roster writes them (`KG`, `01` … `12`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 1, max_items = 1_000)]
-    pub grades: Vec<String>,
-    /// Roster roles (`student`, `teacher`, `guardian`, …).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 1, max_items = 1_000)]
-    pub user_types: Vec<String>,
-    /// Years in which people leave school.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 1, max_items = 1_000)]
-    pub graduation_years: Vec<i32>,
-    /// Groups as the roster names them: organisational units, cohorts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 1, max_items = 1_000)]
-    pub groups: Vec<String>,
-    /// Beginnings of family names; case and accents make no difference.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 1, max_items = 1_000)]
-    pub family_name_prefix: Vec<String>,
-}
-
-impl Where {
-    /// Whether nothing is narrowed.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.schools.is_empty()
-            && self.classes.is_empty()
-            && self.grades.is_empty()
-            && self.user_types.is_empty()
-            && self.graduation_years.is_empty()
-            && self.groups.is_empty()
-            && self.family_name_prefix.is_empty()
-    }
 }
 
 /// How passwords change.
@@ -279,186 +167,6 @@ impl std::str::FromStr for Mode {
     }
 }
 
-/// What is sent to people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Delivery {
-    /// The new password.
-    #[default]
-    Password,
-    /// A one-time link where the person chooses a password. The modes `request` and `force_then_request` always send it.
-    Link,
-}
-
-impl Delivery {
-    /// Left out of what is written, so that a request from before there were links is written as it always was.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
-    const fn is_default(&self) -> bool {
-        matches!(self, Self::Password)
-    }
-}
-
-/// Where new passwords come from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "source", rename_all = "snake_case", deny_unknown_fields)]
-pub enum PasswordSource {
-    /// One draw per account.
-    Generated {
-        /// The shape of the password.
-        #[serde(default)]
-        format: Format,
-        /// The language of its words. Without a word: as this Keybell is configured.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        language: Option<Language>,
-    },
-    /// One password given by the administrator, hashed with its own salt for each account.
-    Shared {
-        /// The password. It is sealed before it is stored and never written back. A blank one counts as not given: then
-        /// each account gets a generated one.
-        #[serde(skip_serializing, default)]
-        value: Option<SecretString>,
-        /// Needed above the shared-password limit.
-        #[serde(default)]
-        acknowledged: bool,
-    },
-    /// For each account the one that stands in an uploaded file. No request says so: a file is uploaded instead.
-    Uploaded,
-}
-
-/// By hand, because a derived schema leaves out what is never written, and does not say that unknown fields are refused.
-impl PartialSchema for PasswordSource {
-    fn schema() -> RefOr<Schema> {
-        let text = || ObjectBuilder::new().schema_type(Type::String);
-        let source = |word: &str, about: &str| {
-            ObjectBuilder::new()
-                .description(Some(about))
-                .property("source", text().description(Some("The kind of source.")).enum_values(Some([word])))
-                .required("source")
-                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-        };
-        let format = RefBuilder::new().ref_location_from_schema_name("Format").description(Some("Its shape."));
-        let language = RefBuilder::new()
-            .ref_location_from_schema_name("Language")
-            .description(Some("The language of its words. Without a word: as this Keybell is configured."));
-        let value = ObjectBuilder::new()
-            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
-            .write_only(true)
-            .pattern(Some("^([\\s\\u0085]*|[^\\u0000-\\u001f\\u007f-\\u009f]*)$"))
-            .description(Some(
-                "The password. It is sealed before it is stored and never written back. A blank one counts as not given: \
-                 then each account gets a generated one.",
-            ));
-        let acknowledged = ObjectBuilder::new()
-            .schema_type(Type::Boolean)
-            .default(Some(false.into()))
-            .description(Some(
-                "Needed above 25 accounts, or as many as this Keybell is configured for: everybody who has it can open all \
-                 of them.",
-            ));
-        OneOfBuilder::new()
-            .description(Some("Where new passwords come from."))
-            .item(
-                source("generated", "One draw per account.")
-                    .property("format", format.build())
-                    .property("language", language.build()),
-            )
-            .item(
-                source("shared", "One password for all, hashed with its own salt for each account.")
-                    .property("value", value)
-                    .property("acknowledged", acknowledged),
-            )
-            .item(source(
-                "uploaded",
-                "For each account the one that stands in an uploaded file. No request says so: upload the file instead.",
-            ))
-            .into()
-    }
-}
-
-impl ToSchema for PasswordSource {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((Format::name().into(), Format::schema()));
-        schemas.push((Language::name().into(), Language::schema()));
-    }
-}
-
-impl Default for PasswordSource {
-    fn default() -> Self {
-        Self::Generated { format: Format::default(), language: None }
-    }
-}
-
-impl PasswordSource {
-    /// Whether each account gets its own draw.
-    #[must_use]
-    pub const fn is_generated(&self) -> bool {
-        matches!(self, Self::Generated { .. })
-    }
-
-    /// Whether they must be changed at the first sign-in where nothing is said about it. Uploaded ones were chosen to stay.
-    #[must_use]
-    pub const fn is_temporary(&self) -> bool {
-        match self {
-            Self::Generated { .. } | Self::Shared { .. } => true,
-            Self::Uploaded => false,
-        }
-    }
-}
-
-/// Whether people are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NotifyRule {
-    /// Generated passwords are sent, shared ones are not.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl NotifyRule {
-    /// The word that is stored and shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Always => "always",
-            Self::Never => "never",
-        }
-    }
-}
-
-/// How people are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ChannelRule {
-    /// By e-mail.
-    #[default]
-    Email,
-    /// By SMS.
-    Sms,
-    /// By both.
-    Both,
-    /// By e-mail, else SMS, else the guardians; the next step is taken when one fails for good.
-    Cascade,
-}
-
-/// Who is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Recipient {
-    /// The account's own person.
-    #[default]
-    Account,
-    /// Their guardians.
-    Guardians,
-    /// Both.
-    Both,
-}
-
 /// Why a reset is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -495,6 +203,13 @@ impl ResetRequest {
     #[must_use]
     pub const fn is_told(&self) -> bool {
         self.sends_link() || notice::is_told(self.notify, self.password.is_generated())
+    }
+
+    /// The ways of which an account needs one, or it is left untouched; `None` where nobody is left untouched for want of one.
+    #[must_use]
+    pub fn must_reach(&self) -> Option<Ways> {
+        let skips = self.unreachable == Unreachable::Skip && self.is_told();
+        skips.then(|| notice::ways(self.channel, self.recipient))
     }
 
     /// What happens to each account, in plain words.
@@ -560,8 +275,33 @@ mod tests {
             written,
             r#"{"version":1,"selection":{"scope":"all"},"mode":"force","password":{"source":"generated","format":"by-grade"},"policy":"standard","notify":"auto","channel":"email","recipient":"account","reason":"lost"}"#
         );
-        let link = serde_json::to_string(&read(r#","delivery":"link""#)).expect("JSON");
-        assert!(link.contains(r#""delivery":"link""#), "{link}");
+        for more in [r#""delivery":"link""#, r#""unreachable":"skip""#] {
+            let said = serde_json::to_string(&read(&format!(",{more}"))).expect("JSON");
+            assert!(said.contains(more), "{said}");
+        }
+        let default = serde_json::to_string(&read(r#","unreachable":"reset""#)).expect("JSON");
+        assert_eq!(default, written);
+    }
+
+    #[test]
+    fn whoever_must_be_reached_must_be_told() {
+        for (members, ways) in [
+            ("", None),
+            (r#","unreachable":"reset""#, None),
+            (r#","unreachable":"skip""#, Some((true, false, true, false))),
+            (r#","unreachable":"skip","channel":"sms","recipient":"guardians""#, Some((false, true, false, true))),
+            (r#","unreachable":"skip","channel":"cascade""#, Some((true, true, true, true))),
+            (r#","unreachable":"skip","mode":"request""#, Some((true, false, true, false))),
+            // Nobody is told, so nobody can be out of reach.
+            (r#","unreachable":"skip","password":{"source":"shared"}"#, None),
+            (
+                r#","unreachable":"skip","password":{"source":"shared"},"notify":"always""#,
+                Some((true, false, true, false)),
+            ),
+        ] {
+            let found = read(members).must_reach().map(|ways| (ways.email, ways.sms, ways.own, ways.guardians));
+            assert_eq!(found, ways, "{members}");
+        }
     }
 
     #[test]

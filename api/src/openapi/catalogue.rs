@@ -177,6 +177,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("start.too_far", "The start is more than a year ahead"),
     ("start.zone", "The name of a time zone has characters that no zone has, or too many"),
     ("task.ended", "The task has ended, and this cannot be done with it any more"),
+    ("unreachable.nobody_is_told", "Nobody is told, so nobody can be out of reach"),
     ("upload.busy", "There is not enough memory at the moment; try again in a minute"),
     ("upload.changed", "A trial run would not answer the same any more; try the file out again"),
     ("upload.columns", "Columns are missing or renamed; `entries` lists all of them"),

@@ -53,7 +53,7 @@ use crate::refusal::Refusal;
                     "mode": "force", "password": "generated", "format": "by-grade", "language": "en", "policy": "standard",
                     "temporary": true, "permanent_grades": [], "clear_security_questions": false,
                     "expires_in_hours": 168, "notify": "auto", "told": true, "delivery": "password", "channel": "cascade", "recipient": "account",
-                    "precautions": "2026-11"
+                    "unreachable": "reset", "precautions": "2026-11"
                 },
                 "approval": { "needed": false, "above": null },
                 "estimate": {
@@ -69,7 +69,7 @@ use crate::refusal::Refusal;
         (status = 413, description = "selection.too_many"),
         (status = 422, description = "version.unsupported selection.empty selection.unexpected_accounts selection.unexpected_where selection.blank_entry \
             selection.bad_entry selection.empty_filter selection.nobody selection.unknown_accounts \
-            selection.unknown_names notify.nobody_would_know notify.link_is_sent links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long \
+            selection.unknown_names notify.nobody_would_know notify.link_is_sent unreachable.nobody_is_told links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long \
             password.control_character password.no_capital password.no_lower_case password.no_digit password.common \
             password.personal password.expiry_without_temporary password.expiry_out_of_range \
             password.shared_unacknowledged password.shared_must_be_temporary password.shared_expiry_too_long \

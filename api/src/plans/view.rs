@@ -7,7 +7,7 @@ use keybell_shared::password::{Format, Language};
 use keybell_shared::ports::ledger::{Fate, Measured, PlanItem};
 use keybell_shared::precautions;
 use keybell_shared::request::{
-    ChannelRule, Delivery, Mode, NotifyRule, PasswordSource, PolicyName, Recipient, ResetRequest,
+    ChannelRule, Delivery, Mode, NotifyRule, PasswordSource, PolicyName, Recipient, ResetRequest, Unreachable,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -59,7 +59,7 @@ pub(crate) struct People {
     /// Whose password would change.
     #[schema(minimum = 0)]
     eligible: u64,
-    /// How many of the eligible nobody could be told about. 0 where nobody is to be told.
+    /// How many of the eligible nobody could be told about. 0 where nobody is to be told, and where such accounts are skipped.
     #[schema(minimum = 0)]
     unreachable: u64,
     /// How many would be left as they are, by the reason.
@@ -95,6 +95,8 @@ pub(crate) struct Rules {
     delivery: Delivery,
     channel: ChannelRule,
     recipient: Recipient,
+    /// What becomes of accounts of which nobody can be told. `skip`: they are among the skipped, with `S10`.
+    unreachable: Unreachable,
     /// The version of the precautions that must be acknowledged.
     #[schema(example = "2026-11")]
     precautions: &'static str,
@@ -185,6 +187,7 @@ impl From<&ResetRequest> for Rules {
             delivery: if request.sends_link() { Delivery::Link } else { Delivery::Password },
             channel: request.channel,
             recipient: request.recipient,
+            unreachable: request.unreachable,
             precautions: precautions::VERSION,
         }
     }

@@ -53,7 +53,7 @@ use crate::refusal::Refusal;
         (status = 422, description = "reissue.items_or_accounts reissue.empty reissue.not_final \
             reissue.unknown_accounts reissue.not_in_task reissue.nobody reissue.password_needed \
             selection.blank_entry selection.bad_entry idempotency.mismatch acknowledgement.missing \
-            acknowledgement.outdated notify.nobody_would_know notify.link_is_sent links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long \
+            acknowledgement.outdated notify.nobody_would_know notify.link_is_sent unreachable.nobody_is_told links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long \
             password.control_character password.no_capital password.no_lower_case password.no_digit password.common \
             password.personal password.expiry_without_temporary password.expiry_out_of_range \
             password.shared_unacknowledged password.shared_must_be_temporary password.shared_expiry_too_long \

@@ -86,7 +86,7 @@ pub(crate) struct Accepted {
         (status = 422, description = "idempotency.mismatch version.unsupported acknowledgement.missing \
             acknowledgement.outdated selection.empty selection.unexpected_accounts selection.unexpected_where \
             selection.blank_entry selection.bad_entry selection.empty_filter selection.nobody \
-            selection.unknown_accounts selection.unknown_names notify.nobody_would_know notify.link_is_sent links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long password.control_character password.no_capital \
+            selection.unknown_accounts selection.unknown_names notify.nobody_would_know notify.link_is_sent unreachable.nobody_is_told links.no_url mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.too_short password.too_long password.control_character password.no_capital \
             password.no_lower_case password.no_digit password.common password.personal \
             password.expiry_without_temporary password.expiry_out_of_range password.shared_unacknowledged \
             password.shared_must_be_temporary password.shared_expiry_too_long \

@@ -15,7 +15,7 @@ use keybell_shared::ids::{AccountId, ApiKeyId, DistrictId, TaskId};
 use keybell_shared::ports::ledger::*;
 use keybell_shared::ports::webhooks::{WebhookAnswer, WebhookCall, WebhookSender};
 use keybell_shared::progress::{Counts, Snapshot};
-use keybell_shared::request::{Confirm, Mode, Selection};
+use keybell_shared::request::{ResetRequest, Selection};
 use keybell_shared::states::TaskState;
 
 /// What the fake remembers.
@@ -90,11 +90,11 @@ impl IntakeLedger for FakeLedger {
         self.ask().map(|_| vec!["larkspur".to_owned(), "Larkspur Valley".to_owned()])
     }
 
-    async fn preview(&self, _: &Actor, _: &Selection, _: Confirm, _: &[AccountId], _: Mode) -> LedgerResult<Preview> {
+    async fn preview(&self, _: &Actor, _: &ResetRequest, _: &[AccountId]) -> LedgerResult<Preview> {
         self.ask().map(|_| Preview { eligible: 3, skipped: Vec::new() })
     }
 
-    async fn preview_reissue(&self, _: &Actor, _: &Reissue, _: Confirm, _: Mode) -> LedgerResult<Preview> {
+    async fn preview_reissue(&self, _: &Actor, _: &Reissue, _: &ResetRequest) -> LedgerResult<Preview> {
         unimplemented!("no test asks this yet")
     }
 

@@ -8,6 +8,7 @@ use keybell_shared::codes::Code;
 use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::{AccountId, DistrictId, ItemId, NotificationId, PlanId, TaskId, WebhookId, WebhookMessageId};
 use keybell_shared::message::Message;
+use keybell_shared::notice::Ways;
 use keybell_shared::ports::events::Event;
 use keybell_shared::ports::ledger::*;
 use keybell_shared::stage::Stage;
@@ -241,7 +242,7 @@ impl ApprovalLedger for FakeLedger {
 
 #[async_trait]
 impl UploadLedger for FakeLedger {
-    async fn meant(&self, _: &Actor, rows: &[Meant]) -> LedgerResult<Vec<Option<MeantAccount>>> {
+    async fn meant(&self, _: &Actor, rows: &[Meant], _: Option<Ways>) -> LedgerResult<Vec<Option<MeantAccount>>> {
         self.ask().map(|_| vec![None; rows.len()])
     }
     async fn name_owners(&self, _: DistrictId, _: &[String]) -> LedgerResult<Vec<(String, AccountId)>> {

@@ -3,7 +3,7 @@
 use keybell_scheduler::intake::{Starting, Uploading};
 use keybell_shared::problem::Problem;
 use keybell_shared::request::{
-    ChannelRule, Delivery, Mode, NotifyRule, PolicyName, Reason, Recipient, Start, WaveBy, Waves,
+    ChannelRule, Delivery, Mode, NotifyRule, PolicyName, Reason, Recipient, Start, Unreachable, WaveBy, Waves,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -52,6 +52,10 @@ pub(super) struct Asked {
     #[serde(default)]
     #[param(inline, required = false)]
     recipient: Recipient,
+    /// What becomes of accounts of which nobody can be told. `skip`: their rows are left out with `S10`.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    unreachable: Unreachable,
     /// What a trial run answered as `trial`. Needed to start, and not looked at in a trial run, so that the same query serves
     /// for both.
     #[serde(default)]
@@ -138,6 +142,7 @@ impl From<Asked> for Uploading {
             notify: asked.notify,
             channel: asked.channel,
             recipient: asked.recipient,
+            unreachable: asked.unreachable,
             reason: asked.reason,
         }
     }

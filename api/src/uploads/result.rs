@@ -36,7 +36,7 @@ type Writer = fn(&[UploadRow], &[Judged]) -> Result<Vec<u8>, ExportError>;
             headers(("Content-Disposition" = String, description = "A plain file name"))),
         (status = 403, description = "role.may_not_reset role.needs_person"),
         (status = 415, description = "upload.media_type"),
-        (status = 422, description = "upload.columns upload.unreadable upload.same_password notify.link_is_sent \
+        (status = 422, description = "upload.columns upload.unreadable upload.same_password notify.link_is_sent unreachable.nobody_is_told \
             mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.expiry_without_temporary \
             password.expiry_out_of_range"),
         (status = 500, description = "export.failed"),
@@ -73,7 +73,7 @@ pub(super) async fn csv(
             headers(("Content-Disposition" = String, description = "A plain file name"))),
         (status = 403, description = "role.may_not_reset role.needs_person"),
         (status = 415, description = "upload.media_type"),
-        (status = 422, description = "upload.columns upload.unreadable upload.same_password notify.link_is_sent \
+        (status = 422, description = "upload.columns upload.unreadable upload.same_password notify.link_is_sent unreachable.nobody_is_told \
             mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.expiry_without_temporary \
             password.expiry_out_of_range"),
         (status = 500, description = "export.failed"),

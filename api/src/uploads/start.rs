@@ -52,7 +52,7 @@ use crate::tasks::{Accepted, accepted, idempotency_key, refusal};
         (status = 415, description = "upload.media_type"),
         (status = 422, description = "idempotency.mismatch upload.no_trial upload.columns upload.unreadable \
             upload.same_password upload.rows_refused upload.nothing_to_do acknowledgement.missing \
-            acknowledgement.outdated links.no_url notify.link_is_sent mode.sets_no_password mode.nothing_temporary \
+            acknowledgement.outdated links.no_url notify.link_is_sent unreachable.nobody_is_told mode.sets_no_password mode.nothing_temporary \
             mode.nothing_expires password.expiry_without_temporary password.expiry_out_of_range start.no_instant \
             start.past start.too_far start.zone waves.by_missing waves.canary_too_large waves.percent_out_of_range"),
         (status = 503, description = "keys.reset_missing keys.reset_unusable upload.busy"),

@@ -44,7 +44,7 @@ use crate::refusal::Refusal;
         })),
         (status = 403, description = "role.may_not_reset role.needs_person"),
         (status = 415, description = "upload.media_type"),
-        (status = 422, description = "upload.columns upload.unreadable upload.same_password notify.link_is_sent \
+        (status = 422, description = "upload.columns upload.unreadable upload.same_password notify.link_is_sent unreachable.nobody_is_told \
             mode.sets_no_password mode.nothing_temporary mode.nothing_expires password.expiry_without_temporary \
             password.expiry_out_of_range"),
         (status = 503, description = "keys.reset_missing upload.busy"),

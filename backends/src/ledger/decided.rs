@@ -86,10 +86,11 @@ pub(super) async fn decide_group<'a>(
         let account: AccountId = row.get("account_id")?;
         let Some(write) = by_item.get(&row.get("item")?).copied() else { continue };
         let Some(TaskRequest { request, .. }) = requests.get(&task) else { continue };
-        let facts = facts(row)?;
+        let mut facts = facts(row)?;
         let (told, sends_link) = (request.is_told(), request.sends_link());
         let reachable = contacts.get(&account).cloned().unwrap_or_default();
         let plan = notice::plan(told, request.channel, request.recipient, &reachable);
+        facts.out_of_reach = plan == Plan::Unreachable && request.must_reach().is_some();
         let mut decision = decide(&facts);
         let incomplete = (facts.sets_password && write.hash.is_empty())
             || (told && write.sealed.is_none())

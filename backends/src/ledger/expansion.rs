@@ -17,7 +17,7 @@ use super::control::enter;
 use super::counters::Deltas;
 use super::journal::{self, NewAudit, NewEvent};
 use super::periodic;
-use super::selection::{exclusion, filter_args, selected};
+use super::selection::{exclusion, filter_args, selected, way_args};
 use super::sql::{Failure, Row, Sql, Tx, args};
 use super::uploaded::forget_left_out;
 use super::waves;
@@ -177,9 +177,11 @@ async fn insert_items(
     after: AccountId,
     upper: AccountId,
 ) -> Sql<u64> {
-    let ResetRequest { selection, confirm, mode, .. } = &expanding.request;
+    let request = &expanding.request;
+    let ResetRequest { selection, confirm, mode, .. } = request;
     let mut arguments = filter_args(expanding.district, selection, expanding.role, expanding.person, *confirm);
     arguments.extend(args![expanding.role.reach(), expanding.task, after, upper, mode.sets_password()]);
+    arguments.extend(way_args(request.must_reach()));
     let rows = if let Some(plan) = expanding.plan {
         arguments.extend(args![plan]);
         tx.all(planned::WRITE, arguments).await?
@@ -187,7 +189,7 @@ async fn insert_items(
         tx.all(
             written!(
                 "SELECT a.id AS id, ",
-                exclusion!("$14", "$18"),
+                exclusion!(reach "$14", sets "$18", must_reach "$19" by "$20" "$21" "$22" "$23"),
                 " AS code FROM accounts a
                        WHERE a.id > $16 AND a.id <= $17 AND ",
                 selected!("EXISTS (SELECT 1 FROM task_accounts n WHERE n.task_id = $15 AND n.account_id = a.id)")

@@ -50,6 +50,7 @@ pub(super) fn facts(row: &Row) -> Sql<Facts> {
         rank: row.get("rank")?,
         reach: role.reach(),
         in_scope: row.get("in_scope")?,
+        out_of_reach: false,
         confirm: Confirm { requester: row.get("confirm_requester")?, protected: row.get("confirm_protected")? },
         early: row.get("early")?,
     })

@@ -10,7 +10,7 @@ use keybell_shared::ids::{AccountId, DistrictId, PlanId, TaskId};
 use keybell_shared::ports::ledger::{
     Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Reissue, Resolved, UnknownNames,
 };
-use keybell_shared::request::{Confirm, Mode, ResetRequest, Selection, Start};
+use keybell_shared::request::{Confirm, ResetRequest, Selection, Start};
 use keybell_shared::seal::hex;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -20,7 +20,7 @@ use super::counters::Deltas;
 use super::journal::{self, NewAudit, NewEvent};
 use super::producers;
 use super::reissue::take_up;
-use super::selection::{exclusion, filter_args, selected};
+use super::selection::{exclusion, filter_args, selected, way_args};
 use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
 use super::uploaded::store_uploaded;
 
@@ -145,22 +145,16 @@ impl IntakeLedger for SqlLedger {
         Ok(rows.iter().map(|row| row.get("name")).collect::<Sql<_>>()?)
     }
 
-    async fn preview(
-        &self,
-        actor: &Actor,
-        selection: &Selection,
-        confirm: Confirm,
-        named: &[AccountId],
-        mode: Mode,
-    ) -> LedgerResult<Preview> {
-        let mut arguments = filter_args(actor.district, selection, actor.role, actor.person, confirm);
-        arguments.extend(args![json_arg(named), actor.role.reach(), mode.sets_password()]);
+    async fn preview(&self, actor: &Actor, request: &ResetRequest, named: &[AccountId]) -> LedgerResult<Preview> {
+        let mut arguments = filter_args(actor.district, &request.selection, actor.role, actor.person, request.confirm);
+        arguments.extend(args![json_arg(named), actor.role.reach(), request.mode.sets_password()]);
+        arguments.extend(way_args(request.must_reach()));
         let rows = self
             .db
             .read(
                 concat!(
                     "SELECT ",
-                    exclusion!("$15", "$16"),
+                    exclusion!(reach "$15", sets "$16", must_reach "$17" by "$18" "$19" "$20" "$21"),
                     " AS code, count(*) AS n FROM accounts a
                      WHERE ",
                     selected!("a.id {in $14 uuid}"),
@@ -172,14 +166,8 @@ impl IntakeLedger for SqlLedger {
         Ok(counted(&rows)?)
     }
 
-    async fn preview_reissue(
-        &self,
-        actor: &Actor,
-        reissue: &Reissue,
-        confirm: Confirm,
-        mode: Mode,
-    ) -> LedgerResult<Preview> {
-        Ok(self.count_reissue(actor, reissue, confirm, mode).await?)
+    async fn preview_reissue(&self, actor: &Actor, reissue: &Reissue, request: &ResetRequest) -> LedgerResult<Preview> {
+        Ok(self.count_reissue(actor, reissue, request).await?)
     }
 
     async fn now(&self) -> LedgerResult<Millis> {
@@ -219,9 +207,11 @@ fn accepted_detail(request: &ResetRequest, parent: Option<TaskId>, plan: Option<
     let again = parent.map(|parent| format!(", again for task {parent}")).unwrap_or_default();
     let planned = plan.map(|plan| format!(", as plan {plan}")).unwrap_or_default();
     let ResetRequest { reason, selection, confirm, start, .. } = request;
+    let reached = if request.must_reach().is_some() { ", whoever cannot be told left untouched" } else { "" };
     let starts = start.as_ref().and_then(Start::instant).map(|at| format!(", not before {}", at.rfc3339()));
     let starts = starts.unwrap_or_default();
-    format!("reason {reason:?}, scope {}{again}{planned}{}{starts}", selection.scope.as_str(), confirmed(*confirm))
+    let confirmed = confirmed(*confirm);
+    format!("reason {reason:?}, scope {}{again}{planned}{confirmed}{reached}{starts}", selection.scope.as_str())
 }
 
 /// What was confirmed separately, for the audit.

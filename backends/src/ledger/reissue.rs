@@ -3,34 +3,29 @@
 use keybell_shared::actor::Actor;
 use keybell_shared::ids::{DistrictId, TaskId};
 use keybell_shared::ports::ledger::{Preview, Reissue};
-use keybell_shared::request::{Confirm, Mode, Scope, Selection, Where};
+use keybell_shared::request::{ResetRequest, Scope, Selection, Where};
 
 use super::SqlLedger;
 use super::chosen::{chosen_args, taken_up};
 use super::intake::counted;
-use super::selection::{exclusion, filter_args, selected};
+use super::selection::{exclusion, filter_args, selected, way_args};
 use super::sql::{Failure, Sql, Tx, args};
 
 impl SqlLedger {
     /// Counts whom a re-issue means, with the words of [`super::selection`]: as the expansion will see them.
-    pub(super) async fn count_reissue(
-        &self,
-        actor: &Actor,
-        reissue: &Reissue,
-        confirm: Confirm,
-        mode: Mode,
-    ) -> Sql<Preview> {
+    pub(super) async fn count_reissue(&self, actor: &Actor, reissue: &Reissue, request: &ResetRequest) -> Sql<Preview> {
         let named = Selection { scope: Scope::Selected, accounts: Vec::new(), narrowed: Where::default() };
-        let mut arguments = filter_args(actor.district, &named, actor.role, actor.person, confirm);
+        let mut arguments = filter_args(actor.district, &named, actor.role, actor.person, request.confirm);
         arguments.extend(args![actor.role.reach(), reissue.parent]);
         arguments.extend(chosen_args(&reissue.chosen));
-        arguments.extend(args![mode.sets_password()]);
+        arguments.extend(args![request.mode.sets_password()]);
+        arguments.extend(way_args(request.must_reach()));
         let rows = self
             .db
             .read(
                 concat!(
                     "SELECT ",
-                    exclusion!("$14", "$18"),
+                    exclusion!(reach "$14", sets "$18", must_reach "$19" by "$20" "$21" "$22" "$23"),
                     " AS code, count(*) AS n FROM items p JOIN accounts a ON a.id = p.account_id
                      WHERE ",
                     taken_up!("$15", "$16", "$17"),

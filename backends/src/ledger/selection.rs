@@ -5,6 +5,7 @@
 use keybell_shared::actor::Role;
 use keybell_shared::fold::{after_prefix, fold};
 use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::notice::Ways;
 use keybell_shared::request::{Confirm, Selection};
 use serde_json::{Value as Json, json};
 
@@ -79,11 +80,40 @@ macro_rules! managed_by {
 }
 pub(super) use managed_by;
 
+/// Whether anybody could be told about account `a` by these ways: `shared::notice::candidates` in SQL. A conformance test
+/// compares both.
+macro_rules! reachable {
+    ($email:literal, $sms:literal, $own:literal, $guardians:literal) => {
+        concat!(
+            "((",
+            $own,
+            " AND ((",
+            $email,
+            " AND a.email IS NOT NULL) OR (",
+            $sms,
+            " AND a.sms IS NOT NULL)))
+              OR (",
+            $guardians,
+            " AND a.rank <= 10 AND EXISTS (
+                  SELECT 1 FROM guardians g JOIN accounts p ON p.id = g.guardian_id
+                  WHERE g.account_id = a.id AND p.active
+                      AND ((",
+            $email,
+            " AND p.email IS NOT NULL) OR (",
+            $sms,
+            " AND p.sms IS NOT NULL)))))"
+        )
+    };
+}
+pub(super) use reachable;
+
 /// Why account `a` is left untouched, or NULL: `shared::eligibility::exclusion` in SQL, so that a million accounts need
-/// not leave the database. A conformance test compares both. The arguments are the requester's reach, and whether the task
-/// sets passwords.
+/// not leave the database. A conformance test compares both. The arguments are the requester's reach, whether the task
+/// sets passwords, and whether somebody must be told by these ways ([`way_args`]). Where nobody must be, addresses are not
+/// looked at.
 macro_rules! exclusion {
-    ($reach:literal, $sets:literal) => {
+    (reach $reach:literal, sets $sets:literal,
+     must_reach $must:literal by $email:literal $sms:literal $own:literal $guardians:literal) => {
         concat!(
             "(CASE WHEN ",
             $crate::ledger::selection::managed_by!(),
@@ -100,6 +130,11 @@ macro_rules! exclusion {
                 WHEN NOT ",
             $crate::ledger::selection::in_scope!("$7", "$8"),
             " THEN 'S09'
+                WHEN ",
+            $must,
+            " AND NOT ",
+            $crate::ledger::selection::reachable!($email, $sms, $own, $guardians),
+            " THEN 'S10'
                 END)"
         )
     };
@@ -130,6 +165,12 @@ pub(super) fn filter_args(
         confirm.requester,
         confirm.protected,
     ]
+}
+
+/// Whether somebody must be told, and by which ways: email, SMS, to the account's own address, to those of the guardians.
+pub(super) fn way_args(must_reach: Option<Ways>) -> Vec<Value> {
+    let Ways { email, sms, own, guardians } = must_reach.unwrap_or_default();
+    args![must_reach.is_some(), email, sms, own, guardians]
 }
 
 /// The ranges of folded names that begin with these prefixes. A prefix of which nothing is left would mean everybody; no

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use keybell_shared::actor::Actor;
 use keybell_shared::fold::username_key;
 use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::notice::Ways;
 use keybell_shared::ports::ledger::{LedgerResult, Meant, MeantAccount, UploadLedger};
 use keybell_shared::request::{Confirm, Scope, Selection, Where};
 use serde_json::json;
 
 use super::SqlLedger;
 use super::resets::forbidden;
-use super::selection::{exclusion, filter_args};
+use super::selection::{exclusion, filter_args, way_args};
 use super::sql::{Row, Sql, args, json as json_arg};
 
 /// Rows that are looked up at once.
@@ -18,10 +19,15 @@ const PAGE: usize = 2_000;
 
 #[async_trait]
 impl UploadLedger for SqlLedger {
-    async fn meant(&self, actor: &Actor, rows: &[Meant]) -> LedgerResult<Vec<Option<MeantAccount>>> {
+    async fn meant(
+        &self,
+        actor: &Actor,
+        rows: &[Meant],
+        must_reach: Option<Ways>,
+    ) -> LedgerResult<Vec<Option<MeantAccount>>> {
         let mut found = Vec::with_capacity(rows.len());
         for page in rows.chunks(PAGE) {
-            found.append(&mut self.meant_once(actor, page).await?);
+            found.append(&mut self.meant_once(actor, page, must_reach).await?);
         }
         Ok(found)
     }
@@ -52,7 +58,12 @@ impl UploadLedger for SqlLedger {
 }
 
 impl SqlLedger {
-    async fn meant_once(&self, actor: &Actor, page: &[Meant]) -> Sql<Vec<Option<MeantAccount>>> {
+    async fn meant_once(
+        &self,
+        actor: &Actor,
+        page: &[Meant],
+        must_reach: Option<Ways>,
+    ) -> Sql<Vec<Option<MeantAccount>>> {
         let nobody = Selection { scope: Scope::Selected, accounts: Vec::new(), narrowed: Where::default() };
         let mut arguments = filter_args(actor.district, &nobody, actor.role, actor.person, Confirm::default());
         let wanted: Vec<_> = page
@@ -65,6 +76,7 @@ impl SqlLedger {
             })
             .collect();
         arguments.extend(args![actor.role.reach(), json_arg(&wanted), true]);
+        arguments.extend(way_args(must_reach));
         // CROSS keeps SQLite from going through the whole district and comparing everybody with every row.
         let rows = self
             .db
@@ -72,7 +84,7 @@ impl SqlLedger {
                 concat!(
                     "SELECT r.at AS place, a.id, a.username, a.username_key, a.credential_version,
                          s.name AS school_name, d.name AS district_name, ",
-                    exclusion!("$14", "$16"),
+                    exclusion!(reach "$14", sets "$16", must_reach "$17" by "$18" "$19" "$20" "$21"),
                     " AS code
                      FROM {rows $15: at integer, id uuid, key text} AS r
                      {lite CROSS} JOIN accounts a ON a.id = COALESCE(r.id,

@@ -31,8 +31,6 @@ pub(crate) struct Search {
     /// How the username or the family name begins.
     #[arg(value_name = "BEGINNING")]
     pub(crate) q: Option<String>,
-    #[command(flatten)]
-    pub(crate) narrowed: Narrowed,
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
@@ -42,6 +40,9 @@ pub(crate) struct Search {
     /// Go on where another page ended.
     #[arg(long, value_name = "CURSOR", value_parser = words::cursor)]
     pub(crate) after: Option<String>,
+    // Last, because its heading would hold for whatever follows.
+    #[command(flatten)]
+    pub(crate) narrowed: Narrowed,
 }
 
 /// One account and its provider.

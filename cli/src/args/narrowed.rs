@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// OR within one flag that is repeated, AND between flags.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Whose passwords")]
+#[command(next_help_heading = "Which accounts")]
 pub(crate) struct Narrowed {
     /// Only these schools (roster id or name); may be repeated.
     #[arg(long)]

@@ -16,7 +16,7 @@ pub(crate) struct Reset {
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["request", "scope", "account", "accounts_file", "school", "class",
         "grade", "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode",
         "delivery", "format", "language", "policy", "permanent", "permanent_grade", "expires_in_hours", "clear_security_questions", "notify",
-        "channel", "recipient", "reason", "start_at", "zone", "wave_by", "canary", "halt_above"])]
+        "channel", "recipient", "unreachable", "reason", "start_at", "zone", "wave_by", "canary", "halt_above"])]
     pub(crate) plan: Option<PlanId>,
     /// A key of your own; the same key and request never start twice.
     #[arg(long, value_name = "KEY")]
@@ -41,16 +41,16 @@ pub(crate) struct Asked {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["scope", "account", "accounts_file", "school", "class", "grade",
         "user_type", "graduation_year", "group", "family_name", "confirm_requester", "confirm_protected", "mode", "delivery", "format", "start_at", "zone", "wave_by", "canary", "halt_above",
         "language", "policy", "shared_password_file", "acknowledge_shared", "permanent", "permanent_grade", "expires_in_hours",
-        "clear_security_questions", "notify", "channel", "recipient", "reason"])]
+        "clear_security_questions", "notify", "channel", "recipient", "unreachable", "reason"])]
     pub(crate) request: Option<PathBuf>,
     /// Whose passwords.
-    #[arg(long, value_parser = ["all", "all_except", "without_role", "selected"], help_heading = "Whose passwords")]
+    #[arg(long, value_parser = ["all", "all_except", "without_role", "selected"], help_heading = "Which accounts")]
     pub(crate) scope: Option<String>,
     /// An account (username, account id or roster id) for selected and all_except; may be repeated.
-    #[arg(long, help_heading = "Whose passwords")]
+    #[arg(long, help_heading = "Which accounts")]
     pub(crate) account: Vec<String>,
     /// A file with one account per line.
-    #[arg(long, value_name = "FILE", help_heading = "Whose passwords")]
+    #[arg(long, value_name = "FILE", help_heading = "Which accounts")]
     pub(crate) accounts_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) narrowed: Narrowed,
@@ -94,7 +94,7 @@ pub(crate) struct Schedule {
 
 /// Accounts that are otherwise never reset.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Whose passwords")]
+#[command(next_help_heading = "Which accounts")]
 pub(crate) struct Exceptions {
     /// Confirm that your own account is reset as well.
     #[arg(long)]
@@ -144,6 +144,10 @@ pub(crate) struct Telling {
     /// Who is told.
     #[arg(long, value_parser = ["account", "guardians", "both"], help_heading = "Telling people")]
     pub(crate) recipient: Option<String>,
+    /// Accounts of which nobody can be told; reset: they are reset all the same and listed, for you to hand the passwords over;
+    /// skip: they are left untouched. reset without a word.
+    #[arg(long, value_parser = ["reset", "skip"], help_heading = "Telling people")]
+    pub(crate) unreachable: Option<String>,
     /// Why; it is kept in the audit.
     #[arg(long, value_parser = ["start_of_year", "new_starters", "lost", "suspected_compromise", "other"])]
     pub(crate) reason: Option<String>,

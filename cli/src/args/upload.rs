@@ -104,4 +104,8 @@ pub(crate) struct Filled {
     /// Who is told.
     #[arg(long, value_parser = ["account", "guardians", "both"], help_heading = "Telling people")]
     pub(crate) recipient: Option<String>,
+    /// Accounts of which nobody can be told; reset: they are reset all the same and listed, for you to hand the passwords over;
+    /// skip: they are left untouched. reset without a word.
+    #[arg(long, value_parser = ["reset", "skip"], help_heading = "Telling people")]
+    pub(crate) unreachable: Option<String>,
 }

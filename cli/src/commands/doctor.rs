@@ -16,9 +16,10 @@ use serde::Serialize;
 use crate::args::Output;
 use crate::configuration::mode_name;
 use crate::context::Context;
+use crate::lock::FolderLock;
 use crate::outcome::Exit;
 use crate::output::{say, say_json, table};
-use crate::wiring::open;
+use crate::wiring::{is_missing, open};
 
 /// Whatever a single check does, the doctor does not wait longer for it.
 const PATIENCE: Duration = Duration::from_secs(7);
@@ -60,7 +61,6 @@ pub(crate) async fn run(context: Context, quiet: bool) -> Result<Exit> {
     // All at once, so that several servers that are silent cost no more time than one.
     let (backends, e_mail, sms) = tokio::join!(backends(config), senders::email(config), senders::sms(config));
     findings.extend(backends);
-    // After the backends: an embedded folder that is new gets its keys there.
     findings.extend(keys::findings(config));
     findings.extend([e_mail, sms]);
     let fine = findings.iter().all(|finding| finding.fine);
@@ -92,8 +92,23 @@ async fn backends(config: &Config) -> Vec<Finding> {
 }
 
 async fn embedded(config: &Config) -> Vec<Finding> {
+    let folder = config.folder.display();
     let mut findings: Vec<Finding> =
         place::findings(&config.folder).await.into_iter().map(|seen| Finding::new("folder", "folder", seen)).collect();
+    if let Some(owner) = FolderLock::holder(&config.folder) {
+        let detail = format!(
+            "{folder} is in use by {owner}, which has ledger, queue and board to itself: how they are, its /readyz says, and \
+             `keybell --server URL fleet`. All the rest was looked at"
+        );
+        findings.push(Finding::new("ledger", "folder", Seen::fine(detail)));
+        return findings;
+    }
+    if is_missing(config) {
+        let what = if config.folder.exists() { "no ledger in" } else { "no folder" };
+        let detail = format!("there is {what} {folder} yet; `keybell roster import` or `keybell serve` makes it");
+        findings.push(Finding::new("ledger", "folder", Seen::warning(detail)));
+        return findings;
+    }
     match open(config).await {
         Ok(backends) => {
             let seen = backends.ledger.examine().await;

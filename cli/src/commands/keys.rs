@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::keys::{KeyOwner, destroy, find, older, open_keys, read_webhook_key, rotate, seal_key};
 use crate::outcome::Exit;
 use crate::output::{ask, complain, say, say_json, table};
-use crate::wiring::open;
+use crate::wiring::{is_missing, open_existing};
 
 /// One key of the folder.
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ async fn list(context: &Context) -> Result<Exit> {
     for owner in KeyOwner::ALL {
         listed.extend(halves(&folder, owner)?);
     }
-    match open(&context.config).await {
+    match open_existing(&context.config).await {
         Ok(backends) => {
             for key in &mut listed {
                 key.sealed = Some(backends.ledger.sealed_with(&key.key).await?);
@@ -66,6 +66,8 @@ async fn list(context: &Context) -> Result<Exit> {
             }
             backends.close().await;
         }
+        // Neither keys nor a ledger: a misspelt folder.
+        Err(error) if listed.is_empty() && is_missing(&context.config) => return Err(error),
         Err(error) => complain(&format!("what is sealed is not known: {error:#}")),
     }
     if let Some(key) = read_webhook_key(&folder)? {
@@ -157,7 +159,7 @@ async fn retire(context: &Context, id: &str, yes: bool) -> Result<Exit> {
         bail!("{id} still seals: its rotation was cut off; `keybell keys rotate {}` completes it", owner.name());
     }
     // In embedded mode this holds the folder: nobody else runs who could still seal with the old key.
-    let backends = open(&context.config).await?;
+    let backends = open_existing(&context.config).await?;
     let sealed = backends.ledger.sealed_with(id).await?;
     let until = backends.ledger.sealed_until(id).await?;
     if sealed > 0 {

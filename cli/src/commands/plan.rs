@@ -45,6 +45,7 @@ pub(super) async fn apply(context: Context, arguments: Apply) -> Result<Exit> {
         body.insert("password".to_owned(), request::shared(path, arguments.acknowledge_shared)?);
     }
     let desk = opened(&context, &arguments.one).await?;
+    desk.ready(&context)?;
     let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, false).await?;
     let path = format!("/v1/plans/{}", arguments.one.plan);
     let plan: shapes::Plan = read(&desk.get(&path).await?)?;

@@ -9,10 +9,10 @@ use crate::args::{Output, Producer};
 use crate::context::Context;
 use crate::outcome::Exit;
 use crate::output::{say, say_json, table};
-use crate::wiring::{Backends, open};
+use crate::wiring::{Backends, open_existing};
 
 pub(crate) async fn run(context: Context, arguments: Producer) -> Result<Exit> {
-    let backends = open(&context.config).await?;
+    let backends = open_existing(&context.config).await?;
     match arguments {
         Producer::Allow { district: named, name, requests_per_hour, accounts_per_request } => {
             let district = district(&backends, named.district.as_deref()).await?;

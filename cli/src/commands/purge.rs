@@ -13,14 +13,14 @@ use crate::outcome::Exit;
 use crate::output::table::{Cell, numbers, words};
 use crate::output::{ask, complain, say, say_json};
 use crate::stop::Stop;
-use crate::wiring::{Backends, open};
+use crate::wiring::{Backends, open_existing};
 
 /// Rows of each kind that one transaction forgets.
 const AT_ONCE: u32 = 1_000;
 
 pub(crate) async fn run(context: Context, arguments: Purge) -> Result<Exit> {
     let retention = context.config.retention.periods();
-    let backends = open(&context.config).await?;
+    let backends = open_existing(&context.config).await?;
     let there_are = backends.ledger.purgeable(&retention).await?;
     if arguments.dry_run || all(&there_are) == 0 {
         show(context.output, "would be forgotten", &there_are)?;

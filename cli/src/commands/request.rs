@@ -104,6 +104,7 @@ pub(super) fn telling(arguments: &Telling) -> Result<Map<String, Value>> {
         ("notify", &arguments.notify),
         ("channel", &arguments.channel),
         ("recipient", &arguments.recipient),
+        ("unreachable", &arguments.unreachable),
         ("reason", &arguments.reason),
     ] {
         if let Some(value) = value {

@@ -42,6 +42,7 @@ pub(crate) async fn run(context: Context, arguments: Reset) -> Result<Exit> {
     // What is wrong with the flags is said before anything is opened.
     drop(request::body(asked, "")?);
     let desk = Desk::open(&context, asked.district.as_deref()).await?;
+    desk.ready(&context)?;
     let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, asked.request.is_some()).await?;
     let body = request::body(asked, acknowledged.version())?;
     let preview: Preview = read(&desk.ask(Ask::post("/v1/tasks/preview").with(body.clone())).await?)?;
@@ -60,6 +61,7 @@ pub(super) async fn start(
     key: Option<String>,
     detach: bool,
 ) -> Result<Exit> {
+    desk.ready(&context)?;
     let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     let (answer, replayed) = desk.submit(ask.keyed(&key)).await?;
     let Accepted { task } = read(&answer)?;

@@ -79,6 +79,7 @@ async fn start(context: Context, arguments: Start) -> Result<Exit> {
     let file = File::read(&arguments.file.path)?;
     let mut parameters = file::rules(&arguments.file);
     let desk = Desk::open(&context, arguments.file.district.district.as_deref()).await?;
+    desk.ready(&context)?;
     let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, false).await?;
     let trial: shapes::Trial = read(&desk.ask(file.with(&query("/v1/uploads/trial", &parameters)?)).await?)?;
     show::briefly(desk.place(), &arguments.file.path, &trial);

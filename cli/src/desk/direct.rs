@@ -20,7 +20,7 @@ use crate::commands::{console, district};
 use crate::context::Context;
 use crate::running::{Everything, api_parts};
 use crate::stop::Stop;
-use crate::wiring::{Backends, open};
+use crate::wiring::{Backends, open_existing};
 
 /// An open ledger, and the routes over it.
 pub(super) struct Direct {
@@ -35,14 +35,14 @@ pub(super) struct Direct {
 
 impl Direct {
     pub(super) async fn open(context: &Context, named: Option<&str>) -> Result<Self> {
-        let backends = Arc::new(open(&context.config).await?);
+        let backends = Arc::new(open_existing(&context.config).await?);
         let district = district(&backends, named).await?;
         Ok(Self::with(context, backends, district))
     }
 
     /// For a question that is the same for every district.
     pub(super) async fn open_any(context: &Context) -> Result<Self> {
-        let backends = Arc::new(open(&context.config).await?);
+        let backends = Arc::new(open_existing(&context.config).await?);
         let nobody = District { id: DistrictId::fresh(), slug: String::new(), name: "every district".to_owned() };
         Ok(Self::with(context, backends, nobody))
     }

@@ -22,8 +22,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::beforehand;
 use crate::context::Context;
-use crate::running::Everything;
+use crate::running::{Everything, Part};
 use crate::stop::Stop;
 use crate::wiring::Backends;
 
@@ -162,8 +163,19 @@ impl Desk {
         matches!(&self.way, Way::Direct(direct) if direct.is_embedded())
     }
 
+    /// Whether this process could do the work, where nobody else does it: asked before anything is accepted that would then lie
+    /// there.
+    pub(crate) fn ready(&self, context: &Context) -> Result<()> {
+        if self.is_alone() {
+            beforehand::senders(&context.config, &[Part::Workers])?;
+            beforehand::keys(&context.config, &[Part::Workers])?;
+        }
+        Ok(())
+    }
+
     /// Starts the work if nobody else does it; a command that waits for a task then works itself.
     pub(crate) fn work(&self, context: &Context, stop: &Stop) -> Result<Option<Everything>> {
+        self.ready(context)?;
         match &self.way {
             Way::Direct(direct) if direct.is_embedded() => direct.work(context, stop).map(Some),
             Way::Direct(_) | Way::Remote(_) => Ok(None),

@@ -2,7 +2,7 @@
 //! JSON output.
 
 use keybell_shared::ids::{AccountId, TaskId};
-use keybell_shared::request::{Mode, Waves};
+use keybell_shared::request::{Mode, Unreachable, Waves};
 use keybell_shared::states::{ItemState, TaskState};
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ pub(crate) struct Start {
     pub(crate) zone: Option<String>,
 }
 
-/// What was asked about the new passwords.
+/// What was asked about the new passwords, and about accounts of which nobody can be told.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Asked {
     #[serde(default)]
@@ -73,6 +73,8 @@ pub(crate) struct Asked {
     pub(crate) permanent_grades: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) clear_security_questions: bool,
+    #[serde(default)]
+    pub(crate) unreachable: Unreachable,
     #[serde(default)]
     pub(crate) start: Option<Start>,
 }
@@ -290,6 +292,8 @@ pub(crate) struct Rules {
     pub(crate) delivery: String,
     pub(crate) channel: String,
     pub(crate) recipient: String,
+    #[serde(default)]
+    pub(crate) unreachable: Unreachable,
     pub(crate) precautions: String,
 }
 

@@ -242,7 +242,7 @@ impl Intake {
         let ledger = self.ledger.as_ref();
         let named = selection::resolve(ledger, actor.district, &mut request.selection).await?;
         self.holds_no_name_of(actor, request, shared.as_ref(), &named).await?;
-        let preview = ledger.preview(actor, &request.selection, request.confirm, &named, request.mode).await?;
+        let preview = ledger.preview(actor, request, &named).await?;
         if preview.eligible == 0 && preview.skipped.iter().all(|(_, count)| *count == 0) {
             return Err(selection::nobody());
         }
@@ -276,7 +276,7 @@ impl Intake {
             return Ok(());
         };
         let rows: Vec<Meant> = named.iter().map(|id| Meant { account: Some(*id), username: String::new() }).collect();
-        let found = self.ledger.meant(actor, &rows).await?;
+        let found = self.ledger.meant(actor, &rows, None).await?;
         given.check_names(request, found.into_iter().flatten().flat_map(|account| account.forbidden).collect())
     }
 

@@ -79,7 +79,7 @@ impl Intake {
         let named = selection::resolve(ledger, actor.district, &mut request.selection).await?;
         self.holds_no_name_of(actor, &request, shared.as_ref(), &named).await?;
         if let Some(given) = &shared {
-            let preview = ledger.preview(actor, &request.selection, request.confirm, &named, request.mode).await?;
+            let preview = ledger.preview(actor, &request, &named).await?;
             given.limit(&mut request, preview.eligible, self.passwords.shared_limit)?;
         }
         request.acknowledgement = None;

@@ -7,7 +7,7 @@ use keybell_shared::ports::ledger::{Chosen, Idempotency, NewTask, Preview, Reiss
 use keybell_shared::problem::Problem;
 use keybell_shared::request::{
     ChannelRule, Confirm, NotifyRule, PasswordSource, PolicyName, Reason, Recipient, ResetRequest, Scope, Selection,
-    Start, VERSION, Waves, Where,
+    Start, Unreachable, VERSION, Waves, Where,
 };
 use keybell_shared::states::ItemState;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,10 @@ pub struct Reissuing {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub recipient: Option<Recipient>,
+    /// What becomes of accounts of which nobody can be told.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub unreachable: Option<Unreachable>,
     /// Whether the passwords must be changed at the first sign-in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary: Option<bool>,
@@ -144,6 +148,7 @@ impl Reissuing {
             notify: self.notify.unwrap_or(earlier.notify),
             channel: self.channel.unwrap_or(earlier.channel),
             recipient: self.recipient.unwrap_or(earlier.recipient),
+            unreachable: self.unreachable.unwrap_or(earlier.unreachable),
             reason: self.reason.unwrap_or(earlier.reason),
             // Never the earlier one: whoever asks has read the precautions of today.
             acknowledgement: self.acknowledgement,
@@ -186,8 +191,13 @@ impl Intake {
         let ledger = self.ledger.as_ref();
         let earlier = visible(ledger, actor, parent).await?;
         let chosen = CHOICE.resolve(ledger, actor.district, asked.items.as_deref(), asked.accounts.as_deref()).await?;
+        let inherits = asked.unreachable.is_none();
         let mut request = asked.request(earlier.request)?;
         self.complete(&mut request);
+        if inherits && !request.is_told() {
+            // That those who cannot be told were left untouched means nothing where nobody is told any more.
+            request.unreachable = Unreachable::default();
+        }
         rules::check_again(actor, &request)?;
         self.start_lies_ahead(&request).await?;
         self.links_lead_somewhere(actor, &request).await?;
@@ -196,7 +206,7 @@ impl Intake {
             self.holds_no_name_of(actor, &request, shared.as_ref(), accounts).await?;
         }
         let reissue = Reissue { parent, chosen };
-        let preview = ledger.preview_reissue(actor, &reissue, request.confirm, request.mode).await?;
+        let preview = ledger.preview_reissue(actor, &reissue, &request).await?;
         somebody(&reissue.chosen, &preview)?;
         if let Some(given) = &shared {
             given.limit(&mut request, preview.eligible, self.passwords.shared_limit)?;

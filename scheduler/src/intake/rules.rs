@@ -6,7 +6,8 @@ use keybell_shared::password::Format;
 use keybell_shared::precautions;
 use keybell_shared::problem::{Problem, ProblemKind};
 use keybell_shared::request::{
-    Confirm, MAX_CANARY, MAX_NAMED, NotifyRule, PasswordSource, ResetRequest, Scope, Selection, VERSION, Where,
+    Confirm, MAX_CANARY, MAX_NAMED, NotifyRule, PasswordSource, ResetRequest, Scope, Selection, Unreachable, VERSION,
+    Where,
 };
 
 use super::passwords::permanent_grades;
@@ -103,7 +104,8 @@ fn passwords(request: &ResetRequest) -> Result<(), Problem> {
     links(request)?;
     expiry(request)?;
     permanent_grades(request)?;
-    notify(request)
+    notify(request)?;
+    unreachable(request)
 }
 
 /// Whether this build understands the request's version.
@@ -270,6 +272,16 @@ fn notify(request: &ResetRequest) -> Result<(), Problem> {
     if request.notify == NotifyRule::Never && request.password.is_generated() {
         let detail = "generated passwords that nobody is told lock everybody out; use `auto` or `always`";
         return Err(Problem::invalid("notify.nobody_would_know", "notify", detail));
+    }
+    Ok(())
+}
+
+/// Whom nobody tells anything cannot be out of reach.
+fn unreachable(request: &ResetRequest) -> Result<(), Problem> {
+    if request.unreachable == Unreachable::Skip && !request.is_told() {
+        let detail = "nobody is told of this reset (shared and uploaded passwords are sent only where `notify` is `always`), so \
+                      nobody can be skipped for want of a contact; leave this out, or set `notify` to `always`";
+        return Err(Problem::invalid("unreachable.nobody_is_told", "unreachable", detail));
     }
     Ok(())
 }

@@ -119,6 +119,18 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (ALL, r#","mode":"request""#, "links.no_url", "mode"),
     (ALL, r#","mode":"force_then_request""#, "links.no_url", "mode"),
     (ALL, r#","delivery":"link""#, "links.no_url", "delivery"),
+    (
+        ALL,
+        r#","unreachable":"skip","password":{"source":"shared","value":"Otter-lamp-47"}"#,
+        "unreachable.nobody_is_told",
+        "unreachable",
+    ),
+    (
+        ALL,
+        r#","unreachable":"skip","notify":"never","password":{"source":"shared","value":"Otter-lamp-47"}"#,
+        "unreachable.nobody_is_told",
+        "unreachable",
+    ),
     (ALL, r#","password":{"source":"shared","value":"Ott3r"}"#, "password.too_short", "password.value"),
     (ALL, r#","password":{"source":"shared","value":"otter-lamp-47"}"#, "password.no_capital", "password.value"),
     (ALL, r#","password":{"source":"shared","value":"Password123"}"#, "password.common", "password.value"),

@@ -21,7 +21,7 @@ use keybell_shared::ports::ledger::{
     ResetLedger, ResetOutcome, ResetWrite, Resolved, Runnable, Standing, TaskLedger, TaskView, UnknownNames,
 };
 use keybell_shared::progress::{Counts, Snapshot};
-use keybell_shared::request::{Confirm, Mode, Selection};
+use keybell_shared::request::{ResetRequest, Selection};
 use keybell_shared::stage::Stage;
 use keybell_shared::states::{ItemState, TaskState};
 
@@ -223,11 +223,11 @@ impl IntakeLedger for FakeLedger {
         self.up().map(|_| ["larkspur", "Larkspur Valley", "Oak Elm Bay"].map(str::to_owned).to_vec())
     }
 
-    async fn preview(&self, _: &Actor, _: &Selection, _: Confirm, _: &[AccountId], _: Mode) -> LedgerResult<Preview> {
+    async fn preview(&self, _: &Actor, _: &ResetRequest, _: &[AccountId]) -> LedgerResult<Preview> {
         Ok(self.up()?.preview.clone())
     }
 
-    async fn preview_reissue(&self, _: &Actor, _: &Reissue, _: Confirm, _: Mode) -> LedgerResult<Preview> {
+    async fn preview_reissue(&self, _: &Actor, _: &Reissue, _: &ResetRequest) -> LedgerResult<Preview> {
         Ok(self.up()?.again.clone())
     }
 

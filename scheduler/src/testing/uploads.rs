@@ -2,15 +2,22 @@
 
 use async_trait::async_trait;
 use keybell_shared::actor::Actor;
+use keybell_shared::codes::Code;
 use keybell_shared::fold::username_key;
 use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::notice::Ways;
 use keybell_shared::ports::ledger::{LedgerResult, Meant, MeantAccount, UploadLedger};
 
 use super::ledger::FakeLedger;
 
 #[async_trait]
 impl UploadLedger for FakeLedger {
-    async fn meant(&self, _: &Actor, rows: &[Meant]) -> LedgerResult<Vec<Option<MeantAccount>>> {
+    async fn meant(
+        &self,
+        _: &Actor,
+        rows: &[Meant],
+        must_reach: Option<Ways>,
+    ) -> LedgerResult<Vec<Option<MeantAccount>>> {
         let state = self.up()?;
         let find = |row: &Meant| {
             let is_meant = |name: &str, id: AccountId| {
@@ -21,7 +28,8 @@ impl UploadLedger for FakeLedger {
             Some(MeantAccount {
                 id: *id,
                 username: name.clone(),
-                code: state.left.get(name).copied(),
+                // Nobody of the fake has a telephone.
+                code: state.left.get(name).copied().or(must_reach.filter(|ways| !ways.email).map(|_| Code::S10)),
                 forbidden: vec![name.clone(), "Larkspur".to_owned()],
                 version: state.password_version,
             })

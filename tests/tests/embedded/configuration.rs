@@ -45,7 +45,9 @@ async fn the_printed_defaults_are_a_configuration() {
     std::fs::write(&file, &printed).expect("a file");
     // Read where it lies, without being named; the folder of the environment goes before that of the file.
     let home = school.beside("");
-    let found = Program::new(["doctor"]).working_in(&home).env("KEYBELL_FOLDER", school.folder()).run_to(0).await;
+    let there = |command: &str| Program::new([command]).working_in(&home).env("KEYBELL_FOLDER", school.folder());
+    there("migrate").run_to(0).await;
+    let found = there("doctor").run_to(0).await;
     assert!(found.stdout.contains("embedded mode"), "{}", found.stdout);
     assert!(school.folder().join("keybell.sqlite").exists());
 }

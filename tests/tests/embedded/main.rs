@@ -26,5 +26,6 @@ mod schedule;
 mod school;
 mod search;
 mod secrets;
+mod unreachable;
 mod uploads;
 mod webhooks;

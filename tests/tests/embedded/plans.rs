@@ -66,6 +66,7 @@ async fn a_plan_is_looked_at_and_started_exactly_so() {
             "mode": "force", "password": "generated", "format": "by-grade", "language": "en", "policy": "standard",
             "temporary": true, "permanent_grades": [], "clear_security_questions": false,
             "expires_in_hours": 168, "notify": "auto", "told": true, "delivery": "password", "channel": "cascade", "recipient": "account",
+            "unreachable": "reset",
             "precautions": READ
         })
     );

@@ -132,6 +132,66 @@ async fn another_districts_roster_does_not_go_into_the_only_district() {
     school.program(["roster", "import", "--district", "other-district"]).arg(&two).run_to(0).await;
 }
 
+/// A misspelt `--folder` finds nothing, and leaves nothing behind.
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_not_made_by_whoever_only_looks() {
+    let school = School::empty();
+    let plan = ["plan", "--scope", "all", "--reason", "lost"];
+    for arguments in [
+        &["task", "list"][..],
+        &["account", "search"],
+        &["apikey", "list"],
+        &["webhook", "list"],
+        &["keys", "list"],
+        &["fleet"],
+        &["purge", "--dry-run"],
+        &["producer", "list"],
+        &plan,
+    ] {
+        let refused = school.program(arguments.iter().copied()).run_to(4).await;
+        let said = &refused.stderr;
+        assert!(
+            said.contains("no folder") && said.contains(&*school.folder().to_string_lossy()),
+            "{arguments:?}: {said}"
+        );
+        assert!(said.contains("--folder") && said.contains("roster import"), "{arguments:?}: {said}");
+        assert!(refused.stdout.is_empty(), "{arguments:?}: {}", refused.stdout);
+        assert!(!school.folder().exists(), "{arguments:?} made it");
+    }
+    std::fs::create_dir(school.folder()).expect("another folder");
+    let refused = school.program(["task", "list"]).run_to(4).await.stderr;
+    assert!(refused.contains("no ledger in"), "{refused}");
+    assert_eq!(entries(&school.folder()), Vec::<PathBuf>::new());
+}
+
+/// Who works on a task themselves is told before it is accepted that they cannot.
+#[tokio::test]
+async fn a_sender_that_cannot_be_is_said_before_anything_is_accepted() {
+    let school = School::with(&pupils(2)).await;
+    let yes = ["--yes", "--acknowledge", "2026-11"];
+    let server = "smtp://mail.example.org?tls=maybe";
+    let wrong = |program: Program| program.env("KEYBELL_EMAIL__SENDER", "smtp").env("KEYBELL_EMAIL__URL", server);
+    let all = ["--scope", "all", "--reason", "other"];
+    for more in [&yes[..], &["--yes", "--acknowledge", "2026-11", "--detach"], &[]] {
+        let refused = wrong(school.program(["reset"]).args(all).args(more)).run_to(78).await;
+        assert!(refused.stderr.contains("email.url"), "{more:?}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("would be reset"), "nobody is asked first: {}", refused.stderr);
+    }
+    untouched(&school).await;
+    let plan: Value = wrong(school.program(["plan"]).args(all)).json().await;
+    let id = plan["plan"].as_str().expect("a plan can be looked at all the same").to_owned();
+    wrong(school.program(["plan", "apply", &id]).args(yes)).run_to(78).await;
+    untouched(&school).await;
+    let done: Value = school.program(["plan", "apply", &id]).args(yes).json().await;
+    let task = done.pointer("/task/id").and_then(Value::as_str).expect("a task").to_owned();
+    for again in ["reissue", "resend"] {
+        let more = if again == "reissue" { &yes[..] } else { &[] };
+        wrong(school.program(["task", again, &task, "--account", "pupil1"]).args(more)).run_to(78).await;
+    }
+    let tasks = rows(&school, "SELECT id, state FROM tasks").await;
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+}
+
 async fn untouched(school: &School) {
     let changed = rows(school, "SELECT username, password_hash FROM accounts WHERE credential_version > 0").await;
     assert!(changed.is_empty(), "{changed:?}");

@@ -8,9 +8,9 @@ use crate::ledger::sql::{Failure, Row, Sql, Tx, args};
 /// Who was to be skipped stays skipped, so that nobody joins; who is no longer eligible is skipped by today's reason.
 pub(super) const WRITE: &str = written!(
     "SELECT a.id AS id, COALESCE(f.code, ",
-    exclusion!("$14", "$18"),
+    exclusion!(reach "$14", sets "$18", must_reach "$19" by "$20" "$21" "$22" "$23"),
     ") AS code FROM plan_accounts f JOIN accounts a ON a.id = f.account_id
-     WHERE f.plan = $19 AND f.account_id > $16 AND f.account_id <= $17"
+     WHERE f.plan = $24 AND f.account_id > $16 AND f.account_id <= $17"
 );
 
 /// The number of the task's plan, if it comes from one.

@@ -95,7 +95,7 @@ async fn difference(tx: &mut Tx, asked: &Asked<'_>, plan: i64) -> Sql<Difference
     arguments.extend(args![MAX_DIFFERENCES]);
     let first = tx
         .all(
-            concat!("SELECT d.username, d.what FROM (", differing!(), ") AS d ORDER BY d.username LIMIT $21"),
+            concat!("SELECT d.username, d.what FROM (", differing!(), ") AS d ORDER BY d.username LIMIT $22"),
             arguments,
         )
         .await?;

@@ -21,17 +21,6 @@ macro_rules! meant {
 }
 pub(super) use meant;
 
-/// Whether anybody could be told about account `a`: `shared::notice::candidates` in SQL. A conformance test compares both.
-macro_rules! reachable {
-    () => {
-        "(($18 AND (($16 AND a.email IS NOT NULL) OR ($17 AND a.sms IS NOT NULL)))
-          OR ($19 AND a.rank <= 10 AND EXISTS (
-              SELECT 1 FROM guardians g JOIN accounts p ON p.id = g.guardian_id
-              WHERE g.account_id = a.id AND p.active
-                  AND (($16 AND p.email IS NOT NULL) OR ($17 AND p.sms IS NOT NULL)))))"
-    };
-}
-
 /// Where the person of account `a` would be told. PostgreSQL keeps a hash of it; SQLite, which has none, the text, in the
 /// same file that the addresses come from.
 macro_rules! contact {
@@ -63,9 +52,11 @@ macro_rules! judged {
     () => {
         concat!(
             "SELECT a.id AS id, a.username AS username, ",
-            $crate::ledger::selection::exclusion!("$14", "$20"),
+            $crate::ledger::selection::exclusion!(
+                reach "$14", sets "$20", must_reach "$21" by "$16" "$17" "$18" "$19"
+            ),
             " AS code, ",
-            $crate::ledger::plan::judge::reachable!(),
+            $crate::ledger::selection::reachable!("$16", "$17", "$18", "$19"),
             " AS reachable, ",
             $crate::ledger::plan::judge::standing!(),
             " AS standing, ",
@@ -76,7 +67,7 @@ macro_rules! judged {
     };
 }
 pub(super) use judged;
-pub(super) use {contact, reachable, standing};
+pub(super) use {contact, standing};
 
 /// Who asks, and for what.
 #[derive(Debug)]
@@ -92,12 +83,10 @@ pub(super) fn judge_args(asked: &Asked<'_>, plan: i64) -> Vec<Value> {
     let request = asked.request;
     let told = request.is_told();
     // Where nobody is to be told, nobody's address matters.
-    let Ways { email, sms, own, guardians } = if told {
-        notice::ways(request.channel, request.recipient)
-    } else {
-        Ways { email: false, sms: false, own: false, guardians: false }
-    };
+    let ways = told.then(|| notice::ways(request.channel, request.recipient));
+    let Ways { email, sms, own, guardians } = ways.unwrap_or_default();
     let mut arguments = filter_args(asked.district, &request.selection, asked.role, asked.person, request.confirm);
-    arguments.extend(args![asked.role.reach(), plan, email, sms, own, guardians, request.mode.sets_password()]);
+    arguments.extend(args![asked.role.reach(), plan, email, sms, own, guardians]);
+    arguments.extend(args![request.mode.sets_password(), request.must_reach().is_some()]);
     arguments
 }

@@ -6,6 +6,10 @@ use keybell_shared::config::{Config, RunMode};
 use super::Finding;
 use crate::configuration::keys_folder;
 use crate::keys::{KeyOwner, open_keys, read_webhook_key, seal_key};
+use crate::wiring::is_missing;
+
+/// What is said of a key of an embedded folder that was never used.
+const LATER: &str = "made together with the ledger";
 
 /// One finding for each owner, and one for the key of webhooks.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
@@ -19,6 +23,7 @@ fn of_webhooks(config: &Config) -> Seen {
         (Ok(Some(key)), _) => Seen::fine(format!("{} signs webhooks", key.id())),
         // Only API and scheduler have it in a cluster, and only if webhooks are used.
         (Ok(None), RunMode::Cluster) => Seen::fine("not here"),
+        (Ok(None), RunMode::Embedded) if is_missing(config) => Seen::fine(LATER),
         (Ok(None), RunMode::Embedded) => Seen::wrong("missing; `keybell keys create` makes it"),
         (Err(error), _) => Seen::wrong(format!("{error:#}")),
     }
@@ -38,6 +43,7 @@ fn of(config: &Config, owner: KeyOwner) -> Seen {
         (true, false) => seal_key(&folder, owner).map(|key| format!("{} seals; what opens is not here", key.id())),
         // In a cluster each process has only the keys that its stages need.
         (false, false) if config.mode == RunMode::Cluster => Ok("not here".to_owned()),
+        (false, false) if is_missing(config) => Ok(LATER.to_owned()),
         (false, false) => Err(anyhow::anyhow!("missing; `keybell keys create` makes it")),
     };
     found.map_or_else(|error| Seen::wrong(format!("{error:#}")), Seen::fine)

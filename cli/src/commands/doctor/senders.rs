@@ -37,6 +37,9 @@ fn judged(found: Result<String, String>) -> Seen {
 /// Writes a file to the outbox and removes it.
 fn folder(path: &Path) -> Seen {
     let place = path.display();
+    if !path.exists() {
+        return later(path);
+    }
     let tried = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| {
         tempfile::NamedTempFile::new_in(path)?.close()?;
         Ok(std::fs::metadata(path)?.permissions().mode() & 0o777)
@@ -47,5 +50,15 @@ fn folder(path: &Path) -> Seen {
             "written to {place}, which is open to others (mode {mode:o}); passwords in clear lie there: chmod 700"
         )),
         Ok(_) => Seen::fine(format!("written to {place}")),
+    }
+}
+
+/// An outbox that the first message makes: whether it could be made there.
+fn later(path: &Path) -> Seen {
+    let place = path.display();
+    let above = path.ancestors().skip(1).find(|above| above.is_dir()).unwrap_or_else(|| Path::new("."));
+    match tempfile::NamedTempFile::new_in(above).and_then(tempfile::NamedTempFile::close) {
+        Err(error) => Seen::wrong(format!("{place} cannot be made: {error}")),
+        Ok(()) => Seen::fine(format!("{place} is made for the first message")),
     }
 }

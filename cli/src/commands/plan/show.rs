@@ -7,7 +7,7 @@ use crate::live::time;
 use crate::output::colour::{CARE, FAINT};
 use crate::output::table::{Cell, numbers, text, words};
 use crate::output::{complain, say, say_table};
-use keybell_shared::request::{WaveBy, Waves};
+use keybell_shared::request::{Unreachable, WaveBy, Waves};
 
 /// All of it, as a result.
 pub(super) fn fully(place: &str, plan: &Plan) {
@@ -68,12 +68,18 @@ fn people(plan: &Plan) {
 }
 
 fn rules(plan: &Plan) {
-    let Rules { mode, password, format, policy, notify, delivery, channel, recipient, precautions, .. } = &plan.rules;
+    let Rules {
+        mode, password, format, policy, notify, delivery, channel, recipient, unreachable, precautions, ..
+    } = &plan.rules;
     let spoken = |word: &str| word.replace('_', " ");
     let source = format.as_ref().map_or_else(|| password.clone(), |format| format!("{password}, {format}"));
     let sent = if delivery == "link" { "sent a one-time link" } else { "told" };
     let told = if plan.rules.told {
-        format!("{notify}: people are {sent}; channel {channel}, recipient {recipient}")
+        let left = match unreachable {
+            Unreachable::Reset => "",
+            Unreachable::Skip => "; whoever cannot be told is left untouched",
+        };
+        format!("{notify}: people are {sent}; channel {channel}, recipient {recipient}{left}")
     } else {
         format!("{notify}: nobody is told")
     };

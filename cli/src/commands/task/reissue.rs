@@ -17,6 +17,7 @@ pub(super) async fn run(context: Context, arguments: Reissue) -> Result<Exit> {
     request.extend(schedule(&arguments.schedule));
     request.extend(choice(&arguments.chosen)?);
     let desk = Desk::open(&context, arguments.one.district.district.as_deref()).await?;
+    desk.ready(&context)?;
     let acknowledged = Acknowledgement::of(&desk, &arguments.confirmed, false).await?;
     let task = arguments.one.task;
     // A task that does not exist is said before anybody is asked.

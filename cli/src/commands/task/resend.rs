@@ -15,6 +15,7 @@ use crate::output::{complain, say, say_json};
 pub(super) async fn run(context: Context, one: &One, chosen: &Chosen, detach: bool) -> Result<Exit> {
     let body = Value::from_iter(choice(chosen)?);
     let desk = Desk::open(&context, one.district.district.as_deref()).await?;
+    desk.ready(&context)?;
     let path = format!("/v1/tasks/{}/resend", one.task);
     let answer = desk.ask(Ask::post(&path).with_json(&body)?).await?;
     let Resent { task, state, again, left } = read(&answer)?;

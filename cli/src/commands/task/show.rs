@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use keybell_shared::ids::TaskId;
+use keybell_shared::request::Unreachable;
 use keybell_shared::states::{ItemState, TaskState};
 use serde_json::json;
 
@@ -87,7 +88,11 @@ pub(super) fn head(task: &Task) {
         told.notified,
     );
     say(&folded(&line));
-    say(&format!("{}\n", folded(&passwords(task))));
+    let left = match task.request.unreachable {
+        Unreachable::Reset => "",
+        Unreachable::Skip => "; whoever could not be told was left untouched (S10)",
+    };
+    say(&format!("{}\n", folded(&format!("{}{left}", passwords(task)))));
 }
 
 /// When it begins, as it was asked.

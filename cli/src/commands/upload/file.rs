@@ -45,6 +45,7 @@ pub(super) fn rules(asked: &Filled) -> Vec<(&'static str, String)> {
         ("notify", asked.notify.clone()),
         ("channel", asked.channel.clone()),
         ("recipient", asked.recipient.clone()),
+        ("unreachable", asked.unreachable.clone()),
     ];
     rules.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
     rules

@@ -53,7 +53,8 @@ async fn refused(room: &Room, parent: TaskId, members: &str) -> Problem {
 
 #[tokio::test]
 async fn what_is_left_out_is_as_it_was() {
-    let more = r#","notify":"always","channel":"cascade","recipient":"both","expires_in_hours":48"#;
+    let more =
+        r#","notify":"always","channel":"cascade","recipient":"both","unreachable":"skip","expires_in_hours":48"#;
     let (room, parent) = room(5, more).await;
     let submitted = room.intake.reissue(&room.admin, parent, read(READ), "key-1").await.expect("accepted");
     let new = newest(&room);
@@ -68,6 +69,7 @@ async fn what_is_left_out_is_as_it_was() {
         (asked.notify, asked.channel, asked.recipient),
         (NotifyRule::Always, ChannelRule::Cascade, Recipient::Both)
     );
+    assert_eq!(asked.unreachable, Unreachable::Skip);
     assert_eq!((asked.reason, asked.expires_in_hours, asked.temporary), (Reason::Lost, Some(48), None));
     assert_eq!(asked.acknowledgement.as_deref(), Some("2026-11"));
 }
@@ -94,6 +96,28 @@ async fn what_is_given_is_different() {
     let sealed = new.shared.as_ref().expect("sealed");
     let opened = room.key.open(sealed, Binding::Task(room.admin.district, submitted.task)).expect("bound to the task");
     assert_eq!(opened.expose_secret(), SECRET);
+}
+
+#[tokio::test]
+async fn whom_nobody_reaches_is_skipped_as_before_unless_nobody_is_told_now() {
+    let (room, parent) = room(5, r#","unreachable":"skip""#).await;
+    for (at, (members, expected)) in [
+        ("", Unreachable::Skip),
+        (r#","unreachable":"reset""#, Unreachable::Reset),
+        (r#","password":{"source":"shared","value":"Otter-lamp-47"}"#, Unreachable::Reset),
+        (r#","password":{"source":"shared","value":"Otter-lamp-47"},"notify":"always""#, Unreachable::Skip),
+        (r#","password":{"source":"shared","value":" "}"#, Unreachable::Skip),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let asked = read(&format!("{READ}{members}"));
+        room.intake.reissue(&room.admin, parent, asked, &format!("key-{at}")).await.expect(members);
+        assert_eq!(newest(&room).request.unreachable, expected, "{members}");
+    }
+    let asked = format!(r#"{READ},"unreachable":"skip","password":{{"source":"shared","value":"Otter-lamp-47"}}"#);
+    let refused = room.intake.reissue(&room.admin, parent, read(&asked), "key-9").await.expect_err("nobody is told");
+    assert_eq!(refused.code, "unreachable.nobody_is_told");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use keybell_shared::ids::AccountId;
 use keybell_shared::password::{self, Names, PolicyError, is_blank, name_parts};
 use keybell_shared::ports::ledger::{Ledger, Meant, MeantAccount};
 use keybell_shared::problem::Problem;
-use keybell_shared::request::PolicyName;
+use keybell_shared::request::{PolicyName, ResetRequest};
 use keybell_shared::unseen::is_unseen;
 use keybell_shared::upload::{Judged, MIN_USERNAME, UploadRow};
 use secrecy::ExposeSecret as _;
@@ -40,12 +40,12 @@ pub(super) async fn judge(
     ledger: &dyn Ledger,
     actor: &Actor,
     rows: &[UploadRow],
-    policy: PolicyName,
+    request: &ResetRequest,
 ) -> Result<Vec<Finding>, Problem> {
     let readable: Vec<(usize, Meant)> =
         rows.iter().enumerate().filter_map(|(at, row)| Some((at, whom(row).ok()?))).collect();
     let (places, asked): (Vec<usize>, Vec<Meant>) = readable.into_iter().unzip();
-    let found = ledger.meant(actor, &asked).await?;
+    let found = ledger.meant(actor, &asked, request.must_reach()).await?;
     let mut accounts: Vec<Option<MeantAccount>> = vec![None; rows.len()];
     for (place, account) in places.into_iter().zip(found) {
         if let Some(slot) = accounts.get_mut(place) {
@@ -58,7 +58,7 @@ pub(super) async fn judge(
     for (key, owner) in ledger.name_owners(actor.district, &wanted).await? {
         owners.entry(key).or_default().push(owner);
     }
-    let mut judge = Judge { policy, owners, seen: HashMap::new(), taken: HashMap::new() };
+    let mut judge = Judge { policy: request.policy, owners, seen: HashMap::new(), taken: HashMap::new() };
     let mut findings = Vec::with_capacity(rows.len());
     for (row, account) in rows.iter().zip(accounts) {
         findings.push(judge.row(row, account));

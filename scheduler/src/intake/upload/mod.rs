@@ -13,7 +13,7 @@ use keybell_shared::ports::ledger::{Idempotency, NewTask, Uploaded};
 use keybell_shared::problem::Problem;
 use keybell_shared::request::{
     ChannelRule, Confirm, Delivery, Mode, NotifyRule, PasswordSource, PolicyName, Reason, Recipient, ResetRequest,
-    Scope, Selection, Start, VERSION, Waves, Where,
+    Scope, Selection, Start, Unreachable, VERSION, Waves, Where,
 };
 use keybell_shared::seal::Binding;
 use keybell_shared::upload::UploadFile;
@@ -45,6 +45,9 @@ pub struct Uploading {
     pub channel: ChannelRule,
     /// Who is told.
     pub recipient: Recipient,
+    /// What becomes of accounts of which nobody can be told.
+    #[serde(skip_serializing_if = "Unreachable::is_default")]
+    pub unreachable: Unreachable,
     /// Why the upload is made.
     pub reason: Reason,
 }
@@ -67,6 +70,7 @@ impl Uploading {
             notify: self.notify,
             channel: self.channel,
             recipient: self.recipient,
+            unreachable: self.unreachable,
             reason: self.reason,
             acknowledgement,
             start: None,
@@ -111,8 +115,9 @@ impl Intake {
     /// The first rule that the words beside the file break; `upload.same_password`.
     pub async fn try_upload(&self, actor: &Actor, file: &UploadFile, asked: Uploading) -> Result<Trial, Problem> {
         rules::role(actor)?;
-        rules::upload(actor, &asked.request(None))?;
-        let findings = self.judge_upload(actor, file, asked.policy).await?;
+        let request = asked.request(None);
+        rules::upload(actor, &request)?;
+        let findings = self.judge_upload(actor, file, &request).await?;
         Trial::of(&trial::mark(file).await?, &findings, &asked)
     }
 
@@ -146,7 +151,7 @@ impl Intake {
         self.start_lies_ahead(&request).await?;
         self.links_lead_somewhere(actor, &request).await?;
         let mark = trial::same_file(&promised, file).await?;
-        let findings = self.judge_upload(actor, file, asked.policy).await?;
+        let findings = self.judge_upload(actor, file, &request).await?;
         let trial = Trial::of(&mark, &findings, &asked)?;
         if trial.trial != promised {
             return Err(refusals::changed());
@@ -182,12 +187,12 @@ impl Intake {
         &self,
         actor: &Actor,
         file: &UploadFile,
-        policy: PolicyName,
+        request: &ResetRequest,
     ) -> Result<Vec<Finding>, Problem> {
         if self.reset_key.is_none() {
             return Err(shared_password::no_key());
         }
-        let findings = judge::judge(self.ledger.as_ref(), actor, &file.rows, policy).await?;
+        let findings = judge::judge(self.ledger.as_ref(), actor, &file.rows, request).await?;
         judge::few_alike(&file.rows, &findings, self.passwords.shared_limit)?;
         Ok(findings)
     }

@@ -23,6 +23,7 @@ const RULES: Uploading = Uploading {
     notify: NotifyRule::Auto,
     channel: ChannelRule::Email,
     recipient: Recipient::Account,
+    unreachable: Unreachable::Reset,
     reason: Reason::Lost,
 };
 
@@ -233,6 +234,7 @@ async fn what_is_wrong_beside_the_rows_is_said_first() {
         (Uploading { mode: Mode::Request, ..RULES }, "mode.sets_no_password"),
         (Uploading { expires_in_hours: Some(5), ..RULES }, "password.expiry_without_temporary"),
         (Uploading { delivery: Delivery::Link, notify: NotifyRule::Never, ..RULES }, "notify.link_is_sent"),
+        (Uploading { unreachable: Unreachable::Skip, ..RULES }, "unreachable.nobody_is_told"),
     ] {
         let refused = room.intake.try_upload(&room.admin, &fine, rules).await.expect_err(code);
         assert_eq!(refused.code, code);
@@ -249,6 +251,24 @@ async fn what_is_wrong_beside_the_rows_is_said_first() {
     assert_eq!(refused.code, "role.may_not_reset");
     let keyless = Intake::new(Arc::<FakeLedger>::clone(&room.ledger), None);
     assert_eq!(keyless.try_upload(&room.admin, &fine, RULES).await.expect_err("no key").code, "keys.reset_missing");
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_could_be_told_of_is_skipped_where_that_is_asked() {
+    let room = room();
+    let fine = file(vec![row("a1", "", "Otter-lamp-47")]);
+    let told = Uploading { notify: NotifyRule::Always, ..RULES };
+    // Nobody of the ledger in memory has a telephone.
+    for (rules, expected) in [
+        (Uploading { channel: ChannelRule::Sms, ..told }, Code::OK),
+        (Uploading { channel: ChannelRule::Sms, unreachable: Unreachable::Skip, ..told }, Code::S10),
+        (Uploading { unreachable: Unreachable::Skip, ..told }, Code::OK),
+    ] {
+        let trial = room.intake.try_upload(&room.admin, &fine, rules).await.expect("a trial run");
+        assert_eq!(trial.rows[0].code, expected, "{rules:?}");
+        let other = room.intake.upload(&room.admin, &fine, told, starting(&trial.trial), "key-1").await;
+        assert_eq!(other.expect_err("other rules").code, "upload.changed", "the trial run is bound to it");
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{Chosen, LedgerResult, Uploaded};
 use crate::actor::Actor;
 use crate::clock::{self, Millis};
 use crate::ids::{AccountId, DistrictId, TaskId};
-use crate::request::{Confirm, Mode, ResetRequest, Selection};
+use crate::request::{ResetRequest, Selection};
 use crate::seal::Sealed;
 
 /// A checked request, ready to become a task.
@@ -102,24 +102,12 @@ pub trait IntakeLedger: Send + Sync {
     /// them must not hold it. Nothing when there is no such district.
     async fn place_names(&self, district: DistrictId) -> LedgerResult<Vec<String>>;
 
-    /// Counts whom a selection means, as of now.
-    async fn preview(
-        &self,
-        actor: &Actor,
-        selection: &Selection,
-        confirm: Confirm,
-        named: &[AccountId],
-        mode: Mode,
-    ) -> LedgerResult<Preview>;
+    /// Counts whom a request means, as of now. The accounts that its selection names are `named`.
+    async fn preview(&self, actor: &Actor, request: &ResetRequest, named: &[AccountId]) -> LedgerResult<Preview>;
 
-    /// Counts whom a re-issue means, as of now; nobody when there is no such task in the actor's district.
-    async fn preview_reissue(
-        &self,
-        actor: &Actor,
-        reissue: &Reissue,
-        confirm: Confirm,
-        mode: Mode,
-    ) -> LedgerResult<Preview>;
+    /// Counts whom a re-issue by this request means, as of now; nobody when there is no such task in the actor's district. The
+    /// request's selection is not looked at.
+    async fn preview_reissue(&self, actor: &Actor, reissue: &Reissue, request: &ResetRequest) -> LedgerResult<Preview>;
 
     /// The time by the ledger's clock, which decides whether a start lies ahead. A ledger in memory has its process's clock.
     async fn now(&self) -> LedgerResult<Millis> {

@@ -6,6 +6,7 @@ use super::LedgerResult;
 use crate::actor::Actor;
 use crate::codes::Code;
 use crate::ids::{AccountId, DistrictId};
+use crate::notice::Ways;
 use crate::seal::Sealed;
 
 /// Whom a row means: by the account's id where it says one, else by the username.
@@ -47,8 +48,14 @@ pub struct Uploaded {
 #[async_trait]
 pub trait UploadLedger: Send + Sync {
     /// The accounts of the actor's district that rows mean, in the rows' order; `None` for nobody. A row that says an id
-    /// and the username of somebody else means nobody. Protected accounts and the actor's own are never confirmed here.
-    async fn meant(&self, actor: &Actor, rows: &[Meant]) -> LedgerResult<Vec<Option<MeantAccount>>>;
+    /// and the username of somebody else means nobody. Protected accounts and the actor's own are never confirmed here. With
+    /// `must_reach`, whom nobody can reach by these ways is left as they are.
+    async fn meant(
+        &self,
+        actor: &Actor,
+        rows: &[Meant],
+        must_reach: Option<Ways>,
+    ) -> LedgerResult<Vec<Option<MeantAccount>>>;
 
     /// Who has these names in the district: as the username, compared as sign-in compares them, or as the roster id, to the
     /// letter. Pairs of the username's key ([`crate::fold::username_key`]) and the account; a key may have two.

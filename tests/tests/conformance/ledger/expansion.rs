@@ -159,6 +159,7 @@ async fn the_rules_in_sql_are_the_rules_in_rust(on: &TestLedger) {
             rank,
             reach: Role::Teacher.reach(),
             in_scope: !on_bit(5),
+            out_of_reach: false,
             confirm: Confirm::default(),
             early: false,
         };
@@ -199,11 +200,7 @@ async fn what_is_confirmed_is_reset_by_the_same_rules_at_both_ends(on: &TestLedg
             Some(if confirm.protected { Code::E10 } else { Code::S04 }),
             None,
         ];
-        let preview = on
-            .ledger
-            .preview(&admin, &asked.selection, confirm, &fixture.pupils, Mode::Force)
-            .await
-            .expect("a preview");
+        let preview = on.ledger.preview(&admin, &asked, &fixture.pupils).await.expect("a preview");
         assert_eq!(preview.eligible, expected.iter().filter(|code| code.is_none()).count() as u64, "{confirm:?}");
         let task: TaskId = task(&*on.ledger, &admin, asked).await;
         let items = on.ledger.items(fixture.district.id, task, ItemFilter::default(), 100).await.expect("items");

@@ -8,7 +8,6 @@ use keybell_shared::ports::ledger::{
     Acceptance, AccountFilter, DirectoryLedger as _, Idempotency, IntakeLedger as _, ItemFilter, Membership, NewTask,
     Person, ResetOutcome, RosterLedger as _, School, TaskLedger as _,
 };
-use keybell_shared::request::{Confirm, Mode};
 use keybell_tests::ledgers::{TestLedger, district_with, pupil, request, task};
 use keybell_tests::on_both;
 use serde_json::json;
@@ -151,15 +150,13 @@ async fn a_preview_counts_by_code(on: &TestLedger) {
     on.raw.run(&format!("UPDATE accounts SET managed_by = 'clever' WHERE id = '{}'", p[0])).await;
     on.raw.run(&format!("UPDATE accounts SET active = FALSE WHERE id IN ('{}', '{}')", p[1], p[2])).await;
     on.raw.run(&format!("UPDATE accounts SET protected = TRUE WHERE id = '{}'", p[3])).await;
-    let selection = request(json!({"selection": {"scope": "without_role"}})).selection;
-    let preview =
-        on.ledger.preview(&fixture.admin(), &selection, Confirm::default(), &[], Mode::Force).await.expect("a preview");
+    let asked = request(json!({"selection": {"scope": "without_role"}}));
+    let preview = on.ledger.preview(&fixture.admin(), &asked, &[]).await.expect("a preview");
     // Nine pupils and three guardians, less one, two and one.
     assert_eq!(preview.eligible, 8);
     assert_eq!(preview.skipped, [(Code::S01, 1), (Code::S03, 2), (Code::S04, 1)]);
-    let named = request(json!({"selection": {"scope": "all_except", "accounts": ["p9"]}})).selection;
-    let preview =
-        on.ledger.preview(&fixture.admin(), &named, Confirm::default(), &[p[8]], Mode::Force).await.expect("a preview");
+    let named = request(json!({"selection": {"scope": "all_except", "accounts": ["p9"]}}));
+    let preview = on.ledger.preview(&fixture.admin(), &named, &[p[8]]).await.expect("a preview");
     assert_eq!(preview.eligible + preview.skipped.iter().map(|(_, n)| n).sum::<u64>(), 12, "all but one of thirteen");
 }
 
@@ -167,16 +164,12 @@ async fn a_teacher_reaches_the_own_classes_only(on: &TestLedger) {
     let fixture = district_with(&*on.ledger, 6).await;
     let teacher = Actor { role: Role::Teacher, person: Some(fixture.teacher), name: "t".to_owned(), ..fixture.admin() };
     on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{}'", fixture.pupils[0])).await;
-    let all = request(json!({"selection": {"scope": "all"}})).selection;
-    let preview = on.ledger.preview(&teacher, &all, Confirm::default(), &[], Mode::Force).await.expect("a preview");
+    let all = request(json!({"selection": {"scope": "all"}}));
+    let preview = on.ledger.preview(&teacher, &all, &[]).await.expect("a preview");
     // Five pupils of the class; the teacher is in the class, too, and is nobody's to reset by themselves.
     assert_eq!((preview.eligible, preview.skipped), (5, vec![(Code::S05, 1)]));
-    let selected = request(json!({"selection": {"scope": "selected", "accounts": ["p1"]}})).selection;
-    let preview = on
-        .ledger
-        .preview(&teacher, &selected, Confirm::default(), &fixture.pupils[..1], Mode::Force)
-        .await
-        .expect("a preview");
+    let selected = request(json!({"selection": {"scope": "selected", "accounts": ["p1"]}}));
+    let preview = on.ledger.preview(&teacher, &selected, &fixture.pupils[..1]).await.expect("a preview");
     assert_eq!((preview.eligible, preview.skipped), (0, vec![(Code::S09, 1)]));
 }
 

@@ -32,6 +32,7 @@ mod roster;
 mod schedule;
 mod searches;
 mod tasks;
+mod unreachable;
 mod uploads;
 mod waves;
 mod webhooks;

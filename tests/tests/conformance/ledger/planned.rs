@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use keybell_shared::actor::Actor;
 use keybell_shared::codes::Code;
-use keybell_shared::ids::{AccountId, PlanId, TaskId};
-use keybell_shared::notice::{Contact, Contacts, Plan, plan as notices};
+use keybell_shared::ids::{PlanId, TaskId};
 use keybell_shared::ports::ledger::{
     Acceptance, Applied, Chunk, Difference, ExpansionLedger as _, Fate, Idempotency, IntakeLedger as _, ItemFilter,
     MAX_PLANS, NewPlan, NewTask, PlanFilter, PlanItem, PlanLedger as _, PlanView, RosterLedger as _, TaskLedger as _,
 };
-use keybell_shared::request::{ChannelRule, Recipient};
 use keybell_shared::states::ItemState;
 use keybell_tests::ledgers::{Fixture, TestLedger, district_with, expand, pupil, request, task};
 use keybell_tests::on_both;
 use serde_json::{Value, json};
+
+use super::unreachable::{every_way, nobody_can_be_told, with_every_contact};
 
 on_both!(
     a_plan_says_who_and_why_and_changes_nothing,
@@ -40,7 +40,7 @@ async fn made_within(on: &TestLedger, actor: &Actor, asked: Value, keep: Duratio
     on.ledger.make_plan(plan).await.expect("a plan")
 }
 
-async fn made(on: &TestLedger, fixture: &Fixture, asked: Value) -> PlanView {
+pub(super) async fn made(on: &TestLedger, fixture: &Fixture, asked: Value) -> PlanView {
     made_within(on, &fixture.admin(), asked, DAY).await.expect("it means somebody")
 }
 
@@ -62,18 +62,18 @@ fn as_task(fixture: &Fixture, plan: &PlanView, key: &str) -> NewTask {
     }
 }
 
-async fn applied(on: &TestLedger, fixture: &Fixture, plan: &PlanView, key: &str) -> Applied {
+pub(super) async fn applied(on: &TestLedger, fixture: &Fixture, plan: &PlanView, key: &str) -> Applied {
     on.ledger.apply_plan(as_task(fixture, plan, key), plan.id).await.expect("an answer")
 }
 
-async fn accepted(on: &TestLedger, fixture: &Fixture, plan: &PlanView) -> TaskId {
+pub(super) async fn accepted(on: &TestLedger, fixture: &Fixture, plan: &PlanView) -> TaskId {
     let answer = applied(on, fixture, plan, "once").await;
     let Applied::Answered(Acceptance::Accepted(task)) = answer else { panic!("not started: {answer:?}") };
     task
 }
 
 /// All people of a plan, page by page.
-async fn people(on: &TestLedger, fixture: &Fixture, plan: &PlanView, fate: Option<Fate>) -> Vec<PlanItem> {
+pub(super) async fn people(on: &TestLedger, fixture: &Fixture, plan: &PlanView, fate: Option<Fate>) -> Vec<PlanItem> {
     let mut all: Vec<PlanItem> = Vec::new();
     loop {
         let filter = PlanFilter { fate, after: all.last().map(|item| item.account) };
@@ -122,45 +122,14 @@ async fn a_plan_says_who_and_why_and_changes_nothing(on: &TestLedger) {
 
 /// Every combination of addresses, channels and recipients: the plan (SQL) and the reset (Rust) must agree.
 async fn whom_a_plan_calls_unreachable_nobody_could_tell(on: &TestLedger) {
-    let fixture = district_with(&*on.ledger, 96).await;
-    let mut contacts: Vec<(AccountId, Contacts)> = Vec::new();
-    for (bits, (pupil, guardian)) in fixture.pupils.iter().skip(2).step_by(3).zip(&fixture.guardians).enumerate() {
-        let has = |bit: usize| bits & (1 << bit) != 0;
-        let contact = |email: bool, sms: bool| Contact {
-            email: email.then(|| "x@example.org".to_owned()),
-            sms: sms.then(|| "+15550100".to_owned()),
-        };
-        let sql = |id: &AccountId, contact: &Contact, active: bool| {
-            let quoted = |value: &Option<String>| value.as_ref().map_or("NULL".to_owned(), |text| format!("'{text}'"));
-            format!(
-                "UPDATE accounts SET email = {}, sms = {}, active = {active} WHERE id = '{id}'",
-                quoted(&contact.email),
-                quoted(&contact.sms)
-            )
-        };
-        let (own, theirs) = (contact(has(0), has(1)), contact(has(2), has(3)));
-        on.raw.run(&sql(pupil, &own, true)).await;
-        on.raw.run(&sql(guardian, &theirs, has(4))).await;
-        contacts.push((*pupil, Contacts { account: own, guardians: has(4).then_some(theirs).into_iter().collect() }));
-    }
-    assert_eq!(contacts.len(), 32);
-    for (channel, channel_word) in [
-        (ChannelRule::Email, "email"),
-        (ChannelRule::Sms, "sms"),
-        (ChannelRule::Both, "both"),
-        (ChannelRule::Cascade, "cascade"),
-    ] {
-        for (recipient, recipient_word) in
-            [(Recipient::Account, "account"), (Recipient::Guardians, "guardians"), (Recipient::Both, "both")]
-        {
-            let asked = json!({"selection": {"scope": "all"}, "channel": channel_word, "recipient": recipient_word});
-            let plan = made(on, &fixture, asked).await;
-            let unreachable = people(on, &fixture, &plan, Some(Fate::Unreachable)).await;
-            for (pupil, contacts) in &contacts {
-                let expected = notices(true, channel, recipient, contacts) == Plan::Unreachable;
-                let found = unreachable.iter().any(|item| item.account == *pupil);
-                assert_eq!(found, expected, "{channel:?} {recipient:?} {contacts:?}");
-            }
+    let (fixture, contacts) = with_every_contact(on).await;
+    for (rule, asked) in every_way() {
+        let plan = made(on, &fixture, asked).await;
+        let unreachable = people(on, &fixture, &plan, Some(Fate::Unreachable)).await;
+        for (pupil, contacts) in &contacts {
+            let expected = nobody_can_be_told(rule, contacts);
+            let found = unreachable.iter().any(|item| item.account == *pupil);
+            assert_eq!(found, expected, "{rule:?} {contacts:?}");
         }
     }
 }

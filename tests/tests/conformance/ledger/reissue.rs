@@ -7,7 +7,7 @@ use keybell_shared::ports::ledger::{
     Acceptance, Chosen, Idempotency, IntakeLedger as _, ItemFilter, NewTask, OutboxLedger as _, Preview, Reissue,
     SendOutcome, TaskLedger as _,
 };
-use keybell_shared::request::{Confirm, Mode, Scope, Where};
+use keybell_shared::request::{ResetRequest, Scope, Where};
 use keybell_shared::states::{ItemState, TaskState};
 use keybell_tests::ledgers::{Fixture, TestLedger, district_with, expand, request, task};
 use keybell_tests::on_both;
@@ -34,6 +34,11 @@ async fn parent(on: &TestLedger, fixture: &Fixture) -> TaskId {
         report(on, claimed, if place == 0 { SendOutcome::Accepted } else { SendOutcome::Permanent }).await;
     }
     task
+}
+
+/// A request whose selection does not matter.
+fn anybody() -> ResetRequest {
+    request(json!({"selection": {"scope": "selected"}}))
 }
 
 fn child(actor: &Actor, key: &str, parent: TaskId, chosen: &Chosen) -> NewTask {
@@ -65,10 +70,7 @@ async fn the_chosen_items_become_a_child_task(on: &TestLedger) {
     let actor = fixture.admin();
     let parent = parent(on, &fixture).await;
     let chosen = Chosen::States(vec![ItemState::Undelivered, ItemState::Failed]);
-    let preview = on
-        .ledger
-        .preview_reissue(&actor, &Reissue { parent, chosen: chosen.clone() }, Confirm::default(), Mode::Force)
-        .await;
+    let preview = on.ledger.preview_reissue(&actor, &Reissue { parent, chosen: chosen.clone() }, &anybody()).await;
     assert_eq!(preview, Ok(Preview { eligible: 2, skipped: Vec::new() }));
     let new = child(&actor, "k1", parent, &chosen);
     assert_eq!(on.ledger.accept(new.clone()).await, Ok(Acceptance::Accepted(new.id)));
@@ -107,15 +109,13 @@ async fn whom_a_newer_task_has_reset_is_taken_up_by_name_only(on: &TestLedger) {
     expand(&*on.ledger, first.id).await;
     reset(on, &pending(on, first.id).await).await;
     // They may have been told by now: whoever asks by state must not take a password that works from them.
-    let again = on.ledger.preview_reissue(&actor, &Reissue { parent, chosen }, Confirm::default(), Mode::Force).await;
+    let again = on.ledger.preview_reissue(&actor, &Reissue { parent, chosen }, &anybody()).await;
     assert_eq!(again, Ok(Preview::default()));
     assert_eq!(listed().await, 0, "nobody is to be helped by hand because of the older task");
     let named = ["p2", "p3"].map(str::to_owned);
     let found = on.ledger.resolve_accounts(fixture.district.id, &named).await.expect("resolved").found;
-    let named = on
-        .ledger
-        .preview_reissue(&actor, &Reissue { parent, chosen: Chosen::Accounts(found) }, Confirm::default(), Mode::Force)
-        .await;
+    let named =
+        on.ledger.preview_reissue(&actor, &Reissue { parent, chosen: Chosen::Accounts(found) }, &anybody()).await;
     assert_eq!(named, Ok(Preview { eligible: 2, skipped: Vec::new() }));
 }
 
@@ -125,15 +125,8 @@ async fn open_items_and_those_being_told_are_never_taken_up(on: &TestLedger) {
     let everybody = Chosen::Accounts(fixture.pupils.clone());
     let every_state = Chosen::States(ItemState::ALL.to_vec());
     for (key, chosen) in [("accounts", everybody), ("states", every_state)] {
-        let preview = on
-            .ledger
-            .preview_reissue(
-                &fixture.admin(),
-                &Reissue { parent, chosen: chosen.clone() },
-                Confirm::default(),
-                Mode::Force,
-            )
-            .await;
+        let preview =
+            on.ledger.preview_reissue(&fixture.admin(), &Reissue { parent, chosen: chosen.clone() }, &anybody()).await;
         assert_eq!(preview.map(|preview| preview.eligible), Ok(3), "{key}");
         let new = child(&fixture.admin(), key, parent, &chosen);
         on.ledger.accept(new.clone()).await.expect("accepted");
@@ -142,10 +135,8 @@ async fn open_items_and_those_being_told_are_never_taken_up(on: &TestLedger) {
         assert_eq!(names, ["p1", "p2", "p3"], "{key}");
     }
     for nobody in [Chosen::States(Vec::new()), Chosen::Accounts(Vec::new()), Chosen::States(vec![ItemState::Pending])] {
-        let preview = on
-            .ledger
-            .preview_reissue(&fixture.admin(), &Reissue { parent, chosen: nobody }, Confirm::default(), Mode::Force)
-            .await;
+        let preview =
+            on.ledger.preview_reissue(&fixture.admin(), &Reissue { parent, chosen: nobody }, &anybody()).await;
         assert_eq!(preview, Ok(Preview::default()));
     }
 }
@@ -170,10 +161,7 @@ async fn whoever_may_not_be_reset_is_counted_and_skipped(on: &TestLedger) {
     on.raw.run(&format!("DELETE FROM enrolments WHERE account_id = '{}'", fixture.pupils[2])).await;
     let teacher = Actor { role: Role::Teacher, person: Some(fixture.teacher), name: "t".to_owned(), ..fixture.admin() };
     let chosen = Chosen::States(vec![ItemState::Notified, ItemState::Undelivered]);
-    let preview = on
-        .ledger
-        .preview_reissue(&teacher, &Reissue { parent, chosen: chosen.clone() }, Confirm::default(), Mode::Force)
-        .await;
+    let preview = on.ledger.preview_reissue(&teacher, &Reissue { parent, chosen: chosen.clone() }, &anybody()).await;
     assert_eq!(preview, Ok(Preview { eligible: 1, skipped: vec![(Code::S03, 1), (Code::S09, 1)] }));
     let new = child(&teacher, "k1", parent, &chosen);
     on.ledger.accept(new.clone()).await.expect("accepted");
@@ -187,10 +175,7 @@ async fn another_districts_task_is_nobodys_parent(on: &TestLedger) {
     let parent = parent(on, &fixture).await;
     let stranger = district_with(&*on.ledger, 1).await.admin();
     let chosen = Chosen::States(vec![ItemState::Undelivered]);
-    let preview = on
-        .ledger
-        .preview_reissue(&stranger, &Reissue { parent, chosen: chosen.clone() }, Confirm::default(), Mode::Force)
-        .await;
+    let preview = on.ledger.preview_reissue(&stranger, &Reissue { parent, chosen: chosen.clone() }, &anybody()).await;
     assert_eq!(preview, Ok(Preview::default()));
     on.ledger.accept(child(&stranger, "k1", parent, &chosen)).await.expect_err("refused");
     on.ledger.accept(child(&fixture.admin(), "k1", TaskId::fresh(), &chosen)).await.expect_err("no such task");

@@ -22,7 +22,7 @@ on_both!(
 async fn meant(on: &TestLedger, actor: &Actor, rows: &[(Option<AccountId>, &str)]) -> Vec<Option<AccountId>> {
     let rows: Vec<Meant> =
         rows.iter().map(|(account, username)| Meant { account: *account, username: (*username).to_owned() }).collect();
-    let found = on.ledger.meant(actor, &rows).await.expect("a look-up");
+    let found = on.ledger.meant(actor, &rows, None).await.expect("a look-up");
     found.into_iter().map(|found| found.map(|found| found.id)).collect()
 }
 
@@ -58,7 +58,7 @@ async fn a_row_means_an_account_by_its_id_and_its_username(on: &TestLedger) {
     assert!(found.iter().enumerate().all(|(n, id)| *id == Some(fixture.pupils[if n % 2 == 0 { 0 } else { 2 }])));
     assert!(meant(on, &admin, &[]).await.is_empty());
     let p1 = [Meant { account: None, username: "p1".to_owned() }];
-    let found = on.ledger.meant(&admin, &p1).await.expect("a look-up").remove(0).expect("somebody");
+    let found = on.ledger.meant(&admin, &p1, None).await.expect("a look-up").remove(0).expect("somebody");
     assert_eq!((found.username.as_str(), found.version, found.code), ("p1", 0, None));
     assert!(found.forbidden.iter().any(|word| word == "p1") || !found.forbidden.is_empty());
 }
@@ -90,7 +90,7 @@ async fn a_row_knows_why_its_account_would_be_left_as_it_is(on: &TestLedger) {
             everybody.iter().map(|id| Meant { account: Some(*id), username: String::new() }).collect();
         let said: Vec<Option<Code>> = on
             .ledger
-            .meant(&actor, &rows)
+            .meant(&actor, &rows, None)
             .await
             .expect("a look-up")
             .into_iter()
