@@ -70,7 +70,18 @@ impl<L: DispatchLedger + ?Sized> Dispatch<L> {
         ready: Wake,
     ) -> Self {
         let (blackout, throughput) = (Vec::new(), Throughput::default());
-        Self { ledger, queue, window_min, window_max, blackout, ready, throughput, left: None, known: Vec::new(), turn: 0 }
+        Self {
+            ledger,
+            queue,
+            window_min,
+            window_max,
+            blackout,
+            ready,
+            throughput,
+            left: None,
+            known: Vec::new(),
+            turn: 0,
+        }
     }
 
     /// Hands nothing out while one of these windows is open.
