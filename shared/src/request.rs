@@ -11,8 +11,9 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::grade;
 use crate::notice;
-use crate::password::{Format, Language, grade_key};
+use crate::password::{Format, Language};
 
 pub use crate::password::PolicyName;
 pub use start::{FARTHEST_START_MS, LATE_START_MS, Start};
@@ -189,7 +190,7 @@ pub struct Where {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(min_items = 1, max_items = 1_000)]
     pub classes: Vec<String>,
-    /// Grades as the roster writes them (`KG`, `01` … `12`).
+    /// Grades, however they are written: `KG`, `01` … `12` as in OneRoster, and `9`, `9th`, `Grade 9` or `K` mean the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(min_items = 1, max_items = 1_000)]
     pub grades: Vec<String>,
@@ -222,6 +223,15 @@ impl Where {
             && self.graduation_years.is_empty()
             && self.groups.is_empty()
             && self.family_name_prefix.is_empty()
+    }
+
+    /// The grades in their normal form, each once.
+    #[must_use]
+    pub fn normal_grades(&self) -> Vec<String> {
+        let mut grades: Vec<String> = self.grades.iter().map(|written| grade::normal(written)).collect();
+        grades.sort_unstable();
+        grades.dedup();
+        grades
     }
 }
 
@@ -538,8 +548,8 @@ impl ResetRequest {
     #[must_use]
     pub fn expiry_hours_in(&self, grade: Option<&str>) -> Option<u32> {
         let permanent = self.permanent_grades.iter().flatten();
-        let own = grade.map(grade_key);
-        let is_permanent = own.is_some_and(|own| permanent.map(|grade| grade_key(grade)).any(|grade| grade == own));
+        let own = grade.map(grade::normal);
+        let is_permanent = own.is_some_and(|own| permanent.map(|grade| grade::normal(grade)).any(|grade| grade == own));
         self.expiry_hours().filter(|_| !is_permanent)
     }
 }

@@ -120,7 +120,7 @@ pub(super) fn filter_args(
         selection.scope.as_str(),
         json_arg(&narrowed.schools),
         json_arg(&narrowed.classes),
-        json_arg(&narrowed.grades),
+        json_arg(&narrowed.normal_grades()),
         json_arg(&narrowed.user_types),
         role.as_str(),
         person,

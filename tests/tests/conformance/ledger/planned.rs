@@ -122,7 +122,7 @@ async fn a_plan_says_who_and_why_and_changes_nothing(on: &TestLedger) {
 
 /// Every combination of addresses, channels and recipients: the plan (SQL) and the reset (Rust) must agree.
 async fn whom_a_plan_calls_unreachable_nobody_could_tell(on: &TestLedger) {
-    let fixture = district_with(&*on.ledger, 96).await;
+    let fixture = district_with(&*on.ledger, 192).await;
     let mut contacts: Vec<(AccountId, Contacts)> = Vec::new();
     for (bits, (pupil, guardian)) in fixture.pupils.iter().skip(2).step_by(3).zip(&fixture.guardians).enumerate() {
         let has = |bit: usize| bits & (1 << bit) != 0;
@@ -141,9 +141,15 @@ async fn whom_a_plan_calls_unreachable_nobody_could_tell(on: &TestLedger) {
         let (own, theirs) = (contact(has(0), has(1)), contact(has(2), has(3)));
         on.raw.run(&sql(pupil, &own, true)).await;
         on.raw.run(&sql(guardian, &theirs, has(4))).await;
-        contacts.push((*pupil, Contacts { account: own, guardians: has(4).then_some(theirs).into_iter().collect() }));
+        // And one who has no account.
+        let other = Contact { email: Some("aunt@example.org".to_owned()), sms: None };
+        if has(5) {
+            on.raw.run(&format!("INSERT INTO relatives VALUES ('{pupil}', 0, 'aunt@example.org', NULL)")).await;
+        }
+        let guardians = has(4).then_some(theirs).into_iter().chain(has(5).then_some(other)).collect();
+        contacts.push((*pupil, Contacts { account: own, guardians }));
     }
-    assert_eq!(contacts.len(), 32);
+    assert_eq!(contacts.len(), 64);
     for (channel, channel_word) in [
         (ChannelRule::Email, "email"),
         (ChannelRule::Sms, "sms"),
@@ -241,6 +247,11 @@ async fn a_plan_refuses_with_the_difference(on: &TestLedger) {
             "UPDATE accounts SET sms = '+15559999999' WHERE username = 'g1'",
             "UPDATE accounts SET sms = '+15550000001' WHERE username = 'g1'",
             Difference { contact: 1, first: first("p3", "contact"), ..none.clone() },
+        ),
+        (
+            "INSERT INTO relatives SELECT id, 0, 'attacker@example.net', NULL FROM accounts WHERE username = 'p2'",
+            "DELETE FROM relatives",
+            Difference { contact: 1, first: first("p2", "contact"), ..none.clone() },
         ),
         (
             "UPDATE accounts SET credential_version = 1 WHERE username = 'p5'",
