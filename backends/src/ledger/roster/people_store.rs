@@ -66,8 +66,11 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
     memberships::replace(tx, &places, &known).await?;
     let groups: Vec<_> = writes.iter().map(|write| (write.id, write.reading.person.groups.as_slice())).collect();
     groups::replace(tx, district, &groups, &known).await?;
-    let told = |write: &Write<'_>| write.reading.person.relatives.as_deref().map(|contacts| (write.id, contacts));
-    relatives::replace(tx, &writes.iter().filter_map(told).collect::<Vec<_>>(), &known).await
+    let told: Vec<_> = writes
+        .iter()
+        .filter_map(|write| Some((write.id, write.reading.person.relatives.as_deref()?)))
+        .collect();
+    relatives::replace(tx, &told, &known).await
 }
 
 /// Names that are passed on within the batch are given up first: the unique index looks at one row at a time, and would
