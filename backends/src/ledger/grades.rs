@@ -30,7 +30,7 @@ impl SqlLedger {
         for row in &self.db.read(GRADES, args![]).await? {
             let (district, written): (DistrictId, String) = (row.get("district_id")?, row.get("grade")?);
             let normal = grade::normal(&written);
-            if normal != written {
+            if normal != written || written.is_empty() {
                 while self.db.retrying(|| self.rename_some(district, &written, &normal)).await? > 0 {}
             }
         }

@@ -66,10 +66,8 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
     memberships::replace(tx, &places, &known).await?;
     let groups: Vec<_> = writes.iter().map(|write| (write.id, write.reading.person.groups.as_slice())).collect();
     groups::replace(tx, district, &groups, &known).await?;
-    let told: Vec<_> = writes
-        .iter()
-        .filter_map(|write| Some((write.id, write.reading.person.relatives.as_deref()?)))
-        .collect();
+    let told: Vec<_> =
+        writes.iter().filter_map(|write| Some((write.id, write.reading.person.relatives.as_deref()?))).collect();
     relatives::replace(tx, &told, &known).await
 }
 

@@ -122,7 +122,7 @@ async fn a_plan_says_who_and_why_and_changes_nothing(on: &TestLedger) {
 
 /// Every combination of addresses, channels and recipients: the plan (SQL) and the reset (Rust) must agree.
 async fn whom_a_plan_calls_unreachable_nobody_could_tell(on: &TestLedger) {
-    let fixture = district_with(&*on.ledger, 192).await;
+    let fixture = district_with(&*on.ledger, 96).await;
     let mut contacts: Vec<(AccountId, Contacts)> = Vec::new();
     for (bits, (pupil, guardian)) in fixture.pupils.iter().skip(2).step_by(3).zip(&fixture.guardians).enumerate() {
         let has = |bit: usize| bits & (1 << bit) != 0;
@@ -143,13 +143,14 @@ async fn whom_a_plan_calls_unreachable_nobody_could_tell(on: &TestLedger) {
         on.raw.run(&sql(guardian, &theirs, has(4))).await;
         // And one who has no account.
         let other = Contact { email: Some("aunt@example.org".to_owned()), sms: None };
-        if has(5) {
+        let named = bits % 3 == 0;
+        if named {
             on.raw.run(&format!("INSERT INTO relatives VALUES ('{pupil}', 0, 'aunt@example.org', NULL)")).await;
         }
-        let guardians = has(4).then_some(theirs).into_iter().chain(has(5).then_some(other)).collect();
+        let guardians = has(4).then_some(theirs).into_iter().chain(named.then_some(other)).collect();
         contacts.push((*pupil, Contacts { account: own, guardians }));
     }
-    assert_eq!(contacts.len(), 64);
+    assert_eq!(contacts.len(), 32);
     for (channel, channel_word) in [
         (ChannelRule::Email, "email"),
         (ChannelRule::Sms, "sms"),
@@ -366,7 +367,7 @@ async fn a_caller_keeps_the_newest_plans(on: &TestLedger) {
         on.ledger.plan(fixture.district.id, plan.id).await.expect("an answer").expect("there").expired
     };
     assert!(look(&first).await && !look(&others).await);
-    assert_eq!(on.raw.number("SELECT count(*) FROM plans WHERE expires_at > created_at + 1000").await, 11);
+    assert_eq!(on.raw.number("SELECT count(*) FROM plans WHERE expires_at > created_at + 3600000").await, 11);
 }
 
 async fn a_plan_that_means_nobody_is_not_written_down(on: &TestLedger) {
