@@ -49,6 +49,7 @@ codes! {
     W07 = "control or invisible characters were removed from the text",
     W08 = "the file has a header and no rows",
     W09 = "value unusable: the row went in without it",
+    W10 = "not judged: the row refers to something that only the district can know, and nobody asked it",
 }
 
 impl fmt::Display for RowCode {

@@ -1,5 +1,6 @@
 //! Looking at a roster before it is imported: what it is, how each file is written, what its columns mean, and what would
-//! become of its rows in a district without anybody.
+//! become of its rows in a district without anybody. Of a roster of changes that is not known of every row: what refers to
+//! something that only the district can have is said to be not judged.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -62,13 +63,20 @@ pub struct Inspection {
     pub version: String,
     /// Its files, in the order of reading.
     pub files: Vec<FileView>,
+    /// Whether it has changes only: then who is in the district already counts as new here, and rows that refer to what only the
+    /// district can have are not judged.
+    pub partial: bool,
     /// What an import into a district without anybody would report.
     pub report: Report,
 }
 
 /// Looks at a roster. Nothing is stored.
 pub async fn inspect(path: &Path, options: Options) -> Result<Inspection, RosterError> {
-    let report = import(path, options.clone(), DistrictId::fresh(), Arc::new(Nobody::default()), |_| {}).await?;
+    let (owned, asked) = (path.to_owned(), options.clone());
+    let opening = tokio::task::spawn_blocking(move || open(&owned, &asked).map(|(_, roster)| roster.is_partial()));
+    let partial = opening.await.map_err(|_| RosterError::Stopped)??;
+    let nobody = Arc::new(Nobody { partial, ids: Mutex::default() });
+    let report = import(path, options.clone(), DistrictId::fresh(), nobody, |_| {}).await?;
     let path = path.to_owned();
     let legacy: HashSet<String> =
         report.problems.iter().filter(|it| it.code == RowCode::W03).map(|it| it.file.to_string()).collect();
@@ -79,7 +87,7 @@ pub async fn inspect(path: &Path, options: Options) -> Result<Inspection, Roster
         Ok::<_, RosterError>((roster.format(), roster.version().to_owned(), files))
     });
     let (format, version, files) = looking.await.map_err(|_| RosterError::Stopped)??;
-    Ok(Inspection { format, version, files, report })
+    Ok(Inspection { format, version, files, partial, report })
 }
 
 fn view(source: &Source, layout: &'static Layout, options: &Options, legacy: &HashSet<String>) -> FileView {
@@ -143,9 +151,16 @@ impl Inspection {
             }
         }
         out.push('\n');
+        if self.partial {
+            push(&mut out, PARTIAL);
+        }
         out + &self.report.table()
     }
 }
+
+/// What a look at a roster of changes cannot know.
+const PARTIAL: &str = "This roster has changes only, and the district is not asked. Whoever is in the district already counts as\n\
+     created here. Rows that refer to what only the district can have are not judged (W10).\n";
 
 /// What a roster is, in one line.
 pub(crate) fn title(format: Format, version: &str) -> String {
@@ -167,8 +182,12 @@ const fn name_of(delimiter: Delimiter) -> &'static str {
 }
 
 /// A ledger of nobody, which keeps nothing but the ids.
-#[derive(Debug, Default)]
-struct Nobody(Mutex<Ids>);
+#[derive(Debug)]
+struct Nobody {
+    /// Whether what is unknown here may be in the district.
+    partial: bool,
+    ids: Mutex<Ids>,
+}
 
 #[derive(Debug, Default)]
 struct Ids {
@@ -179,7 +198,12 @@ struct Ids {
 
 impl Nobody {
     fn with<T>(&self, fates: impl FnOnce(&mut Ids) -> T) -> T {
-        fates(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        fates(&mut self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The fate of a row that would be `fate` if nobody were in the district.
+    const fn unless_known(&self, fate: RowFate) -> RowFate {
+        if self.partial { RowFate::Unjudged } else { fate }
     }
 }
 
@@ -200,7 +224,7 @@ impl RosterLedger for Nobody {
     async fn put_classes(&self, _: DistrictId, rows: &[Class]) -> LedgerResult<Vec<RowFate>> {
         let put = |ids: &mut Ids, row: &Class| {
             if !ids.schools.contains(&row.school) {
-                return RowFate::Dangling;
+                return self.unless_known(RowFate::Dangling);
             }
             ids.classes.insert(row.source_id.clone());
             fate(row.active)
@@ -210,9 +234,9 @@ impl RosterLedger for Nobody {
 
     async fn put_people(&self, _: DistrictId, rows: &[Person]) -> LedgerResult<Vec<RowFate>> {
         let put = |ids: &mut Ids, row: &Person| {
-            let known = row.memberships.iter().any(|place| ids.schools.contains(&place.school));
-            if row.active && !known && !row.memberships.is_empty() {
-                return RowFate::Dangling;
+            let known = row.memberships.iter().filter(|place| ids.schools.contains(&place.school)).count();
+            if row.active && known < row.memberships.len() && (known == 0 || self.partial) {
+                return self.unless_known(RowFate::Dangling);
             }
             ids.people.insert(row.source_id.clone());
             fate(row.active)
@@ -235,9 +259,9 @@ impl RosterLedger for Nobody {
                     (fates.first().copied().unwrap_or(RowFate::Dangling), standing.kin)
                 }
                 (Resolved::Unsaid, Some(person)) if !person.active => (RowFate::Inactive, false),
-                (Resolved::Unsaid, None) => (RowFate::Inactive, false),
-                (Resolved::Unsaid | Resolved::Partial, Some(_)) => (RowFate::Unsaid, false),
-                (Resolved::Standing { .. } | Resolved::Partial, None) => (RowFate::Dangling, false),
+                (Resolved::Unsaid, None) => (self.unless_known(RowFate::Inactive), false),
+                (Resolved::Unsaid | Resolved::Partial, Some(_)) => (self.unless_known(RowFate::Unsaid), false),
+                (Resolved::Standing { .. } | Resolved::Partial, None) => (self.unless_known(RowFate::Dangling), false),
             };
             answers.push(Changed { fate, kin, roleless: false });
         }
@@ -256,6 +280,10 @@ impl RosterLedger for Nobody {
         Ok(Vec::new())
     }
 
+    async fn schools(&self, _: DistrictId) -> LedgerResult<Option<Vec<String>>> {
+        Ok((!self.partial).then(|| self.with(|ids| ids.schools.iter().cloned().collect())))
+    }
+
     async fn link_guardians(
         &self,
         _: DistrictId,
@@ -263,13 +291,13 @@ impl RosterLedger for Nobody {
     ) -> LedgerResult<Vec<(String, String)>> {
         let pairs =
             links.iter().flat_map(|(ward, guardians)| guardians.iter().map(move |it| (ward.clone(), it.clone())));
-        Ok(self.with(|ids| pairs.filter(|(_, guardian)| !ids.people.contains(guardian)).collect()))
+        Ok(self.with(|ids| pairs.filter(|(_, guardian)| !(self.partial || ids.people.contains(guardian))).collect()))
     }
 
     async fn put_enrolments(&self, _: DistrictId, rows: &[Enrolment]) -> LedgerResult<Vec<RowFate>> {
         let put = |ids: &Ids, row: &Enrolment| {
             let known = ids.classes.contains(&row.class) && ids.people.contains(&row.person);
-            if known { fate(row.active) } else { RowFate::Dangling }
+            if known { fate(row.active) } else { self.unless_known(RowFate::Dangling) }
         };
         Ok(self.with(|ids| rows.iter().map(|row| put(ids, row)).collect()))
     }

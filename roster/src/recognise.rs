@@ -163,6 +163,14 @@ impl Roster {
         }
     }
 
+    /// Whether it has changes only, so that what it refers to may be in the district.
+    pub(crate) fn is_partial(&self) -> bool {
+        match self {
+            Self::Export(manifest, ..) => manifest.is_partial(),
+            Self::Kinds(..) | Self::List(..) => false,
+        }
+    }
+
     /// The files that are read, in the order of reading.
     pub(crate) fn layouts(&self, source: &Source) -> Vec<&'static Layout> {
         match self {

@@ -296,11 +296,77 @@ async fn roles_that_cannot_be_read_to_their_end_change_nobody() {
 }
 
 #[tokio::test]
-async fn changes_can_be_looked_at_as_if_nobody_were_there() {
+async fn what_only_the_district_can_know_is_not_judged_by_a_look_at_changes() {
     let folder =
         roster(GONE, ("delta", "t1,active,,true,ted,Theo,Dean,,,\n"), ("delta", "r1,active,,n1,primary,aide,s1\n"));
     let seen = inspect(folder.path(), Options::default()).await.unwrap();
-    assert!(seen.report.total.add_up() && seen.report.total.rejected == 2, "{}", seen.table());
+    assert!(seen.partial && seen.report.total.add_up(), "{}", seen.table());
+    let unjudged = Counts { read: 1, unjudged: 1, warnings: 1, ..Counts::default() };
+    assert_eq!([counts(&seen.report, "users.csv"), counts(&seen.report, "roles.csv")], [unjudged, unjudged]);
+    let said = "nothing in these files says it, the district may know it: the import judges this row";
+    assert_eq!(
+        told(&seen.report),
+        [format!("users.csv:2 sourcedId W10 {said}"), format!("roles.csv:2 userSourcedId W10 {said}")]
+    );
+    let table = seen.table();
+    assert!(table.contains("the district is not asked") && table.contains("warnings  not judged"), "{table}");
     let named = |file: &str| seen.files.iter().any(|view| view.file == file && !view.columns.is_empty());
     assert!(named("users.csv") && named("roles.csv"), "{}", seen.table());
+}
+
+/// Classes, enrolments and schools that a delta does not repeat are not judged, either; what its own files show is.
+#[tokio::test]
+async fn a_look_at_changes_judges_what_they_show() {
+    let users = "n1,active,,true,nat,Nat,Orr,,,\nn2,active,,true,noa,Noa,Poe,,,\nn3,tobedeleted,,true,ned,Ned,Ray,,,\nn1,active,,true,x,X,Y,,,\n";
+    let roles = "r8,active,,n1,primary,aide,s9\nr9,active,,n2,primary,aide,s1\nr10,tobedeleted,,n8,primary,aide,s1\n";
+    let folder = roster(GONE, ("delta", users), ("delta", roles));
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("orgs.csv", "sourcedId,status,name,type\ns9,active,New,school\n");
+    write("classes.csv", "sourcedId,status,title,schoolSourcedId\nc8,active,Art,s1\nc9,active,Art,s9\n");
+    write(
+        "enrollments.csv",
+        "sourcedId,status,classSourcedId,userSourcedId,role\ne1,active,c9,n1,aide\ne2,active,c1,n1,aide\n",
+    );
+    let manifest = fs::read_to_string(folder.path().join("manifest.csv")).unwrap();
+    write("manifest.csv", &manifest.replace(",absent", ",delta"));
+    let seen = inspect(folder.path(), Options::default()).await.unwrap().report;
+    assert!(seen.total.add_up(), "{}", seen.table());
+    let of = |file| counts(&seen, file);
+    assert_eq!(of("classes.csv"), Counts { read: 2, created: 1, unjudged: 1, warnings: 1, ..Counts::default() });
+    let people =
+        Counts { read: 4, created: 1, inactive: 1, rejected: 1, unjudged: 1, warnings: 1, ..Counts::default() };
+    assert_eq!(of("users.csv"), people, "{}", seen.table());
+    assert_eq!(of("roles.csv"), Counts { read: 3, created: 1, unjudged: 2, warnings: 1, ..Counts::default() });
+    assert_eq!(of("enrollments.csv"), Counts { read: 2, created: 1, unjudged: 1, warnings: 1, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn a_place_that_the_district_does_not_have_is_told_row_by_row() {
+    let ledger = begun().await;
+    // One who is known gets another name and a role nowhere; one role more at a school that is known, and one nowhere.
+    let users = ("delta", "t1,active,,true,ted,Theo,Dean,,,\n");
+    let roles = "r8,active,,t1,secondary,aide,nowhere\nr9,active,,u1,secondary,student,s2\nr10,active,,u2,secondary,aide,gone\n";
+    let report = delta(&ledger, users, ("delta", roles)).await;
+    assert_eq!(
+        told(&report),
+        [
+            "roles.csv:2 orgSourcedId E03 the district has no such organisation (7 letters)",
+            "roles.csv:4 orgSourcedId E03 the district has no such organisation (4 letters)",
+        ]
+    );
+    assert_eq!(counts(&report, "users.csv"), Counts { read: 1, updated: 1, ..Counts::default() });
+    assert_eq!(counts(&report, "roles.csv"), Counts { read: 3, updated: 1, rejected: 2, ..Counts::default() });
+    assert_eq!(standing(&ledger, "t1"), "teacher 30 teacher@s1 teacher@s2");
+    assert_eq!(ledger.0.lock().unwrap().people["t1"].given_name, "Theo");
+    assert_eq!(
+        [standing(&ledger, "u1"), standing(&ledger, "u2")].map(|it| it[..10].to_owned()),
+        ["student 10", "student 10"]
+    );
+    // Somebody who is new and nowhere else stays out, and who leaves becomes inactive wherever they were.
+    let users = "n1,active,,true,nat,Nat,Orr,,,\nu2,tobedeleted,,true,bob,Bob,Cole,,,\n";
+    let roles = "r8,active,,n1,primary,aide,nowhere\nr9,active,,u2,secondary,aide,nowhere\n";
+    let report = delta(&ledger, ("delta", users), ("delta", roles)).await;
+    assert_eq!(counts(&report, "users.csv"), Counts { read: 2, inactive: 1, rejected: 1, ..Counts::default() });
+    let held = ledger.0.lock().unwrap();
+    assert!(!held.people.contains_key("n1") && !held.people["u2"].active);
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 use keybell_roster::{Counts, Format, Options, Outcome, Report, inspect};
+use keybell_shared::notice::Contact;
 use keybell_shared::ports::ledger::Membership;
 use support::{Fake, import_into};
 use tempfile::TempDir;
@@ -173,4 +174,50 @@ async fn school_data_sync_v2_takes_roles_from_their_own_file() {
     let names: Vec<&str> = seen.files.iter().map(|file| &*file.file).collect();
     assert_eq!(names, ["orgs.csv", "classes.csv", "roles.csv", "users.csv", "enrollments.csv"]);
     assert_eq!(seen.report.total, report.total);
+}
+
+#[tokio::test]
+async fn clevers_parents_are_told_and_other_contacts_are_not() {
+    let students = "School_id,Student_id,Last_name,First_name,Username,Contact_relationship,Contact_type,Contact_name,Contact_phone,\
+         Contact_phone_type,Contact_email\n\
+         1,100,Brown,Ann,ann,Parent,Primary,Ms Secret,4155552671,Cell,mum@x.org\n\
+         1,100,Brown,Ann,ann,,Parent/Guardian,Mr Secret,4155550000,Home,dad@x.org\n\
+         1,100,Brown,Ann,ann,Other,Emergency,Neighbour,4155551111,Cell,next@x.org\n\
+         1,101,Cole,Bob,bob,Father,Primary,Mr Cole,,,nobody@@x\n\
+         1,102,Dale,Cy,cy,,,,,,\n";
+    let files = [("schools.csv", "School_id,School_name\n1,North\n"), ("students.csv", students)];
+    let (report, ledger) = imported(&files).await;
+    assert_eq!(
+        told(&report),
+        [
+            "students.csv:4 Contact_relationship W05 the row does not say that this contact is a parent or guardian, who alone are told",
+            "students.csv:5 Contact_email W01 the address is not valid: invalid character",
+        ]
+    );
+    let held = ledger.0.lock().unwrap();
+    let contacts = |id: &str| held.people[id].relatives.clone().unwrap();
+    let contact =
+        |email: &str, sms: Option<&str>| Contact { email: Some(email.to_owned()), sms: sms.map(str::to_owned) };
+    assert_eq!(contacts("student:100"), [contact("mum@x.org", Some("+14155552671")), contact("dad@x.org", None)]);
+    assert!(contacts("student:101").is_empty() && contacts("student:102").is_empty());
+    assert!(!format!("{held:?}").contains("Secret"));
+    drop(held);
+    // An export that says nothing of contacts leaves them.
+    let (_, ledger) = imported(&CLEVER).await;
+    assert!(ledger.0.lock().unwrap().people.values().all(|person| person.relatives.is_none()));
+}
+
+#[tokio::test]
+async fn guardians_that_are_not_read_are_not_passed_over_in_silence() {
+    let files = [
+        ("School.csv", "SIS ID,Name\n1,North\n"),
+        ("Student.csv", "SIS ID,School SIS ID,Username\n1,1,ann\n"),
+        ("GuardianRelationship.csv", "SIS ID,Email,Role\n1,mum@x.org,Parent\n"),
+        ("User.csv", "Email,First Name,Last Name,Phone,SIS ID\nmum@x.org,Ma,B,,\n"),
+    ];
+    let (report, _) = imported(&files).await;
+    let said = "it says who is told about whom, which is not read from this format: no guardian is linked";
+    let [one] = told(&report).try_into().unwrap();
+    assert_eq!(one.to_lowercase(), format!("guardianrelationship.csv W05 {said}").to_lowercase());
+    assert_eq!(report.not_needed.len(), 2);
 }

@@ -283,7 +283,7 @@ async fn enrolments_and_classes_name_what_they_miss() {
     assert_eq!(
         lines,
         [
-            "classes.csv:3 schoolSourcedId E03 orgs.csv has no such school",
+            "classes.csv:3 schoolSourcedId E03 orgs.csv has no such organisation",
             "classes.csv:4 schoolSourcedId E03 this is the district and no school",
             "classes.csv:5 sourcedId E04 this id was on an earlier line",
             "enrollments.csv:4 classSourcedId E03 the district has nothing with this id",
@@ -401,7 +401,7 @@ async fn files_are_refused_one_by_one() {
         [
             "orgs.csv:1 name E01 the column is missing",
             "classes.csv E13 it is there, and the manifest says that it is absent: correct the manifest",
-            "users.csv:2 orgSourcedIds E03 the district has nothing with this id",
+            "users.csv:2 orgSourcedIds E03 the district has no such organisation (2 characters: letters, digits)",
             "enrollments.csv E13 the manifest names a mode for it that is neither bulk, delta nor absent",
         ]
     );
@@ -437,6 +437,53 @@ async fn a_delta_changes_what_it_names_and_nothing_else() {
         assert!(!held.people["u1"].active && held.people["u3"].active);
         assert_eq!(held.people["u2"].username, "bobby");
     }
+}
+
+/// Schools that a delta does not repeat are those of the district; what it does not have is told, row by row.
+#[tokio::test]
+async fn a_delta_loses_no_place_in_silence() {
+    let ledger = Arc::new(Fake::default());
+    let users = |rows: &[String]| format!("{USERS_HEAD}{}", rows.concat());
+    let whole = users(&[user("u1", "s1", "student", "ann"), user("u2", "s1", "student", "bob")]);
+    import_into(&ledger, roster(&[("users.csv", whole.as_bytes())]).path()).await.unwrap();
+    let rows = [
+        user("u1", "\"s2,nowhere\"", "student", "ann"),
+        user("u3", "nowhere", "student", "cy"),
+        "u2,tobedeleted,,true,nowhere,student,bob,,Given,Family,,,,,,,,\n".to_owned(),
+    ];
+    let files = |manifest: &str| [("manifest.csv", manifest.to_owned()), ("users.csv", users(&rows))];
+    let manifest = MANIFEST.replace("file.users,bulk", "file.users,delta").replace("file.orgs,bulk", "file.orgs,delta");
+    let delta = roster(&files(&manifest).each_ref().map(|(name, text)| (*name, text.as_bytes())));
+    std::fs::write(delta.path().join("orgs.csv"), "sourcedId,status,name,type\n").unwrap();
+    let report = import_into(&ledger, delta.path()).await.unwrap();
+    let of_users: Vec<String> = told(&report).into_iter().filter(|it| it.starts_with("users.csv")).collect();
+    let of_users: Vec<&str> = of_users.iter().map(|it| it.split(" (").next().unwrap()).collect();
+    assert_eq!(
+        of_users,
+        [
+            "users.csv:2 orgSourcedIds W06 1 of 2 organisations are not in orgs.csv or the district",
+            "users.csv:3 orgSourcedIds E03 the district has no such organisation",
+            "users.csv:4 orgSourcedIds W06 1 of 1 organisations are not in orgs.csv or the district",
+        ]
+    );
+    let held = ledger.0.lock().unwrap();
+    assert_eq!(held.people["u1"].memberships.iter().map(|place| place.school.as_str()).collect::<Vec<_>>(), ["s2"]);
+    assert!(!held.people["u2"].active && !held.people.contains_key("u3"));
+}
+
+#[tokio::test]
+async fn several_grades_are_told_and_the_first_one_counts() {
+    let row = |id: &str, grades: &str| {
+        user(id, "s1", "student", id).replace(",,Hunter2!", &format!(",\"{grades}\",Hunter2!"))
+    };
+    let (report, ledger) = users(&[row("u1", "09,10"), row("u2", "9,09"), row("u3", "10")].concat()).await;
+    assert_eq!(
+        told(&report)[..1],
+        ["users.csv:2 grades W09 there are several grades; only the first one counts (5 characters: digits, signs)"]
+    );
+    assert_eq!(counts(&report, "users.csv").warnings, 1, "another spelling is no other grade");
+    let held = ledger.0.lock().unwrap();
+    assert_eq!(["u1", "u2", "u3"].map(|id| held.people[id].grade.clone().unwrap()), ["09", "9", "10"]);
 }
 
 #[tokio::test]

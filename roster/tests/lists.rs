@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use keybell_roster::{Counts, Delimiter, Format, Mark, Options, Report, RowCode, inspect, parse_map};
+use keybell_shared::notice::Contact;
 use support::{Fake, import_into, import_with};
 use tempfile::TempDir;
 
@@ -280,4 +281,35 @@ async fn an_assumed_role_makes_nobody_less_privileged() {
     assert_eq!(ledger.0.lock().unwrap().people["ted"].rank, 30);
     let report = import_with(&ledger, &path, Options { allow_lower: true, ..options }).await.unwrap();
     assert_eq!((report.total.updated, ledger.0.lock().unwrap().people["ted"].rank), (1, 10));
+}
+
+/// Addresses of relatives beside a pupil: they are told, and nothing else of them is kept.
+#[tokio::test]
+async fn relatives_beside_a_pupil_go_in_without_their_names() {
+    let text = "username,given name,family name,role,Guardian name,Guardian E-mail,Parent 1 phone,Parent 2 Email,Uncle\n\
+         ann,Ann,B,student,Ms Secret,mum@x.org,(415) 555-2671,dad@x.org,x\n\
+         bob,Bob,C,student,Mr Secret,nobody@@x,,dad@x.org,\n\
+         cy,Cy,D,student,,,,,\n";
+    let (report, ledger) = imported(text, Options::default()).await;
+    assert_eq!(
+        told(&report),
+        [
+            "people.csv:1 Uncle W02 nothing is known by this name; it is ignored, unless --map says what it is",
+            "people.csv:3 Guardian E-mail W01 the address is not valid: invalid character (9 characters: letters, signs)",
+        ]
+    );
+    {
+        let held = ledger.0.lock().unwrap();
+        let contact = |email: Option<&str>, sms: Option<&str>| Contact {
+            email: email.map(str::to_owned),
+            sms: sms.map(str::to_owned),
+        };
+        let dad = contact(Some("dad@x.org"), None);
+        let of = |id: &str| held.people[id].relatives.clone().unwrap();
+        assert_eq!(of("ann"), [contact(Some("mum@x.org"), Some("+14155552671")), dad.clone()]);
+        assert_eq!((of("bob"), of("cy")), (vec![dad], Vec::new()));
+        assert!(!format!("{held:?}").contains("Secret"));
+    }
+    let (_, ledger) = imported("username,given name,family name,role\nann,Ann,B,student\n", Options::default()).await;
+    assert_eq!(ledger.0.lock().unwrap().people["ann"].relatives, None, "what is not said stays");
 }

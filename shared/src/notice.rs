@@ -48,7 +48,7 @@ impl std::str::FromStr for Channel {
 }
 
 /// Where one person can be reached. Addresses were checked when they were imported.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     /// An e-mail address.
     pub email: Option<String>,

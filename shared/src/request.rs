@@ -6,8 +6,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::grade;
 use crate::notice::{self, Ways};
-use crate::password::grade_key;
 
 pub use crate::password::PolicyName;
 pub use selection::{Confirm, Scope, Selection, Where};
@@ -253,8 +253,8 @@ impl ResetRequest {
     #[must_use]
     pub fn expiry_hours_in(&self, grade: Option<&str>) -> Option<u32> {
         let permanent = self.permanent_grades.iter().flatten();
-        let own = grade.map(grade_key);
-        let is_permanent = own.is_some_and(|own| permanent.map(|grade| grade_key(grade)).any(|grade| grade == own));
+        let own = grade.map(grade::normal);
+        let is_permanent = own.is_some_and(|own| permanent.map(|grade| grade::normal(grade)).any(|grade| grade == own));
         self.expiry_hours().filter(|_| !is_permanent)
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Account {
     family_name: String,
     /// The most privileged roster role.
     role: String,
-    /// The grade, as the roster writes it.
+    /// The grade: `KG`, `01` … `12` as in OneRoster, however the roster writes it.
     #[schema(required = true)]
     grade: Option<String>,
     /// The year in which the person leaves school.

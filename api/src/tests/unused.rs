@@ -198,6 +198,9 @@ impl RosterLedger for FakeLedger {
     async fn organisations(&self, _: DistrictId) -> LedgerResult<Vec<Organisation>> {
         unimplemented!("{WHY}")
     }
+    async fn schools(&self, _: DistrictId) -> LedgerResult<Option<Vec<String>>> {
+        unimplemented!("{WHY}")
+    }
 }
 
 #[async_trait]

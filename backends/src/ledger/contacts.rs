@@ -7,7 +7,8 @@ use keybell_shared::notice::{Contact, Contacts};
 
 use super::sql::{Row, Sql, Tx, args, json};
 
-/// The contacts of accounts and of their active guardians. Staff have none, whatever a roster says.
+/// The contacts of accounts and of their guardians: those who have an active account, then those who have none. Staff have no
+/// guardians, whatever a roster says.
 pub(super) async fn contacts(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<AccountId, Contacts>> {
     let own = tx.all("SELECT id, email, sms FROM accounts WHERE id {in $1 uuid}", args![json(accounts)]).await?;
     with_guardians(tx, accounts, &own).await
@@ -28,8 +29,13 @@ async fn with_guardians(tx: &mut Tx, accounts: &[AccountId], own: &[Row]) -> Sql
     }
     let guardians = tx
         .all(
-            "SELECT g.account_id, p.email, p.sms FROM guardians g JOIN accounts p ON p.id = g.guardian_id JOIN accounts a ON a.id = g.account_id
-             WHERE g.account_id {in $1 uuid} AND p.active AND a.rank <= 10 ORDER BY g.account_id, g.place",
+            "SELECT g.account_id, p.email, p.sms, 0 AS kind, g.place FROM guardians g
+             JOIN accounts p ON p.id = g.guardian_id JOIN accounts a ON a.id = g.account_id
+             WHERE g.account_id {in $1 uuid} AND p.active AND a.rank <= 10
+             UNION ALL
+             SELECT r.account_id, r.email, r.sms, 1 AS kind, r.place FROM relatives r JOIN accounts a ON a.id = r.account_id
+             WHERE r.account_id {in $1 uuid} AND a.rank <= 10
+             ORDER BY account_id, kind, place",
             args![json(accounts)],
         )
         .await?;

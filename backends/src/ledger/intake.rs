@@ -6,6 +6,7 @@ use keybell_shared::clock::Millis;
 use keybell_shared::events::{Fact, TaskAccepted};
 use keybell_shared::fault::{self, Mechanism};
 use keybell_shared::fold::username_key;
+use keybell_shared::grade;
 use keybell_shared::ids::{AccountId, DistrictId, PlanId, TaskId};
 use keybell_shared::ports::ledger::{
     Acceptance, Idempotency, IntakeLedger, LedgerResult, NewTask, Preview, Reissue, Resolved, UnknownNames,
@@ -95,8 +96,8 @@ impl IntakeLedger for SqlLedger {
             (
                 "grades",
                 &narrowed.grades,
-                "SELECT r.name AS name FROM {rows $2: name text} AS r WHERE NOT EXISTS (
-                     SELECT 1 FROM accounts a WHERE a.district_id = $1 AND a.grade = r.name)",
+                "SELECT r.name AS name FROM {rows $2: name text, form text} AS r WHERE NOT EXISTS (
+                     SELECT 1 FROM accounts a WHERE a.district_id = $1 AND a.grade = r.form)",
             ),
             (
                 "user_types",
@@ -123,7 +124,7 @@ impl IntakeLedger for SqlLedger {
             if names.is_empty() {
                 continue;
             }
-            let wanted: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
+            let wanted: Vec<_> = names.iter().map(|name| json!({"name": name, "form": grade::normal(name)})).collect();
             for row in self.db.read(statement, args![district, json_arg(&wanted)]).await? {
                 unknown.push((field, row.get("name")?));
             }

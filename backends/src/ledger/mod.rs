@@ -14,6 +14,7 @@ mod dispatch;
 mod examine;
 mod expansion;
 mod facts;
+mod grades;
 
 mod intake;
 mod journal;
@@ -95,9 +96,11 @@ impl SqlLedger {
     /// When the database cannot be reached or refuses a migration.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         self.db.migrate().await?;
-        self.fill_name_keys()
-            .await
-            .map_err(|failure| OpenError::Database(keybell_shared::error::LedgerError::from(failure).to_string()))
+        let filled = match self.fill_name_keys().await {
+            Ok(()) => self.normalise_grades().await,
+            failed => failed,
+        };
+        filled.map_err(|failure| OpenError::Database(keybell_shared::error::LedgerError::from(failure).to_string()))
     }
 
     /// How the connections to the database are used right now; asked when the metrics are read.

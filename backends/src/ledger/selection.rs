@@ -101,6 +101,15 @@ macro_rules! reachable {
             $email,
             " AND p.email IS NOT NULL) OR (",
             $sms,
+            " AND p.sms IS NOT NULL))))
+              OR (",
+            $guardians,
+            " AND a.rank <= 10 AND EXISTS (
+                  SELECT 1 FROM relatives p WHERE p.account_id = a.id
+                      AND ((",
+            $email,
+            " AND p.email IS NOT NULL) OR (",
+            $sms,
             " AND p.sms IS NOT NULL)))))"
         )
     };
@@ -155,7 +164,7 @@ pub(super) fn filter_args(
         selection.scope.as_str(),
         json_arg(&narrowed.schools),
         json_arg(&narrowed.classes),
-        json_arg(&narrowed.grades),
+        json_arg(&narrowed.normal_grades()),
         json_arg(&narrowed.user_types),
         role.as_str(),
         person,

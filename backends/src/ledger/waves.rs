@@ -1,8 +1,8 @@
 //! Waves: which items belong to which, whose turn it is, and when a task halts.
 
 use keybell_shared::fold::fold;
+use keybell_shared::grade;
 use keybell_shared::ids::{DistrictId, TaskId};
-use keybell_shared::password::grade_key;
 use keybell_shared::ports::ledger::Turned;
 use keybell_shared::request::{WaveBy, Waves};
 use keybell_shared::states::{ItemState, TaskState};
@@ -16,7 +16,7 @@ use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
 /// Who turns waves, in the audit.
 const KEYBELL: &str = "keybell";
 
-/// The accounts with one key: a school, or a grade as one roster writes it.
+/// The accounts with one key: a school, or a grade, which an older process may still write in another form.
 struct Group {
     key: String,
     label: String,
@@ -104,7 +104,7 @@ async fn groups(tx: &mut Tx, task: TaskId, by: WaveBy) -> Sql<Vec<Group>> {
 fn places(all: &mut Vec<Wave>, mut groups: Vec<Group>, by: WaveBy) -> Vec<Place> {
     let identity = |group: &Group| match by {
         WaveBy::School => group.key.clone(),
-        WaveBy::Grade => grade_key(&group.key),
+        WaveBy::Grade => grade::normal(&group.key),
     };
     groups.sort_by_cached_key(|group| (order(group, by), identity(group)));
     let mut last: Option<String> = None;
@@ -116,7 +116,8 @@ fn places(all: &mut Vec<Wave>, mut groups: Vec<Group>, by: WaveBy) -> Vec<Place>
         } else {
             let number = i32::try_from(all.len()).unwrap_or(i32::MAX).saturating_add(1);
             let label = match (by, group.label.is_empty()) {
-                (_, false) => group.label,
+                (WaveBy::School, false) => group.label,
+                (WaveBy::Grade, false) => own.clone(),
                 (WaveBy::School, true) => "no school".to_owned(),
                 (WaveBy::Grade, true) => "no grade".to_owned(),
             };
@@ -136,7 +137,7 @@ fn order(group: &Group, by: WaveBy) -> (u8, u32, String) {
     match by {
         WaveBy::School => (0, 0, fold(&group.label)),
         WaveBy::Grade => {
-            let key = grade_key(&group.label);
+            let key = grade::normal(&group.label);
             match (key.as_str(), key.parse()) {
                 ("IT" | "PR", _) => (0, 0, key),
                 ("PK", _) => (1, 0, key),
@@ -239,8 +240,8 @@ mod tests {
         let places = places(&mut all, groups, WaveBy::Grade);
         let labels: Vec<(i32, &str, i64)> =
             all.iter().map(|wave| (wave.number, wave.label.as_str(), wave.accounts)).collect();
-        assert_eq!(labels[..4], [(1, "canary", 5), (2, "PK", 2), (3, "KG", 2), (4, "1", 2)]);
-        assert_eq!((labels[4].0, labels[4].2, labels[5], labels[6]), (5, 4, (6, "10", 2), (7, "other", 2)));
+        assert_eq!(labels[..4], [(1, "canary", 5), (2, "PK", 2), (3, "KG", 2), (4, "01", 2)]);
+        assert_eq!((labels[4].0, labels[4].2, labels[5], labels[6]), (5, 4, (6, "10", 2), (7, "OTHER", 2)));
         assert_eq!(labels[7], (8, "no grade", 2));
         let two: Vec<i32> =
             places.iter().filter(|place| ["2", "02"].contains(&place.key.as_str())).map(|p| p.wave).collect();

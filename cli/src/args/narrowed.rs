@@ -13,7 +13,7 @@ pub(crate) struct Narrowed {
     /// Only these classes (roster id or title); may be repeated.
     #[arg(long)]
     pub(crate) class: Vec<String>,
-    /// Only these grades; may be repeated.
+    /// Only these grades (9, 09 and 9th are the same); may be repeated.
     #[arg(long)]
     pub(crate) grade: Vec<String>,
     /// Only these roster roles; may be repeated.

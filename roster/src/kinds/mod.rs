@@ -7,6 +7,7 @@
 mod clever;
 mod people;
 mod places;
+mod relatives;
 mod school_data_sync;
 mod sections;
 
@@ -74,10 +75,17 @@ pub(crate) async fn go<F: Fn(Progress) + Send + Sync>(
 ) -> Result<Report, RosterError> {
     let source = Arc::clone(&import.source);
     import.report.not_needed = others(&source, export);
+    for file in import.report.not_needed.clone() {
+        import.guardians_left_out(&file);
+    }
     if !export.people.iter().any(|file| source.has(file.layout.file)) {
         return Err(RosterError::NoUsers);
     }
-    let schools = schools(&mut import, export.schools).await?.map(Arc::new);
+    let schools = match schools(&mut import, export.schools).await? {
+        Some(told) => Some(told),
+        None => known(&mut import, export.schools).await?,
+    };
+    let schools = schools.map(Arc::new);
     let has_sections = source.has(export.sections.file);
     if has_sections {
         let known = schools.clone();
@@ -149,6 +157,22 @@ async fn schools<F: Fn(Progress) + Send + Sync>(
     };
     let (outcome, ids) = import.pump(layout, Pass::Judging, read).await?;
     Ok((import.ended(layout, outcome) == Outcome::Read).then_some(ids))
+}
+
+/// The schools that the district has: where not all are told, it is the one to know. Nobody, if there is none to ask.
+async fn known<F: Fn(Progress) + Send + Sync>(
+    import: &mut Import<F>,
+    layout: &'static Layout,
+) -> Result<Option<Seen>, RosterError> {
+    let schools = import.ground.ledger.schools(import.ground.district).await;
+    let schools = schools.map_err(|cause| import.failed(layout, cause))?;
+    Ok(schools.map(|schools| {
+        let mut seen = Seen::default();
+        for school in schools {
+            seen.insert(&school);
+        }
+        seen
+    }))
 }
 
 fn school(row: &Row, ids: &mut Seen, out: &mut Outlet<School>) -> Result<(), Problem> {

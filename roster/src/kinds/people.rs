@@ -6,6 +6,7 @@ use keybell_shared::fold::username_key;
 use keybell_shared::ports::ledger::{Membership, Person};
 
 use super::places::Places;
+use super::relatives;
 use super::{PeopleFile, id_in};
 use crate::code::RowCode;
 use crate::contact;
@@ -49,9 +50,11 @@ impl People {
         let school = required(row, "school")?;
         let (given_name, family_name) = (name(row, "given_name")?, name(row, "family_name")?);
         let active = is_active(row)?;
-        if self.schools.as_ref().is_some_and(|schools| !schools.contains(school)) {
+        // Who leaves becomes inactive, also when their school has left before them.
+        if active && self.schools.as_ref().is_some_and(|schools| !schools.contains(school)) {
             return Err(row.reject("school", RowCode::E03, "the export has no such school"));
         }
+        relatives::judge(row, out);
         let pair = format!("{id}\n{}", username_key(username));
         if self.before.distinct.has(&id) && self.before.pairs.contains(&pair) {
             // One more school, contact or duty: the first row has brought the person in with all schools.
@@ -62,6 +65,7 @@ impl People {
         self.before.pairs.insert(&pair);
         self.before.distinct.take(&id, username);
         let memberships = self.memberships(&id);
+        let relatives = self.places.relatives(&id).filter(|_| self.file.space == "student");
         let role =
             memberships.iter().map(|place| place.role.as_str()).reduce(|best, next| out.ranks().higher(best, next));
         let own = (self.file.role)(row.find("role"));
@@ -88,6 +92,7 @@ impl People {
             active,
             memberships,
             guardians: Vec::new(),
+            relatives,
         };
         let notes =
             Notes { doubtful: Some(row.name("school")), username: Some(row.name(username_column)), ..Notes::default() };

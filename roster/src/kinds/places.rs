@@ -4,6 +4,9 @@
 use std::collections::HashMap;
 use std::io;
 
+use keybell_shared::notice::Contact;
+
+use super::relatives::Relatives;
 use super::{PeopleFile, id_in};
 use crate::role::UNKNOWN;
 use crate::run::is_active;
@@ -18,6 +21,7 @@ pub(super) struct Places {
     all: Vec<Place>,
     numbers: HashMap<String, u32>,
     schools: Vec<String>,
+    relatives: Relatives,
 }
 
 #[derive(Debug)]
@@ -51,6 +55,9 @@ impl Places {
 
     fn row(&mut self, row: &Row, file: &PeopleFile, schools: Option<&Seen>) {
         let (id, school) = (row.get("id"), row.get("school"));
+        if !id.is_empty() {
+            self.relatives.gather(self.key.of(&id_in(file.space, id)), row);
+        }
         let known = schools.is_none_or(|schools| schools.contains(school));
         if id.is_empty() || school.is_empty() || !known || !is_active(row).unwrap_or(false) {
             return;
@@ -74,6 +81,11 @@ impl Places {
     /// Makes it ready to be asked. Stable, so that the places of a person stay in the order of the files.
     pub(super) fn sort(&mut self) {
         self.all.sort_by_key(|place| place.person);
+    }
+
+    /// The relatives of a person, by the id with its space; `None` if no file says anything of such.
+    pub(super) fn relatives(&self, id: &str) -> Option<Vec<Contact>> {
+        self.relatives.of(self.key.of(id))
     }
 
     /// The schools and roles of a person, by the id with its space.

@@ -11,6 +11,7 @@ mod roles;
 use std::borrow::Cow;
 
 use keybell_shared::fold::username_key;
+use keybell_shared::notice::Contact;
 use keybell_shared::ports::ledger::{Membership, Person, School};
 
 pub(crate) use google::GOOGLE;
@@ -112,6 +113,7 @@ impl Reader {
             managed_by: about.managed_by,
             active: about.active,
             guardians: Vec::new(),
+            relatives: relatives(row, out),
         };
         out.row(row, person, Notes { username: Some(row.name("username")), ..Notes::default() });
         Ok(())
@@ -130,6 +132,25 @@ impl Reader {
         }
         id
     }
+}
+
+/// The columns of relatives who are told: address and phone of each, in order.
+const RELATIVES: [(&str, &str); 2] = [("guardian_email", "guardian_phone"), ("guardian2_email", "guardian2_phone")];
+
+/// Where the relatives of a person can be told; `None` if the list has no such column.
+fn relatives(row: &Row, out: &mut Outlet<Person>) -> Option<Vec<Contact>> {
+    if !RELATIVES.iter().any(|(email, phone)| row.has(email) || row.has(phone)) {
+        return None;
+    }
+    let mut contacts: Vec<Contact> = Vec::new();
+    for (email, phone) in RELATIVES {
+        let contact =
+            Contact { email: usable(row, email, contact::email, out), sms: usable(row, phone, contact::phone, out) };
+        if contact != Contact::default() && !contacts.contains(&contact) {
+            contacts.push(contact);
+        }
+    }
+    Some(contacts)
 }
 
 /// The year in which a person leaves school. One that is none costs the year only.

@@ -34,7 +34,7 @@ fn class(row: &Row, orgs: &Orgs, ids: &mut Seen, out: &mut Outlet<Class>) -> Res
         Some(Kind::District) => {
             return Err(row.reject("schoolSourcedId", RowCode::E03, "this is the district and no school"));
         }
-        None => return Err(row.reject("schoolSourcedId", RowCode::E03, "orgs.csv has no such school")),
+        None => return Err(row.reject("schoolSourcedId", RowCode::E03, orgs.nowhere())),
     }
     if !ids.insert(id) {
         return Err(row.reject("sourcedId", RowCode::E04, "this id was on an earlier line"));

@@ -77,6 +77,13 @@ impl Manifest {
         self.mode("users.csv") == Mode::Absent
     }
 
+    /// Whether what the files refer to may stand nowhere in them.
+    pub(crate) fn is_partial(&self) -> bool {
+        let files = ["orgs.csv", "classes.csv", "users.csv", "roles.csv", "enrollments.csv"];
+        let files = files.into_iter().filter(|file| self.has_roles || *file != "roles.csv");
+        files.map(|file| self.mode(file)).any(|mode| matches!(mode, Mode::Delta | Mode::Absent))
+    }
+
     /// What it says about a file.
     pub(super) fn mode(&self, file: &str) -> Mode {
         self.modes.get(&file.to_ascii_lowercase()).copied().unwrap_or(Mode::Unsaid)

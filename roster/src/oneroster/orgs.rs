@@ -26,8 +26,10 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Orgs {
     kinds: HashMap<String, Kind>,
-    /// Whether these are all. Else what is not among them may be a school that the ledger knows.
+    /// Whether these are all. Else what is not among them may be a school that the district has.
     pub(super) complete: bool,
+    /// Whether the district was asked for the schools that it has.
+    asked: bool,
     /// Those that are no schools, to be remembered.
     pub(super) others: Vec<Organisation>,
     /// What is no school by its type, by id: put into the ledger when something refers to it.
@@ -39,7 +41,25 @@ pub(super) struct Orgs {
 impl Orgs {
     /// What an organisation is; `None` if there is none of this id.
     pub(super) fn kind(&self, id: &str) -> Option<Kind> {
-        self.kinds.get(id).copied().or((!self.complete).then_some(Kind::School))
+        self.kinds.get(id).copied().or((!self.complete && !self.asked).then_some(Kind::School))
+    }
+
+    /// Where an organisation that is unknown was looked for.
+    pub(super) const fn place(&self) -> &'static str {
+        if self.complete { "orgs.csv" } else { "orgs.csv or the district" }
+    }
+
+    /// Why a row is left out that names an unknown organisation.
+    pub(super) const fn nowhere(&self) -> &'static str {
+        if self.complete { "orgs.csv has no such organisation" } else { "the district has no such organisation" }
+    }
+
+    /// Takes the schools that the district has.
+    pub(super) fn know(&mut self, schools: Vec<String>) {
+        for school in schools {
+            self.kinds.entry(school).or_insert(Kind::School);
+        }
+        self.asked = true;
     }
 
     /// Takes those that earlier rosters told; what this one says goes first. Answers those that may become schools.

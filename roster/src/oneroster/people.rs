@@ -1,5 +1,6 @@
 //! `users.csv`: everybody who signs in.
 
+use keybell_shared::grade;
 use keybell_shared::ports::ledger::{Membership, Person, PersonChange};
 
 use super::orgs::{Kind, Orgs};
@@ -44,7 +45,8 @@ pub(super) fn read_apart(
     let outcome = scan(source, layout, out, |row, out| {
         let mut person = person(row, &distinct, out)?;
         let found = roles.take(&person.source_id);
-        if found.lines.held.is_empty() && found.dangling {
+        // In a roster of changes the district may know other roles; and who leaves becomes inactive wherever they were.
+        if found.lines.held.is_empty() && found.dangling && !roles.are_changes() && person.active {
             let reason = "all roles of this person in roles.csv are at unknown organisations";
             return Err(row.reject("sourcedId", RowCode::E03, reason));
         }
@@ -77,7 +79,7 @@ fn person<T>(row: &Row, distinct: &Distinct, out: &mut Outlet<T>) -> Result<Pers
         role: String::new(),
         rank: 0,
         role_assumed: false,
-        grade: row.list("grades").next().map(ToOwned::to_owned),
+        grade: grade(row, out),
         graduation_year: None,
         groups: Vec::new(),
         email: usable(row, "email", contact::email, out),
@@ -86,7 +88,18 @@ fn person<T>(row: &Row, distinct: &Distinct, out: &mut Outlet<T>) -> Result<Pers
         active,
         memberships: Vec::new(),
         guardians: Vec::new(),
+        relatives: None,
     })
+}
+
+/// The first grade of the list; that there are others is said.
+fn grade<T>(row: &Row, out: &mut Outlet<T>) -> Option<String> {
+    let mut grades = row.list("grades");
+    let first = grades.next()?;
+    if grades.any(|other| grade::normal(other) != grade::normal(first)) {
+        out.problem(row.warn("grades", RowCode::W09, "there are several grades; only the first one counts"));
+    }
+    Some(first.to_owned())
 }
 
 /// The ids of the people that a person names as related, each once, without the person.
@@ -120,11 +133,12 @@ fn stand(person: &mut Person, row: &Row, orgs: &Orgs, out: &mut Outlet<Person>) 
             None => unknown += 1,
         }
     }
-    if unknown > 0 && known == 0 {
-        return Err(row.reject("orgSourcedIds", RowCode::E03, "orgs.csv has no such organisation"));
+    // Who leaves becomes inactive, also when their school has left before them.
+    if unknown > 0 && known == 0 && person.active {
+        return Err(row.reject("orgSourcedIds", RowCode::E03, orgs.nowhere()));
     }
     if unknown > 0 {
-        let reason = format!("{unknown} of {} organisations are not in orgs.csv", known + unknown);
+        let reason = format!("{unknown} of {} organisations are not in {}", known + unknown, orgs.place());
         out.problem(row.warn("orgSourcedIds", RowCode::W06, reason));
     } else if known == 0 && !kin {
         out.problem(row.warn("orgSourcedIds", RowCode::W06, "no school is given"));

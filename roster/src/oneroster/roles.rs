@@ -238,8 +238,10 @@ fn one(row: &Row, orgs: &Orgs, roles: &mut Roles, ids: &mut Seen, out: &mut Outl
         Some(Kind::District) => {}
         None => {
             role.said = Said::Dangling;
+            // Among changes, a role at a place that nobody knows makes nobody who is new somebody at no school.
+            role.school = roles.are_changes().then(|| roles.schools.number(org));
             roles.all.push(role);
-            return Err(row.reject("orgSourcedId", RowCode::E03, "orgs.csv has no such organisation"));
+            return Err(row.reject("orgSourcedId", RowCode::E03, orgs.nowhere()));
         }
     }
     if role::standard(written).is_none() {

@@ -49,6 +49,9 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         import.schools_file = ORGS.file;
         import.report.not_needed = not_needed(&import.source, manifest.has_roles);
         let roles_apart = roles_apart(&import.source, &manifest, &files);
+        for file in import.report.not_needed.clone() {
+            import.guardians_left_out(&file);
+        }
         Self { import, manifest, files, roles_apart }
     }
 
@@ -86,6 +89,8 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
             let earlier = ledger.organisations(district).await;
             let earlier = earlier.map_err(|cause| self.import.failed(&ORGS, cause))?;
             self.import.remembered = orgs.remember(earlier);
+            let schools = ledger.schools(district).await.map_err(|cause| self.import.failed(&ORGS, cause))?;
+            schools.into_iter().for_each(|schools| orgs.know(schools));
         }
         Ok(Arc::new(orgs))
     }

@@ -29,6 +29,9 @@ pub struct Counts {
     pub inactive: u64,
     /// Left out; each has a problem with its code.
     pub rejected: u64,
+    /// Neither in nor out: what they refer to may be in the district, which is not asked when a roster of changes is only
+    /// looked at. Always 0 in an import.
+    pub unjudged: u64,
     /// Warnings; their rows are in.
     pub warnings: u64,
 }
@@ -37,11 +40,13 @@ impl Counts {
     /// Whether every row that was read has exactly one fate.
     #[must_use]
     pub const fn add_up(&self) -> bool {
-        self.read == self.created + self.updated + self.unchanged + self.inactive + self.rejected
+        self.read == self.created + self.updated + self.unchanged + self.inactive + self.rejected + self.unjudged
     }
 
-    const fn cells(&self) -> [u64; 7] {
-        [self.read, self.created, self.updated, self.unchanged, self.inactive, self.rejected, self.warnings]
+    /// The last one is shown only where there is anything in it.
+    const fn cells(&self) -> [u64; 8] {
+        let Self { read, created, updated, unchanged, inactive, rejected, unjudged, warnings } = *self;
+        [read, created, updated, unchanged, inactive, rejected, warnings, unjudged]
     }
 }
 
@@ -53,6 +58,7 @@ impl AddAssign for Counts {
         self.unchanged += more.unchanged;
         self.inactive += more.inactive;
         self.rejected += more.rejected;
+        self.unjudged += more.unjudged;
         self.warnings += more.warnings;
     }
 }

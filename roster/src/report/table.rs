@@ -13,15 +13,18 @@ impl Report {
     /// left out before the warnings.
     #[must_use]
     pub fn table(&self) -> String {
-        const HEAD: [&str; 8] = ["file", "read", "created", "updated", "unchanged", "inactive", "rejected", "warnings"];
+        const HEAD: [&str; 9] =
+            ["file", "read", "created", "updated", "unchanged", "inactive", "rejected", "warnings", "not judged"];
+        let columns = if self.total.unjudged > 0 { HEAD.len() } else { HEAD.len() - 1 };
         let rows = self.files.iter().map(|file| (name_of(file), &file.counts));
         let rows: Vec<(String, &Counts)> = rows.chain(iter::once(("total".to_owned(), &self.total))).collect();
         let first = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(4);
         let mut out = String::new();
         let mut line = |name: &str, cells: &[String]| {
-            let cells: String = HEAD.iter().skip(1).zip(cells).fold(String::new(), |line, (head, cell)| {
-                line + &format!("  {cell:>width$}", width = head.len().max(8))
-            });
+            let cells: String =
+                HEAD.iter().take(columns).skip(1).zip(cells).fold(String::new(), |line, (head, cell)| {
+                    line + &format!("  {cell:>width$}", width = head.len().max(8))
+                });
             push_line(&mut out, format_args!("{name:<first$}{cells}"));
         };
         line("file", &HEAD.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>());

@@ -237,7 +237,19 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
     }
 }
 
+/// Files that say whose guardians people are, in forms that are not read: those of School Data Sync.
+const OF_GUARDIANS: [&str; 2] = ["guardianrelationship.csv", "relationships.csv"];
+
 impl<F> Import<F> {
+    /// Says of a file that is not read that it holds guardians, if it does.
+    pub(crate) fn guardians_left_out(&mut self, file: &str) {
+        if OF_GUARDIANS.iter().any(|known| known.eq_ignore_ascii_case(file)) {
+            let reason =
+                "it says who is told about whom, which is not read from this format: no guardian is linked".to_owned();
+            self.report.note(of_file(file.to_owned().into(), RowCode::W05, Effect::Warning, reason));
+        }
+    }
+
     /// Notes a problem of a row, once it is known that there is one.
     pub(crate) fn told(
         &mut self,

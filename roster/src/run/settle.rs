@@ -31,6 +31,13 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         notes: &Notes,
         answer: Answer,
     ) {
+        if answer.fate == RowFate::Unjudged {
+            tally(counts, answer.fate, 1);
+            self.count_roles(notes, answer.fate);
+            let file = self.source.shown(layout.file);
+            self.told(file, line, notes.unsaid.clone().or_else(|| notes.doubtful.clone()), UNJUDGED);
+            return;
+        }
         let Some((code, column, reason)) = refusal(notes, answer.fate) else {
             tally(counts, answer.fate, 1);
             self.count_roles(notes, answer.fate);
@@ -68,6 +75,11 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
             return;
         }
         self.count_roles(notes, answer.fate);
+        if answer.fate == RowFate::Unjudged {
+            for line in lines() {
+                self.told(file.clone(), *line, notes.doubtful.clone(), UNJUDGED);
+            }
+        }
         if let Some(line) = lines().next().filter(|_| answer.roleless) {
             self.told(file, *line, notes.doubtful.clone(), ROLELESS);
         }
@@ -80,13 +92,14 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         }
         let counts = &mut self.report.file(ROLES).counts;
         tally(counts, fate, notes.role_lines.held.len() as u64);
-        tally(counts, RowFate::Inactive, notes.role_lines.gone.len() as u64);
+        let gone = if fate == RowFate::Unjudged { fate } else { RowFate::Inactive };
+        tally(counts, gone, notes.role_lines.gone.len() as u64);
     }
 
     /// Says what of a row that is in could not be done besides.
     pub(super) fn remark(&mut self, layout: &'static Layout, line: u64, notes: Notes, fate: RowFate) {
         match fate {
-            RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive => {}
+            RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive | RowFate::Unjudged => {}
             RowFate::UsernameTaken | RowFate::Dangling | RowFate::Outranked | RowFate::Unsaid | RowFate::Partial => {
                 let file = self.source.shown(layout.file);
                 let what = (RowCode::W09, Effect::Warning, "the district has nobody with this id, or not the class");
@@ -95,6 +108,13 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         }
     }
 }
+
+/// Nobody knows whether a row is sound.
+const UNJUDGED: (RowCode, Effect, &str) = (
+    RowCode::W10,
+    Effect::Warning,
+    "nothing in these files says it, the district may know it: the import judges this row",
+);
 
 /// Somebody has lost the last role.
 const ROLELESS: (RowCode, Effect, &str) = (
@@ -106,7 +126,9 @@ const ROLELESS: (RowCode, Effect, &str) = (
 /// Why a row was left out: the code, the column, the words; `None` if it is in.
 fn refusal(notes: &Notes, fate: RowFate) -> Option<(RowCode, Option<Cow<'static, str>>, &'static str)> {
     Some(match fate {
-        RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive => return None,
+        RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive | RowFate::Unjudged => {
+            return None;
+        }
         RowFate::UsernameTaken => {
             let column = notes.username.clone().unwrap_or("username".into());
             (RowCode::E06, Some(column), "another person of the district has this username")
@@ -129,6 +151,7 @@ pub(super) fn tally(counts: &mut Counts, fate: RowFate, rows: u64) {
         RowFate::Updated => counts.updated += rows,
         RowFate::Unchanged => counts.unchanged += rows,
         RowFate::Inactive => counts.inactive += rows,
+        RowFate::Unjudged => counts.unjudged += rows,
         // A school that the ledger refuses is a defect of the ledger; it counts, so that the sum holds.
         RowFate::UsernameTaken | RowFate::Dangling | RowFate::Outranked | RowFate::Unsaid | RowFate::Partial => {
             counts.rejected += rows;

@@ -65,7 +65,9 @@ impl Plain for Mutex<Holdings> {
             if owner.is_some_and(|owner| *owner != row.source_id) {
                 return RowFate::UsernameTaken;
             }
-            if row.memberships.iter().any(|membership| !schools.contains_key(&membership.school)) {
+            let memberships: Vec<_> =
+                row.memberships.iter().filter(|place| schools.contains_key(&place.school)).cloned().collect();
+            if row.active && memberships.is_empty() && !row.memberships.is_empty() {
                 return RowFate::Dangling;
             }
             let more = people.get(&row.source_id).filter(|known| row.role_assumed && known.rank > row.rank);
@@ -75,7 +77,7 @@ impl Plain for Mutex<Holdings> {
             usernames.insert(row.username.to_lowercase(), row.source_id.clone());
             // Who said the role is nothing that a ledger keeps, and an assumed one makes nobody less.
             let (role, rank) = more.map_or((&row.role, row.rank), |known| (&known.role, known.rank));
-            let kept = Person { role_assumed: false, role: role.clone(), rank, ..row.clone() };
+            let kept = Person { role_assumed: false, role: role.clone(), rank, memberships, ..row.clone() };
             let fate = put(people, row.source_id.clone(), &kept, row.active);
             if fate != RowFate::Unchanged {
                 told.remove(&row.source_id);
@@ -101,6 +103,10 @@ impl Plain for Mutex<Holdings> {
     fn organisations(&self) -> Vec<Organisation> {
         let held = self.lock().unwrap();
         held.others.iter().filter(|(id, _)| !held.schools.contains_key(*id)).map(|(_, row)| row.clone()).collect()
+    }
+
+    fn school_ids(&self) -> Vec<String> {
+        self.lock().unwrap().schools.keys().cloned().collect()
     }
 
     fn guardians(&self, links: &[(String, Vec<String>)]) -> Vec<(String, String)> {

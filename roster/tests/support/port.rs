@@ -38,6 +38,10 @@ pub(crate) trait Plain: Send + Sync {
     fn organisations(&self) -> Vec<Organisation> {
         Vec::new()
     }
+
+    fn school_ids(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A plain ledger as a port.
@@ -73,6 +77,10 @@ impl<T: Plain> RosterLedger for Port<T> {
 
     async fn organisations(&self, _: DistrictId) -> LedgerResult<Vec<Organisation>> {
         Ok(self.0.organisations())
+    }
+
+    async fn schools(&self, _: DistrictId) -> LedgerResult<Option<Vec<String>>> {
+        Ok(Some(self.0.school_ids()))
     }
 
     async fn link_guardians(

@@ -97,6 +97,10 @@ impl RosterLedger for FakeLedger {
     async fn organisations(&self, _: DistrictId) -> LedgerResult<Vec<Organisation>> {
         unused()
     }
+
+    async fn schools(&self, _: DistrictId) -> LedgerResult<Option<Vec<String>>> {
+        unused()
+    }
 }
 
 #[async_trait]

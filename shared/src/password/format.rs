@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::grade::grade_key;
+use crate::grade;
 
 /// The shape of a generated password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -57,7 +57,7 @@ impl Format {
     /// What is meant for this account: `by-grade` becomes the tier of the grade, or of the rank for people without
     /// one. PK–2 simple, 3–5 classic, 6–8 three words, 9–12 and staff four words.
     #[must_use]
-    pub fn tier(self, grade: Option<&str>, rank: i32) -> Tier {
+    pub fn tier(self, written: Option<&str>, rank: i32) -> Tier {
         if self != Self::ByGrade {
             return self;
         }
@@ -67,10 +67,10 @@ impl Format {
         if rank > 10 {
             return Self::Phrase4;
         }
-        match grade_key(grade.unwrap_or_default()).as_str() {
-            "IT" | "PR" | "PK" | "TK" | "KG" | "1" | "2" => Self::Simple,
-            "3" | "4" | "5" => Self::Classic,
-            "6" | "7" | "8" => Self::Phrase3,
+        match grade::normal(written.unwrap_or_default()).as_str() {
+            "IT" | "PR" | "PK" | "TK" | "KG" | "01" | "02" => Self::Simple,
+            "03" | "04" | "05" => Self::Classic,
+            "06" | "07" | "08" => Self::Phrase3,
             _ => Self::Phrase4,
         }
     }
@@ -113,6 +113,11 @@ mod tests {
     fn grades_lead_to_their_tiers() {
         for (grade, rank, tier) in [
             (Some("KG"), 10, Format::Simple),
+            (Some("Kindergarten"), 10, Format::Simple),
+            (Some("TK"), 10, Format::Simple),
+            (Some("1st"), 10, Format::Simple),
+            (Some("Grade 7"), 10, Format::Phrase3),
+            (Some("UG"), 10, Format::Phrase4),
             (Some("02"), 10, Format::Simple),
             (Some("4"), 10, Format::Classic),
             (Some("07"), 10, Format::Phrase3),

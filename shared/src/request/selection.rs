@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::grade;
+
 /// Whose passwords are reset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,7 +86,7 @@ pub struct Where {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(min_items = 1, max_items = 1_000)]
     pub classes: Vec<String>,
-    /// Grades as the roster writes them (`KG`, `01` … `12`).
+    /// Grades, however they are written: `KG`, `01` … `12` as in OneRoster, and `9`, `9th`, `Grade 9` or `K` mean the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(min_items = 1, max_items = 1_000)]
     pub grades: Vec<String>,
@@ -117,5 +119,14 @@ impl Where {
             && self.graduation_years.is_empty()
             && self.groups.is_empty()
             && self.family_name_prefix.is_empty()
+    }
+
+    /// The grades in their normal form, each once.
+    #[must_use]
+    pub fn normal_grades(&self) -> Vec<String> {
+        let mut grades: Vec<String> = self.grades.iter().map(|written| grade::normal(written)).collect();
+        grades.sort_unstable();
+        grades.dedup();
+        grades
     }
 }

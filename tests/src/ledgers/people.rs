@@ -71,6 +71,7 @@ fn person(source_id: &str, role: &str) -> Person {
         active: true,
         memberships: vec![Membership { school: "s1".to_owned(), role: role.to_owned() }],
         guardians: Vec::new(),
+        relatives: None,
     }
 }
 

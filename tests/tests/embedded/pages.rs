@@ -2,8 +2,9 @@
 
 use std::process::{Command, Stdio};
 
+use keybell_shared::codes::Code;
 use keybell_tests::program::Program;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::remote::READ;
 use crate::school::{School, pupils};
@@ -123,4 +124,16 @@ async fn whoever_asks_is_shown_the_precautions_and_a_script_must_have_read_them(
     let old = school.program(reset).args(["--yes", "--acknowledge", "2020-01"]).run_to(2).await.stderr;
     assert!(old.contains("acknowledgement.outdated") && old.contains(READ), "{old}");
     assert!(school.outbox().is_empty());
+}
+
+#[tokio::test]
+async fn the_legend_of_codes_is_that_of_the_program() {
+    let codes = Program::new(["codes", "--output", "json"]).run_to(0).await.json();
+    let all = Code::ALL.iter().map(|code| json!({"code": code.as_str(), "meaning": code.meaning()}));
+    assert_eq!(codes["codes"], all.collect::<Value>());
+    let shown = Program::new(["codes"]).env("COLUMNS", "400").run_to(0).await.stdout;
+    for code in Code::ALL {
+        let line = shown.lines().find(|line| line.starts_with(code.as_str()));
+        assert!(line.is_some_and(|line| line.ends_with(code.meaning())), "{code}: {shown}");
+    }
 }

@@ -53,3 +53,39 @@ fn nothing_leaks(school: &School, told: &[String], said: &Ended) {
     let shown = search.found_in(said.stdout.as_bytes());
     assert!(shown.len() <= 1, "standard output holds {shown:?}");
 }
+
+/// Rosters of several kinds with passwords in them, sound rows and bad ones, with everything logged.
+#[tokio::test]
+async fn passwords_of_rosters_are_nowhere_after_an_import() {
+    let school = School::empty();
+    let place = |name: &str| school.beside(name);
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(place(name).parent().expect("a folder")).expect("a folder");
+        std::fs::write(place(name), text).expect("a file");
+    };
+    write("one/manifest.csv", "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\n");
+    write("one/orgs.csv", "sourcedId,name,type\nd,Rivermoor,district\ns,Northgate,school\n");
+    write(
+        "one/users.csv",
+        "sourcedId,enabledUser,orgSourcedIds,role,username,givenName,familyName,password\n\
+         1,true,s,student,ann,Ann,B,Hidden-one-4711\n2,perhaps,s,student,bob,Bob,C,Hidden-two-4711\n\
+         3,true,s,student,cy,Cy,D,Hidden-three-4711,more\n4,true,s,student,di,\"Di,E,Hidden-four-4711\n",
+    );
+    write(
+        "list.csv",
+        "username,given name,family name,role,Initial password,Kennwort\n\
+         eve,Eve,F,student,Hidden-five-4711,Hidden-six-4711\nann,Ann,Twin,boss,Hidden-seven-4711,\n",
+    );
+    let words = ["one", "two", "three", "four", "five", "six", "seven"].map(|word| format!("Hidden-{word}-4711"));
+    let search = Search::new(words.iter().map(String::as_str));
+    assert_eq!(search.found_in(&std::fs::read(place("list.csv")).expect("the list")).len(), 3, "the search works");
+    for (command, path) in [("inspect", "one"), ("import", "one"), ("inspect", "list.csv"), ("import", "list.csv")] {
+        for output in ["text", "json"] {
+            let import = school.program(["--output", output, "roster", command]).arg(place(path));
+            let ended = import.env("KEYBELL_LOG", "trace").env("RUST_LOG", "trace").run_to(0).await;
+            let said = [ended.stdout.as_bytes(), ended.stderr.as_bytes()].concat();
+            assert!(search.found_in(&said).is_empty(), "{command} {path}: {:?}", search.found_in(&said));
+        }
+    }
+    assert!(search.none_in(&school.folder(), &[]) > 50_000, "the ledger was read");
+}

@@ -78,6 +78,16 @@ fn code(folder: &Path, into: &mut String) {
     }
 }
 
+/// The codes of rosters are explained by the handbook in the same words.
+#[test]
+fn every_code_of_rosters_is_explained() {
+    let handbook = text("docs/cli.md");
+    for code in keybell_roster::RowCode::ALL {
+        let row = format!("| `{code}` | {} |", code.meaning());
+        assert!(handbook.contains(&row), "docs/cli.md does not have {row}");
+    }
+}
+
 /// A code that is explained is given, by Rust or by SQL, and the handbook explains it in the same words.
 #[test]
 fn every_code_of_the_legend_is_given_and_explained() {

@@ -89,9 +89,10 @@ impl Sieve {
     fn facts(&mut self, district: DistrictId, narrowed: &Where) {
         let texts = |names: &[String]| names.iter().map(Value::from).collect::<Vec<_>>();
         let years: Vec<Value> = narrowed.graduation_years.iter().map(|year| (*year).into()).collect();
+        let grades = narrowed.normal_grades();
         let roles: Vec<Value> = narrowed.user_types.iter().map(|role| role.as_str().into()).collect();
         for (field, condition, way, values, list) in [
-            (Field::Grades, OF_GRADES, &GRADE, texts(&narrowed.grades), json_arg(&narrowed.grades)),
+            (Field::Grades, OF_GRADES, &GRADE, texts(&grades), json_arg(&grades)),
             (Field::Years, OF_YEARS, &YEAR, years, json_arg(&narrowed.graduation_years)),
             (Field::Groups, IN_GROUPS, &GROUP, texts(&narrowed.groups), json_arg(&narrowed.groups)),
             (Field::Roles, OF_ROLES, &ROLE, roles, json_arg(&narrowed.user_types)),

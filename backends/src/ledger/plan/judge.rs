@@ -33,7 +33,11 @@ macro_rules! contact {
                  SELECT (CASE WHEN $16 THEN COALESCE(p.email, '') ELSE '' END) || ','
                      || (CASE WHEN $17 THEN COALESCE(p.sms, '') ELSE '' END) AS word
                  FROM guardians g JOIN accounts p ON p.id = g.guardian_id
-                 WHERE g.account_id = a.id AND p.active ORDER BY g.place) AS q), '') ELSE '' END)
+                 WHERE g.account_id = a.id AND p.active ORDER BY g.place) AS q), '')
+             || COALESCE((SELECT {pg string_agg}{lite group_concat}(q.word, ';') FROM (
+                 SELECT '+' || (CASE WHEN $16 THEN COALESCE(p.email, '') ELSE '' END) || ','
+                     || (CASE WHEN $17 THEN COALESCE(p.sms, '') ELSE '' END) AS word
+                 FROM relatives p WHERE p.account_id = a.id ORDER BY p.place) AS q), '') ELSE '' END)
          {pg , 'UTF8')), 'hex'), 32)}"
     };
 }

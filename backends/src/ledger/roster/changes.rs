@@ -228,6 +228,11 @@ fn to_keep<'a>(
         RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive => {
             step.rows.clone().map(|rows| (name, rows))
         }
-        RowFate::UsernameTaken | RowFate::Dangling | RowFate::Outranked | RowFate::Unsaid | RowFate::Partial => None,
+        RowFate::UsernameTaken
+        | RowFate::Dangling
+        | RowFate::Outranked
+        | RowFate::Unsaid
+        | RowFate::Partial
+        | RowFate::Unjudged => None,
     }
 }

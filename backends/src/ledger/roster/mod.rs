@@ -18,6 +18,7 @@ mod organisations;
 mod people;
 mod people_store;
 mod places;
+mod relatives;
 mod told;
 
 use std::collections::{HashMap, HashSet};
@@ -68,6 +69,10 @@ impl RosterLedger for SqlLedger {
 
     async fn organisations(&self, district: DistrictId) -> LedgerResult<Vec<Organisation>> {
         Ok(self.db.retrying(|| self.organisations_once(district)).await?)
+    }
+
+    async fn schools(&self, district: DistrictId) -> LedgerResult<Option<Vec<String>>> {
+        Ok(Some(self.school_ids(district).await?))
     }
 
     async fn link_guardians(

@@ -49,4 +49,10 @@ impl SqlLedger {
             })
             .collect()
     }
+
+    /// The roster ids of all schools.
+    pub(super) async fn school_ids(&self, district: DistrictId) -> Sql<Vec<String>> {
+        let statement = "SELECT source_id FROM schools WHERE district_id = $1 ORDER BY source_id";
+        self.db.read(statement, args![district]).await?.iter().map(|row| row.get("source_id")).collect()
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use keybell_shared::fold::username_key;
+use keybell_shared::grade;
 use keybell_shared::ids::{AccountId, DistrictId};
 use keybell_shared::ports::ledger::{Person, RowFate};
 use keybell_shared::seal::hex;
@@ -44,6 +45,8 @@ pub(super) struct Reading<'a> {
     pub(super) person: &'a Person,
     pub(super) key: String,
     pub(super) memberships: Vec<(i64, &'a str)>,
+    /// In its normal form.
+    pub(super) grade: Option<String>,
     pub(super) fingerprint: String,
 }
 
@@ -118,20 +121,21 @@ fn reading<'a>(person: &'a Person, schools: &HashMap<String, i64>) -> Option<Rea
     if person.active && memberships.is_empty() && !person.memberships.is_empty() {
         return None;
     }
-    let fingerprint = fingerprint(person, &memberships);
-    Some(Reading { person, key: username_key(&person.username), memberships, fingerprint })
+    let grade = person.grade.as_deref().map(grade::normal).filter(|grade| !grade.is_empty());
+    let fingerprint = fingerprint(person, grade.as_deref(), &memberships);
+    Some(Reading { person, key: username_key(&person.username), memberships, grade, fingerprint })
 }
 
 /// What the roster says of a person, short. The schools are those that the district has, so that a school that arrives
 /// later makes a difference. Guardians are not in it: they are linked on their own.
-fn fingerprint(person: &Person, memberships: &[(i64, &str)]) -> String {
+fn fingerprint(person: &Person, grade: Option<&str>, memberships: &[(i64, &str)]) -> String {
     let said = (
         &person.username,
         &person.given_name,
         &person.family_name,
         &person.role,
         person.rank,
-        &person.grade,
+        grade,
         person.graduation_year,
         &person.groups,
         &person.email,
@@ -141,7 +145,12 @@ fn fingerprint(person: &Person, memberships: &[(i64, &str)]) -> String {
         memberships,
     );
     // Text and numbers always serialise.
-    hex(&Sha256::digest(serde_json::to_vec(&said).unwrap_or_default()))
+    let mut said = serde_json::to_vec(&said).unwrap_or_default();
+    if let Some(relatives) = &person.relatives {
+        // Apart, so that whoever has none is still known by what an older build kept.
+        said.extend(serde_json::to_vec(relatives).unwrap_or_default());
+    }
+    hex(&Sha256::digest(said))
 }
 
 /// The last row about each person, in the order in which they were first named. A later row replaces an earlier one.

@@ -6,7 +6,7 @@ use keybell_shared::fold::fold;
 use keybell_shared::ids::{AccountId, DistrictId};
 
 use super::people::{Known, Reading};
-use super::{each, groups, memberships};
+use super::{each, groups, memberships, relatives};
 use crate::ledger::sql::{Cell, Sql, Tx, args, cells};
 
 /// A row that has to be written.
@@ -65,7 +65,10 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
     let places: Vec<_> = writes.iter().map(|write| (write.id, write.reading.memberships.as_slice())).collect();
     memberships::replace(tx, &places, &known).await?;
     let groups: Vec<_> = writes.iter().map(|write| (write.id, write.reading.person.groups.as_slice())).collect();
-    groups::replace(tx, district, &groups, &known).await
+    groups::replace(tx, district, &groups, &known).await?;
+    let told: Vec<_> =
+        writes.iter().filter_map(|write| Some((write.id, write.reading.person.relatives.as_deref()?))).collect();
+    relatives::replace(tx, &told, &known).await
 }
 
 /// Names that are passed on within the batch are given up first: the unique index looks at one row at a time, and would
@@ -97,7 +100,7 @@ fn family_keys(writes: &[&Write<'_>]) -> Vec<String> {
 /// The columns of accounts that come from the roster, in the order of both statements.
 fn columns<'a>(writes: &[&Write<'a>], family_keys: &'a [String]) -> Vec<[Cell<'a>; 17]> {
     let row = |(write, family_key): (&&Write<'a>, &'a String)| {
-        let Reading { person, memberships, fingerprint, .. } = write.reading;
+        let Reading { person, memberships, grade, fingerprint, .. } = write.reading;
         let (role, rank) = Known::standing(write.known, person);
         cells![
             write.id,
@@ -109,7 +112,7 @@ fn columns<'a>(writes: &[&Write<'a>], family_keys: &'a [String]) -> Vec<[Cell<'a
             family_key,
             role,
             rank,
-            &person.grade,
+            grade,
             person.graduation_year,
             &person.email,
             &person.sms,

@@ -49,6 +49,7 @@ fn pupil(number: u32) -> Person {
         active: true,
         memberships: vec![Membership { school: format!("s{}", number / SCHOOL), role: "student".to_owned() }],
         guardians: Vec::new(),
+        relatives: None,
     }
 }
 

@@ -33,7 +33,7 @@ pub struct AccountView {
     pub family_name: String,
     /// The most privileged role.
     pub role: String,
-    /// The grade, as the roster writes it.
+    /// The grade, in its normal form.
     pub grade: Option<String>,
     /// The year in which the person leaves school.
     pub graduation_year: Option<i32>,

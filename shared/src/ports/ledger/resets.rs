@@ -32,7 +32,7 @@ pub struct ResetJob {
     pub shared: Option<Sealed>,
     /// The password that was uploaded for the account, sealed to the reset workers.
     pub uploaded: Option<Sealed>,
-    /// The account's grade, as the roster writes it.
+    /// The account's grade.
     pub grade: Option<String>,
     /// The account's rank.
     pub rank: i32,

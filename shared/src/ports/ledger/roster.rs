@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::LedgerResult;
 use crate::eligibility::Ranks;
 use crate::ids::DistrictId;
+use crate::notice::Contact;
 use crate::standing::RoleChange;
 
 /// A school, as a roster names it.
@@ -50,7 +51,7 @@ pub struct Person {
     /// Whether the role was said by whoever imports, and not by the roster. Such a role makes nobody less privileged.
     #[serde(default)]
     pub role_assumed: bool,
-    /// The grade, as the roster writes it.
+    /// The grade, as the roster writes it; the ledger keeps its normal form ([`crate::grade::normal`]).
     pub grade: Option<String>,
     /// The year in which the person leaves school, if the roster tells it.
     pub graduation_year: Option<i32>,
@@ -68,6 +69,10 @@ pub struct Person {
     pub memberships: Vec<Membership>,
     /// Roster ids of the guardians, in order.
     pub guardians: Vec<String>,
+    /// Where relatives without an account can be told, in order; `None` if the roster says nothing of such, and then what is
+    /// known stays.
+    #[serde(default)]
+    pub relatives: Option<Vec<Contact>>,
 }
 
 /// A person whose roles are rows of their own, by what is said of either.
@@ -145,6 +150,9 @@ pub enum RowFate {
     Unsaid,
     /// It changes single roles of somebody whose other roles the district does not know (`E14`).
     Partial,
+    /// It refers to something that only the district can know, and none was asked (`W10`): no ledger of a district answers this,
+    /// only a look at a roster of changes.
+    Unjudged,
 }
 
 /// What the roster import asks of the ledger. Answers come in the order of the rows.
@@ -177,6 +185,10 @@ pub trait RosterLedger: Send + Sync {
 
     /// The organisations that are kept.
     async fn organisations(&self, district: DistrictId) -> LedgerResult<Vec<Organisation>>;
+
+    /// The roster ids of all schools, also of those that are gone; `None` if there is no district to ask, because a roster is
+    /// only looked at.
+    async fn schools(&self, district: DistrictId) -> LedgerResult<Option<Vec<String>>>;
 
     /// Links pupils (first) to their guardians (second), by roster ids, replacing what those pupils had. Answers the
     /// guardians that nobody knows.

@@ -287,7 +287,7 @@ async fn every_source_of_candidates_has_its_index(on: &TestLedger) {
     }
     // Everybody differs from everybody else, so that an index is worth its while.
     for sql in [
-        "UPDATE accounts SET grade = username, role = username, graduation_year = CAST(substr(username, 2) AS INTEGER)",
+        "UPDATE accounts SET grade = upper(username), role = username, graduation_year = CAST(substr(username, 2) AS INTEGER)",
         "UPDATE memberships SET role = CAST(account_id AS TEXT)",
         "INSERT INTO schools (district_id, source_id, name) SELECT district_id, CAST(id AS TEXT), 'x' FROM accounts",
         "INSERT INTO classes (district_id, school_id, source_id, title)

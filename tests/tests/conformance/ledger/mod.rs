@@ -9,6 +9,7 @@ mod control;
 mod directory;
 mod expansion;
 mod flow;
+mod grades;
 mod intake;
 mod keys;
 mod large_batches;

@@ -1,12 +1,15 @@
 //! Bringing a roster in.
 
 use keybell_shared::ids::DistrictId;
+use keybell_shared::notice::Contact;
 use keybell_shared::ports::ledger::RowFate::{Created, Dangling, Inactive, Unchanged, Updated, UsernameTaken};
 use keybell_shared::ports::ledger::{AccountLedger as _, IntakeLedger as _, ItemFilter, TaskLedger as _};
 use keybell_shared::ports::ledger::{Class, Enrolment, KeyLedger, Membership, Person, RosterLedger, RowFate, School};
 use keybell_tests::ledgers::{TestLedger, as_district_admin, district_with, guardian, pupil, request, task};
 use keybell_tests::on_both;
 use serde_json::json;
+
+use super::flow::{pending, reset};
 
 on_both!(
     schools_are_made_changed_and_kept,
@@ -28,6 +31,7 @@ on_both!(
     family_names_are_folded_also_those_of_an_older_build,
     usernames_are_the_same_in_every_encoding,
     guardians_are_replaced_in_order,
+    relatives_are_replaced_and_told_and_stay_where_nothing_is_said,
     enrolments_need_class_and_person,
     districts_do_not_see_each_other,
     two_imports_of_the_same_people_agree,
@@ -83,6 +87,10 @@ async fn schools_are_made_changed_and_kept(test: &TestLedger) {
     let stored = test.raw.rows("SELECT source_id, name, active FROM schools ORDER BY source_id").await;
     assert_eq!(stored, [["s1", "North", "false"], ["s2", "Süd 'x' \"y\"", "true"], ["s3", "West", "true"]]);
     assert_eq!(ledger.put_schools(district, &[]).await.expect("no schools"), []);
+    let other = ledger.ensure_district("lakeside", "Lakeside").await.expect("another district").id;
+    ledger.put_schools(other, &[school("s9", "Other")]).await.expect("schools");
+    let ids = ["s1", "s2", "s3"].map(ToOwned::to_owned).to_vec();
+    assert_eq!(ledger.schools(district).await, Ok(Some(ids)), "also the one that is gone, and no other district's");
 }
 
 async fn classes_need_their_school(test: &TestLedger) {
@@ -354,6 +362,60 @@ async fn guardians_are_replaced_in_order(test: &TestLedger) {
     assert_eq!(stored().await, ["p1:g1", "p1:g2", "p2:g3"], "p2 was not named");
     ledger.link_guardians(district, &links(&[("p1", &[]), ("p2", &["g3"])])).await.expect("guardians");
     assert_eq!(stored().await, ["p2:g3"]);
+}
+
+async fn relatives_are_replaced_and_told_and_stay_where_nothing_is_said(test: &TestLedger) {
+    let fixture = district_with(&*test.ledger, 3).await;
+    let district = fixture.district.id;
+    let contact = |email: Option<&str>, sms: Option<&str>| Contact {
+        email: email.map(str::to_owned),
+        sms: sms.map(str::to_owned),
+    };
+    let with = |n: usize, relatives: &[Contact]| Person { relatives: Some(relatives.to_vec()), ..pupil(n) };
+    let stored = async || {
+        let sql = "SELECT a.username, COALESCE(r.email, '-'), COALESCE(r.sms, '-') FROM relatives r
+                   JOIN accounts a ON a.id = r.account_id ORDER BY a.username, r.place";
+        test.raw.rows(sql).await.iter().map(|row| row.join(" ")).collect::<Vec<_>>()
+    };
+    let (mum, dad) = (contact(Some("mum@example.org"), None), contact(None, Some("+15550101")));
+    assert_eq!(put(test, district, &[pupil(1)]).await, [Unchanged]);
+    assert_eq!(
+        put(test, district, &[with(1, &[mum.clone(), dad.clone()]), with(7, &[dad.clone()])]).await,
+        [Updated, Created]
+    );
+    assert_eq!(stored().await, ["p1 mum@example.org -", "p1 - +15550101", "p7 - +15550101"]);
+    assert_eq!(put(test, district, &[with(1, &[mum.clone(), dad.clone()])]).await, [Unchanged]);
+    // Staff have nobody who is told about them, whatever a roster says; guardians with an account come first.
+    let staff = Person { role: "teacher".to_owned(), rank: 30, ..with(2, &[mum.clone()]) };
+    put(test, district, &[staff, with(3, &[mum.clone(), dad.clone()])]).await;
+    let asked = request(json!({"selection": {"scope": "all"}, "channel": "both", "recipient": "guardians"}));
+    let task = task(&*test.ledger, &fixture.admin(), asked).await;
+    let items = pending(test, task).await;
+    reset(test, &items).await;
+    let sql = "SELECT a.username, n.address FROM notifications n JOIN items i ON i.id = n.item_id
+               JOIN accounts a ON a.id = i.account_id";
+    let mut addresses: Vec<String> = test.raw.rows(sql).await.iter().map(|row| row.join(" ")).collect();
+    addresses.sort_unstable();
+    assert_eq!(
+        addresses,
+        [
+            "p1 +15550101",
+            "p1 mum@example.org",
+            "p3 +15550000001",
+            "p3 +15550101",
+            "p3 g1@example.org",
+            "p3 mum@example.org",
+            "p7 +15550101",
+        ]
+    );
+    // A roster that says nothing of relatives leaves them; one that names none takes them away.
+    put(test, district, &[Person { given_name: "New".to_owned(), ..pupil(1) }]).await;
+    assert_eq!(stored().await[..2], ["p1 mum@example.org -", "p1 - +15550101"]);
+    assert_eq!(put(test, district, &[with(1, &[]), with(7, &[mum])]).await, [Updated, Updated]);
+    assert_eq!(
+        stored().await,
+        ["p2 mum@example.org -", "p3 mum@example.org -", "p3 - +15550101", "p7 mum@example.org -"]
+    );
 }
 
 async fn enrolments_need_class_and_person(test: &TestLedger) {

@@ -54,7 +54,8 @@ pub(super) fn nobody_can_be_told((channel, recipient): Rule, contacts: &Contacts
     notices(true, channel, recipient, contacts) == Plan::Unreachable
 }
 
-/// A district with 32 pupils who have every combination of addresses of their own and of a guardian, who may be inactive.
+/// A district with 32 pupils who have every combination of addresses of their own and of a guardian, who may be inactive; and
+/// some have a relative without an account.
 pub(super) async fn with_every_contact(on: &TestLedger) -> (Fixture, Vec<(AccountId, Contacts)>) {
     let fixture = district_with(&*on.ledger, 96).await;
     let mut contacts: Vec<(AccountId, Contacts)> = Vec::new();
@@ -75,7 +76,14 @@ pub(super) async fn with_every_contact(on: &TestLedger) -> (Fixture, Vec<(Accoun
         let (own, theirs) = (contact(has(0), has(1)), contact(has(2), has(3)));
         on.raw.run(&sql(pupil, &own, true)).await;
         on.raw.run(&sql(guardian, &theirs, has(4))).await;
-        contacts.push((*pupil, Contacts { account: own, guardians: has(4).then_some(theirs).into_iter().collect() }));
+        // And one who has no account.
+        let other = Contact { email: Some("aunt@example.org".to_owned()), sms: None };
+        let named = bits % 3 == 0;
+        if named {
+            on.raw.run(&format!("INSERT INTO relatives VALUES ('{pupil}', 0, 'aunt@example.org', NULL)")).await;
+        }
+        let guardians = has(4).then_some(theirs).into_iter().chain(named.then_some(other)).collect();
+        contacts.push((*pupil, Contacts { account: own, guardians }));
     }
     assert_eq!(contacts.len(), 32);
     (fixture, contacts)
