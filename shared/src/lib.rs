@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod fault;
 pub mod fold;
+pub mod hashed;
 pub mod ids;
 pub mod link;
 pub mod message;
