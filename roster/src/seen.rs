@@ -1,14 +1,16 @@
 //! What must be remembered across a whole file: ids, as hashes, and one bit per row.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
+
+use keybell_shared::hashed::Hashed;
 
 /// Which keys have been there. Keeps 64 bits a key, hashed with random keys: within a roster of a million rows the
 /// chance that two different keys are taken for the same is one in forty million.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     state: RandomState,
-    keys: HashSet<u64>,
+    keys: HashSet<u64, BuildHasherDefault<Hashed>>,
 }
 
 impl Seen {

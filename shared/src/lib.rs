@@ -16,6 +16,7 @@ pub mod events;
 pub mod fault;
 pub mod fold;
 pub mod grade;
+pub mod hashed;
 pub mod ids;
 pub mod link;
 pub mod message;

@@ -1,6 +1,8 @@
 //! What a person is, where the roles are rows of their own: OneRoster 1.2 has them in `roles.csv`, and may send the changes
 //! of them alone. The ledger keeps the rows of each person, so that a change of one role leaves the others.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use crate::eligibility::Ranks;
@@ -81,13 +83,13 @@ pub struct Standing {
 
 /// What a change makes of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resolved {
+pub enum Resolved<'a> {
     /// This.
     Standing {
         /// What they are from now on.
         standing: Standing,
         /// The rows to keep; `None` if there are none, or none that can be changed one by one.
-        rows: Option<Vec<RoleRow>>,
+        rows: Option<Cow<'a, [RoleRow]>>,
         /// Their last role is gone: they keep what they were, at no school.
         roleless: bool,
     },
@@ -103,11 +105,11 @@ impl RoleChange {
     /// Nobody becomes less by what is left out: who is known keeps every role that no row takes away, and who has lost the
     /// last one keeps what they were.
     #[must_use]
-    pub fn resolve(&self, known: Option<&KnownRoles>, ranks: &Ranks) -> Resolved {
+    pub fn resolve(&self, known: Option<&KnownRoles>, ranks: &Ranks) -> Resolved<'_> {
         let (put, gone) = match self {
             Self::Whole { rows, kept } => {
                 let standing = Standing::of(rows, ranks).unwrap_or_else(|| Standing::unknown(ranks));
-                return Resolved::Standing { standing, rows: kept.then(|| rows.clone()), roleless: false };
+                return Resolved::Standing { standing, rows: kept.then(|| rows.into()), roleless: false };
             }
             Self::Some { put, gone } => (put, gone),
         };
@@ -120,7 +122,9 @@ impl RoleChange {
             None if put.is_empty() => return Resolved::Unsaid,
             None => &[][..],
             Some(known) => match &known.rows {
-                Some(rows) if rows.is_empty() && put.is_empty() => return kept(known, Some(Vec::new()), false),
+                Some(rows) if rows.is_empty() && put.is_empty() => {
+                    return kept(known, Some(Cow::Owned(Vec::new())), false);
+                }
                 Some(rows) => rows.as_slice(),
                 None if put.is_empty() && gone.is_empty() => return kept(known, None, false),
                 None => return Resolved::Partial,
@@ -128,10 +132,10 @@ impl RoleChange {
         };
         let rows = merged(base, put, gone);
         match (Standing::of(&rows, ranks), known) {
-            (Some(standing), _) => Resolved::Standing { standing, rows: Some(rows), roleless: false },
+            (Some(standing), _) => Resolved::Standing { standing, rows: Some(rows.into()), roleless: false },
             (None, Some(known)) => {
                 let standing = Standing { memberships: Vec::new(), ..known.standing.clone() };
-                Resolved::Standing { standing, rows: Some(rows), roleless: true }
+                Resolved::Standing { standing, rows: Some(rows.into()), roleless: true }
             }
             (None, None) => Resolved::Unsaid,
         }

@@ -2,6 +2,7 @@
 
 mod port;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -169,6 +170,7 @@ impl Change for Mutex<Holdings> {
             Resolved::Partial if !person.active && row.person.is_some() => (known.unwrap().standing, None, false),
             Resolved::Partial => return as_it_is(RowFate::Partial),
         };
+        let rows = rows.map(Cow::into_owned);
         let kin = standing.kin;
         let told = self.lock().unwrap().told.get(id).cloned();
         let fate = self.people(&[standing.of_person(&person)]).first().copied().unwrap();

@@ -128,7 +128,7 @@ async fn whoever_asks_is_shown_the_precautions_and_a_script_must_have_read_them(
 
 #[tokio::test]
 async fn the_legend_of_codes_is_that_of_the_program() {
-    let codes = Program::new(["codes", "--output", "json"]).run_to(0).await.json();
+    let codes: Value = Program::new(["codes", "--output", "json"]).run_to(0).await.json();
     let all = Code::ALL.iter().map(|code| json!({"code": code.as_str(), "meaning": code.meaning()}));
     assert_eq!(codes["codes"], all.collect::<Value>());
     let shown = Program::new(["codes"]).env("COLUMNS", "400").run_to(0).await.stdout;

@@ -1,8 +1,9 @@
 //! People in two lanes, as long as no username changes hands.
 //!
 //! Two people of one batch may swap their usernames, or pass one on. Whoever writes that must see both. Nearly no batch has
-//! any such, so each lane first looks whether its half is calm: nobody who is known gets another name, and new people
-//! get names that nobody has. If it is not, the lane writes nothing, and its rows are written in one transaction.
+//! any such, so each lane first looks whether its half is calm: nobody who is known gets another name. New people must get
+//! names that nobody has, which the unique index says. If either is not so, nothing of the lane stays, and its rows are
+//! written in one transaction that looks at everything.
 
 use std::collections::HashSet;
 
@@ -146,8 +147,11 @@ impl SqlLedger {
         rows: &[&A::Row],
     ) -> Sql<Option<Vec<A::Answer>>> {
         match self.db.retrying(|| about.once(self, place, Names::Calm, rows)).await {
-            // An upload gave somebody a name that was free when this lane looked.
-            Err(Failure::Duplicate(_)) => Ok(None),
+            // Somebody has a name that was taken for free, or was taken for new.
+            Err(Failure::Duplicate(_)) => {
+                self.numbers.expect_new(place.0, false);
+                Ok(None)
+            }
             other => other,
         }
     }

@@ -1,17 +1,19 @@
 //! People whose roles are rows of their own: what is said of a person and of their roles comes in two files, and either may
 //! have changes only.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::{AccountId, DistrictId};
-use keybell_shared::ports::ledger::{Changed, Person, PersonChange, RowFate};
+use keybell_shared::ports::ledger::{Changed, PersonChange, RowFate};
 use keybell_shared::standing::{KnownRoles, Resolved, RoleChange, Standing};
 
 use super::calm::Names;
+use super::known::{Known, known_with_roles};
 use super::lanes::Turn;
-use super::people::Put;
-use super::told::{Told, keep, known, told, written};
+use super::people::{Put, Said, Written};
+use super::told::{Keep, keep, roles, written};
 use super::{SqlLedger, begin_writing, each, memberships, people, schools};
 use crate::ledger::sql::{Sql, Tx, args, cells};
 
@@ -28,11 +30,25 @@ struct Step<'a> {
     roleless: bool,
 }
 
+/// What is known before a batch, and what each change of it leaves for the next one.
+struct Before<'k> {
+    known: &'k HashMap<String, Known>,
+    /// Of each person; `None` where every change says everything, and so needs nothing of what is known.
+    roles: Option<HashMap<String, KnownRoles>>,
+    ranks: &'k Ranks,
+}
+
 /// An account, what it is from now on, and the schools of that.
 type Write<'a> = (AccountId, &'a Standing, Vec<(i64, &'a str)>);
 
 /// What became of people, by their roster ids.
 type Fates<'a> = HashMap<&'a str, RowFate>;
+
+impl Step<'_> {
+    fn name(&self) -> &str {
+        &self.change.source_id
+    }
+}
 
 impl SqlLedger {
     /// One transaction of [`super::calm`].
@@ -44,122 +60,125 @@ impl SqlLedger {
         changes: &[&PersonChange],
     ) -> Sql<Option<Vec<Changed>>> {
         let mut tx = self.begin_roster(district, turn).await?;
-        let people: HashSet<&str> = changes.iter().map(|change| change.source_id.as_str()).collect();
-        let told = told(&mut tx, district, &people).await?;
-        // Who says everything needs nothing of what is known.
+        // Only where everybody is written does the index find out whom the ledger knows after all.
+        let whole = |change: &&PersonChange| {
+            let written = change.person.as_ref().is_some_and(|person| !person.role_assumed);
+            written && matches!(change.roles, RoleChange::Whole { .. })
+        };
+        let known = if names == Names::Calm && self.numbers.expects_new(district) && changes.iter().all(whole) {
+            HashMap::new()
+        } else {
+            let people: HashSet<&str> = changes.iter().map(|change| change.source_id.as_str()).collect();
+            known_with_roles(&mut tx, district, &people).await?
+        };
         let partly = changes.iter().any(|change| matches!(change.roles, RoleChange::Some { .. }));
-        let mut roles = if partly { known(&mut tx, &told, ranks).await? } else { HashMap::new() };
-        let steps: Vec<Result<Step<'_>, RowFate>> =
-            changes.iter().map(|&change| step(change, &mut roles, &told, ranks)).collect();
-        let Some((mut fates, ids)) = put_people(&mut tx, district, names, &steps).await? else { return Ok(None) };
-        fates.extend(put_roles(&mut tx, district, &steps, &told).await?);
-        let kept: HashMap<&str, String> =
-            steps.iter().flatten().filter_map(|step| to_keep(step, &fates, &told)).collect();
-        keep(&mut tx, district, &kept).await?;
+        let roles = if partly { Some(roles(&mut tx, &known, ranks).await?) } else { None };
+        let mut before = Before { known: &known, roles, ranks };
+        let steps: Vec<Result<Step<'_>, RowFate>> = changes.iter().map(|&change| before.step(change)).collect();
+        let Some((mut fates, written)) = put_people(&mut tx, district, names, &steps, &known).await? else {
+            return Ok(None);
+        };
+        fates.extend(put_roles(&mut tx, district, &steps, &known).await?);
+        keep(&mut tx, &to_keep(&steps, &fates, &known, &written)).await?;
         tx.commit().await?;
-        self.numbers.keep(district, ids.iter().map(|(name, id)| (name.as_str(), *id)));
-        let answers = steps
-            .iter()
-            .map(|step| match step {
-                Err(fate) => Changed { fate: *fate, kin: false, roleless: false },
-                Ok(Step { change, standing, rows, roleless }) => {
-                    let name = change.source_id.as_str();
-                    let before = told.get(name).and_then(|told| told.rows.as_ref());
-                    let fate = fates.get(name).copied().unwrap_or(RowFate::Unchanged);
-                    // Nothing of the person changed, and something of the roles did.
-                    let of_roles = fate == RowFate::Unchanged && before.is_some() && before != rows.as_ref();
-                    let fate = if of_roles { RowFate::Updated } else { fate };
-                    Changed { fate, kin: standing.kin, roleless: *roleless }
-                }
-            })
-            .collect();
-        Ok(Some(answers))
+        self.met(district, &known, &written);
+        Ok(Some(steps.iter().map(|step| answer(step, &fates, &known)).collect()))
     }
 
     pub(super) async fn not_kin_once(&self, district: DistrictId, names: &[String]) -> Sql<Vec<String>> {
         let mut tx = self.begin_roster(district, Turn::Own).await?;
         let names: HashSet<&str> = names.iter().map(String::as_str).collect();
-        let told = told(&mut tx, district, &names).await?;
-        let known = known(&mut tx, &told, &Ranks::default()).await?;
+        let known = known_with_roles(&mut tx, district, &names).await?;
+        let roles = roles(&mut tx, &known, &Ranks::default()).await?;
         tx.commit().await?;
-        Ok(known.into_iter().filter(|(_, known)| !known.standing.kin).map(|(name, _)| name).collect())
+        Ok(roles.into_iter().filter(|(_, roles)| !roles.standing.kin).map(|(name, _)| name).collect())
     }
 }
 
-/// What a change makes of a person, or the fate of one that makes nothing. Whatever a change says, the next one of the same
-/// person finds it.
-fn step<'a>(
-    change: &'a PersonChange,
-    roles: &mut HashMap<String, KnownRoles>,
-    told: &HashMap<String, Told>,
-    ranks: &Ranks,
-) -> Result<Step<'a>, RowFate> {
-    let known = roles.get(&change.source_id);
-    let active = change
-        .person
-        .as_ref()
-        .map_or_else(|| told.get(&change.source_id).is_none_or(|told| told.active), |person| person.active);
-    if change.person.is_none() && !told.contains_key(&change.source_id) {
-        // What nobody has is gone already.
-        return Err(if matches!(&change.roles, RoleChange::Some { put, .. } if put.is_empty()) {
-            RowFate::Inactive
-        } else {
-            RowFate::Dangling
-        });
-    }
-    let (standing, rows, roleless) = match (change.roles.resolve(known, ranks), known) {
-        // Who has left keeps their places: it is the last that is known of them.
-        (Resolved::Standing { rows, roleless: true, .. }, Some(known)) if !active => {
-            (known.standing.clone(), rows, false)
+fn answer(step: &Result<Step<'_>, RowFate>, fates: &Fates<'_>, known: &HashMap<String, Known>) -> Changed {
+    match step {
+        Err(fate) => Changed { fate: *fate, kin: false, roleless: false },
+        Ok(step) => {
+            let before = known.get(step.name()).and_then(|known| known.told.as_ref());
+            let fate = fates.get(step.name()).copied().unwrap_or(RowFate::Unchanged);
+            // Nothing of the person changed, and something of the roles did.
+            let of_roles = fate == RowFate::Unchanged && before.is_some() && before != step.rows.as_ref();
+            let fate = if of_roles { RowFate::Updated } else { fate };
+            Changed { fate, kin: step.standing.kin, roleless: step.roleless }
         }
-        (Resolved::Standing { standing, rows, roleless }, _) => (standing, rows, roleless),
-        (Resolved::Unsaid, _) if !active => return Err(RowFate::Inactive),
-        (Resolved::Unsaid, _) => return Err(RowFate::Unsaid),
-        // Who leaves becomes inactive whatever else is not known.
-        (Resolved::Partial, Some(known)) if change.person.is_some() && !active => (known.standing.clone(), None, false),
-        (Resolved::Partial, _) => return Err(RowFate::Partial),
-    };
-    roles.insert(change.source_id.clone(), KnownRoles { standing: standing.clone(), rows: rows.clone() });
-    Ok(Step { change, standing, rows: rows.as_deref().map(written), roleless })
+    }
+}
+
+impl Before<'_> {
+    /// What a change makes of a person, or the fate of one that makes nothing. Whatever a change says, the next one of the
+    /// same person finds it.
+    fn step<'a>(&mut self, change: &'a PersonChange) -> Result<Step<'a>, RowFate> {
+        let account = self.known.get(&change.source_id);
+        let known = self.roles.as_ref().and_then(|roles| roles.get(&change.source_id));
+        let active =
+            change.person.as_ref().map_or_else(|| account.is_none_or(|account| account.active), |person| person.active);
+        if change.person.is_none() && account.is_none() {
+            // What nobody has is gone already.
+            return Err(if matches!(&change.roles, RoleChange::Some { put, .. } if put.is_empty()) {
+                RowFate::Inactive
+            } else {
+                RowFate::Dangling
+            });
+        }
+        let (standing, rows, roleless) = match (change.roles.resolve(known, self.ranks), known) {
+            // Who has left keeps their places: it is the last that is known of them.
+            (Resolved::Standing { rows, roleless: true, .. }, Some(known)) if !active => {
+                (known.standing.clone(), rows, false)
+            }
+            (Resolved::Standing { standing, rows, roleless }, _) => (standing, rows, roleless),
+            (Resolved::Unsaid, _) if !active => return Err(RowFate::Inactive),
+            (Resolved::Unsaid, _) => return Err(RowFate::Unsaid),
+            // Who leaves becomes inactive whatever else is not known.
+            (Resolved::Partial, Some(known)) if change.person.is_some() && !active => {
+                (known.standing.clone(), None, false)
+            }
+            (Resolved::Partial, _) => return Err(RowFate::Partial),
+        };
+        let to_write = rows.as_deref().map(written);
+        if let Some(roles) = &mut self.roles {
+            let rows = rows.map(Cow::into_owned);
+            roles.insert(change.source_id.clone(), KnownRoles { standing: standing.clone(), rows });
+        }
+        Ok(Step { change, standing, rows: to_write, roleless })
+    }
 }
 
 /// Puts those of whom more than the roles is said. Answers their fates and the accounts that were written; `None`, and
 /// nothing is written, if they had to be calm and are not.
-async fn put_people<'a>(
+async fn put_people<'s>(
     tx: &mut Tx,
     district: DistrictId,
     names: Names,
-    steps: &[Result<Step<'a>, RowFate>],
-) -> Sql<Option<(Fates<'a>, Vec<(String, AccountId)>)>> {
-    let told = |step: &Step<'a>| step.change.person.as_ref().map(|person| (step.change, step.standing.clone(), person));
-    let (who, rows): (Vec<&str>, Vec<Person>) = steps
-        .iter()
-        .flatten()
-        .filter_map(told)
-        .map(|(change, standing, person)| (change.source_id.as_str(), standing.of_person(person)))
-        .unzip();
+    steps: &'s [Result<Step<'_>, RowFate>],
+    known: &HashMap<String, Known>,
+) -> Sql<Option<(Fates<'s>, Vec<Written<'s>>)>> {
+    let told = |step: &'s Step<'_>| {
+        step.change.person.as_ref().map(|person| (step.name(), Said::who_is(person, &step.standing)))
+    };
+    let (who, rows): (Vec<&str>, Vec<Said<'s>>) = steps.iter().flatten().filter_map(told).unzip();
     if rows.is_empty() {
         return Ok(Some((HashMap::new(), Vec::new())));
     }
-    let put = people::put(tx, district, names, &rows.iter().collect::<Vec<_>>()).await?;
-    Ok(put.map(|Put { fates, ids }| (who.into_iter().zip(fates).collect(), ids)))
+    let put = people::put(tx, district, names, known, &rows).await?;
+    Ok(put.map(|Put { fates, written }| (who.into_iter().zip(fates).collect(), written)))
 }
 
 /// Puts the roles of those of whom nothing else is said; an import never mixes both kinds in one batch, so that accounts
 /// are locked in the order of their ids. Answers their fates.
-async fn put_roles<'a>(
+async fn put_roles<'s>(
     tx: &mut Tx,
     district: DistrictId,
-    steps: &[Result<Step<'a>, RowFate>],
-    told: &HashMap<String, Told>,
-) -> Sql<Fates<'a>> {
+    steps: &'s [Result<Step<'_>, RowFate>],
+    known: &HashMap<String, Known>,
+) -> Sql<Fates<'s>> {
     // A later change of the same person has all of the earlier one.
-    let alone: HashMap<&'a str, &Step<'a>> = steps
-        .iter()
-        .flatten()
-        .filter(|step| step.change.person.is_none())
-        .map(|step| (step.change.source_id.as_str(), step))
-        .collect();
+    let alone: HashMap<&'s str, &Step<'_>> =
+        steps.iter().flatten().filter(|step| step.change.person.is_none()).map(|step| (step.name(), step)).collect();
     if alone.is_empty() {
         return Ok(HashMap::new());
     }
@@ -169,15 +188,16 @@ async fn put_roles<'a>(
     let mut fates = HashMap::new();
     let mut writes = Vec::new();
     for (name, step) in &alone {
-        let Some(told) = told.get(*name) else { continue };
+        let Some(known) = known.get(*name) else { continue };
         let standing = &step.standing;
         let places = memberships::resolve(&standing.memberships, &schools);
-        let same = told.rows == step.rows && (told.role.as_str(), told.rank) == (standing.role.as_str(), standing.rank);
+        let same =
+            known.told == step.rows && (known.role.as_str(), known.rank) == (standing.role.as_str(), standing.rank);
         let fate = match () {
             () if same => RowFate::Unchanged,
-            () if told.active && places.is_empty() && !standing.memberships.is_empty() => RowFate::Dangling,
+            () if known.active && places.is_empty() && !standing.memberships.is_empty() => RowFate::Dangling,
             () => {
-                writes.push((told.id, standing, places));
+                writes.push((known.id, standing, places));
                 RowFate::Updated
             }
         };
@@ -215,24 +235,44 @@ async fn store(tx: &mut Tx, mut writes: Vec<Write<'_>>) -> Sql<()> {
     memberships::replace(tx, &places, &ids).await
 }
 
-/// The rows to keep of somebody who is in, unless they are kept already.
-fn to_keep<'a>(
-    step: &Step<'a>,
-    fates: &HashMap<&str, RowFate>,
-    told: &HashMap<String, Told>,
-) -> Option<(&'a str, String)> {
-    let name = step.change.source_id.as_str();
-    let same = told.get(name).is_some_and(|told| told.rows == step.rows);
-    match fates.get(name)? {
-        RowFate::Unchanged if same => None,
-        RowFate::Created | RowFate::Updated | RowFate::Unchanged | RowFate::Inactive => {
-            step.rows.clone().map(|rows| (name, rows))
+/// The rows to keep of those who are in, unless they are kept already.
+fn to_keep<'s>(
+    steps: &'s [Result<Step<'_>, RowFate>],
+    fates: &Fates<'_>,
+    known: &'s HashMap<String, Known>,
+    written: &'s [Written<'_>],
+) -> Vec<Keep<'s>> {
+    let written: HashMap<&str, &Written<'_>> = written.iter().map(|written| (written.name, written)).collect();
+    // A later change of the same person has all of the earlier one.
+    let last: HashMap<&str, &Step<'_>> = steps.iter().flatten().map(|step| (step.name(), step)).collect();
+    let keep = |(name, step): (&str, &&'s Step<'_>)| {
+        let rows = step.rows.as_deref()?;
+        let known = known.get(name);
+        let fate = *fates.get(name)?;
+        match (fate, written.get(name), known) {
+            (
+                RowFate::UsernameTaken
+                | RowFate::Dangling
+                | RowFate::Outranked
+                | RowFate::Unsaid
+                | RowFate::Partial
+                | RowFate::Unjudged,
+                ..,
+            ) => None,
+            (RowFate::Updated, _, Some(known)) if step.change.person.is_none() => {
+                Some(Keep { account: known.id, rows, fingerprint: BY_ROLES, is_new: false })
+            }
+            (_, Some(written), _) => {
+                let Written { id, fingerprint, is_new, .. } = written;
+                Some(Keep { account: *id, rows, fingerprint, is_new: *is_new })
+            }
+            (_, None, Some(known)) if known.told.as_deref() != Some(rows) => {
+                Some(Keep { account: known.id, rows, fingerprint: &known.fingerprint, is_new: false })
+            }
+            (_, None, _) => None,
         }
-        RowFate::UsernameTaken
-        | RowFate::Dangling
-        | RowFate::Outranked
-        | RowFate::Unsaid
-        | RowFate::Partial
-        | RowFate::Unjudged => None,
-    }
+    };
+    let mut keep: Vec<Keep<'s>> = last.iter().filter_map(|(name, step)| keep((*name, step))).collect();
+    keep.sort_unstable_by_key(|keep| keep.account);
+    keep
 }

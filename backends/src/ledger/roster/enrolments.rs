@@ -8,7 +8,7 @@ use keybell_shared::ports::ledger::{Enrolment, RowFate};
 use super::fate::Wanted;
 use super::lanes::{Turn, both};
 use super::{SqlLedger, begin_writing, each};
-use crate::ledger::sql::{Cell, Row, Sql, Tx, args, cells};
+use crate::ledger::sql::{Cell, Failure, Row, Sql, Tx, args, cells};
 
 /// A person in a class.
 type Pair = (i64, AccountId);
@@ -27,7 +27,12 @@ impl SqlLedger {
     }
 
     async fn put_enrolments_in(&self, district: DistrictId, turn: Turn, rows: &[&Enrolment]) -> Sql<Vec<RowFate>> {
-        self.db.retrying(|| self.put_enrolments_once(district, turn, rows)).await
+        let put = || self.db.retrying(|| self.put_enrolments_once(district, turn, rows));
+        match put().await {
+            // Another process has put somebody into a class whom this one takes to be in none: the next look sees it.
+            Err(Failure::Duplicate(_)) => put().await,
+            other => other,
+        }
     }
 
     async fn put_enrolments_once(&self, district: DistrictId, turn: Turn, rows: &[&Enrolment]) -> Sql<Vec<RowFate>> {
@@ -38,10 +43,13 @@ impl SqlLedger {
         let people = self.accounts(&mut tx, district, &names).await?;
         let pairs: Vec<Option<Pair>> =
             classes.into_iter().zip(people).map(|(class, person)| class.zip(person)).collect();
-        let found = known(&mut tx, &pairs).await?;
+        let free = self.numbers.take_free(pairs.iter().flatten().map(|(_, person)| *person));
+        let looked_for: Vec<Pair> =
+            pairs.iter().flatten().filter(|(_, person)| !free.contains(person)).copied().collect();
+        let found = known(&mut tx, &looked_for).await?;
         let known = parts(&found)?;
-        let mut wanted =
-            Wanted::new(known.iter().map(|(pair, (role, active))| (*pair, (role.as_str(), *active))).collect());
+        let before = known.iter().map(|(pair, (role, active))| (*pair, (role.as_str(), *active))).collect();
+        let mut wanted = Wanted::new(before, rows.len());
         let fates = rows
             .iter()
             .zip(pairs)
@@ -98,8 +106,8 @@ fn by_part<'a>(rows: &[(&Pair, &Part<'a>)]) -> BTreeMap<Part<'a>, Vec<[Cell<'sta
 }
 
 /// What the ledger has of these enrolments, and some more.
-async fn known(tx: &mut Tx, pairs: &[Option<Pair>]) -> Sql<Vec<Row>> {
-    let people: HashSet<AccountId> = pairs.iter().flatten().map(|(_, person)| *person).collect();
+async fn known(tx: &mut Tx, pairs: &[Pair]) -> Sql<Vec<Row>> {
+    let people: HashSet<AccountId> = pairs.iter().map(|(_, person)| *person).collect();
     // A person is in a few classes, a class may have everybody. So where rows come person by person, all of theirs are
     // looked up at once; where they come class by class, each alone.
     if people.len() * 2 <= pairs.len() {
@@ -112,7 +120,7 @@ async fn known(tx: &mut Tx, pairs: &[Option<Pair>]) -> Sql<Vec<Row>> {
             )
             .await;
     }
-    let pairs: Vec<_> = pairs.iter().flatten().map(|(class, person)| cells![*class, *person]).collect();
+    let pairs: Vec<_> = pairs.iter().map(|(class, person)| cells![*class, *person]).collect();
     tx.all_rows(
         "SELECT e.class_id, e.account_id, e.role, e.active FROM {table $1: class bigint, person uuid} AS r
          JOIN enrolments e ON e.class_id = r.class AND e.account_id = r.person",

@@ -21,12 +21,15 @@ pub(super) struct Wanted<K, T> {
     /// In the order in which they were first named, so that ids ascend with the rows.
     order: Vec<K>,
     changed: HashMap<K, T>,
+    /// Whether a key may be in the order twice.
+    again: bool,
 }
 
 impl<K: Clone + Eq + Hash, T: Clone + PartialEq> Wanted<K, T> {
-    /// Starts from what the ledger has.
-    pub(super) fn new(known: HashMap<K, T>) -> Self {
-        Self { known, order: Vec::new(), changed: HashMap::new() }
+    /// Starts from what the ledger has, for so many rows.
+    pub(super) fn new(known: HashMap<K, T>, rows: usize) -> Self {
+        let new = rows.saturating_sub(known.len());
+        Self { known, order: Vec::with_capacity(new), changed: HashMap::with_capacity(new), again: false }
     }
 
     /// Takes the next row and answers its fate.
@@ -34,7 +37,7 @@ impl<K: Clone + Eq + Hash, T: Clone + PartialEq> Wanted<K, T> {
         let fate = fate(self.changed.get(&key).or_else(|| self.known.get(&key)), &new, active);
         if self.known.get(&key) == Some(&new) {
             // What the ledger has already need not be written, also when an earlier row said something else.
-            self.changed.remove(&key);
+            self.again |= self.changed.remove(&key).is_some();
         } else if self.changed.insert(key.clone(), new).is_none() {
             self.order.push(key);
         }
@@ -44,7 +47,10 @@ impl<K: Clone + Eq + Hash, T: Clone + PartialEq> Wanted<K, T> {
     /// What has to be written.
     pub(super) fn changed(&self) -> impl Iterator<Item = (&K, &T)> {
         let mut seen = std::collections::HashSet::new();
-        self.order.iter().filter(move |key| seen.insert(*key)).filter_map(|key| self.changed.get_key_value(key))
+        self.order
+            .iter()
+            .filter(move |key| !self.again || seen.insert(*key))
+            .filter_map(|key| self.changed.get_key_value(key))
     }
 }
 
@@ -54,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_later_row_replaces_an_earlier_one() {
-        let mut wanted = Wanted::new(HashMap::from([("known", 1)]));
+        let mut wanted = Wanted::new(HashMap::from([("known", 1)]), 7);
         assert_eq!(wanted.put("known", 1, true), RowFate::Unchanged);
         assert_eq!(wanted.put("new", 1, true), RowFate::Created);
         assert_eq!(wanted.put("new", 1, true), RowFate::Unchanged);
@@ -63,5 +69,10 @@ mod tests {
         assert_eq!(wanted.put("known", 1, true), RowFate::Updated);
         assert_eq!(wanted.put("known", 1, false), RowFate::Inactive);
         assert_eq!(wanted.changed().collect::<Vec<_>>(), [(&"new", &2)]);
+        // Taken back and said again, it is written once.
+        for said in [2, 1, 3] {
+            wanted.put("known", said, true);
+        }
+        assert_eq!(wanted.changed().collect::<Vec<_>>(), [(&"new", &2), (&"known", &3)]);
     }
 }

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use futures_util::future::join;
 use keybell_shared::ids::DistrictId;
 
-use super::SqlLedger;
+use super::{Numbers, SqlLedger};
 use crate::ledger::sql::{Failure, Sql, Tx, args};
 
 /// Fewer rows than these are not worth two more transactions.
@@ -23,6 +23,8 @@ const CONNECTIONS: u32 = 3;
 pub(super) enum Turn {
     /// The transaction waits for it and has it to its end.
     Own,
+    /// The same, for others that have it [`Held`](Self::Held): what they committed is on the disk when this one is.
+    Lent,
     /// Another transaction of this process has it, and outlives this one.
     Held,
 }
@@ -76,8 +78,14 @@ impl SqlLedger {
                 "SELECT id{pg , set_config('plan_cache_mode', 'force_custom_plan', TRUE)} FROM districts
                  WHERE id = $1 {lock}"
             }
+            // A commit waits for the disk only if it has something in the log.
+            Turn::Lent => {
+                "SELECT id{pg , CAST(pg_logical_emit_message(TRUE, 'keybell', '') AS TEXT)} FROM districts
+                 WHERE id = $1 {lock}"
+            }
             Turn::Held => {
-                "SELECT id{pg , set_config('plan_cache_mode', 'force_custom_plan', TRUE)} FROM districts WHERE id = $1"
+                "SELECT id{pg , set_config('plan_cache_mode', 'force_custom_plan', TRUE),
+                     set_config('synchronous_commit', 'off', TRUE)} FROM districts WHERE id = $1"
             }
         };
         let found = tx.first(statement, args![district]).await?;
@@ -85,12 +93,31 @@ impl SqlLedger {
     }
 
     /// Does something while nobody else changes the district's roster. It begins its transactions with [`Turn::Held`].
+    ///
+    /// Those do not wait for the disk, on which the second would come after the first: this one's end does, once for all.
     pub(super) async fn in_turn<T>(&self, district: DistrictId, work: impl Future<Output = Sql<T>> + Send) -> Sql<T> {
-        let turn = self.db.retrying(|| self.begin_roster(district, Turn::Own)).await?;
+        let turn = self.db.retrying(|| self.begin_roster(district, Turn::Lent)).await?;
+        let mut unsure = Unsure { numbers: &self.numbers, sure: false };
         let done = work.await;
-        // It wrote nothing: there is nothing that its end could lose.
-        drop(turn.commit().await);
-        done
+        let ended = turn.commit().await;
+        unsure.sure = ended.is_ok();
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+}
+
+/// What was met in transactions that may yet be lost, until that is certain.
+struct Unsure<'a> {
+    numbers: &'a Numbers,
+    sure: bool,
+}
+
+impl Drop for Unsure<'_> {
+    fn drop(&mut self) {
+        if !self.sure {
+            self.numbers.forget();
+        }
     }
 }
 

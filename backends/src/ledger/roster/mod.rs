@@ -10,6 +10,7 @@ mod enrolments;
 mod fate;
 mod groups;
 mod guardians;
+mod known;
 mod lanes;
 mod memberships;
 mod names;

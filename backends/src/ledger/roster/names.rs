@@ -3,20 +3,20 @@
 use std::collections::{HashMap, HashSet};
 
 /// A person of a batch who wants a username.
-#[derive(Clone, Debug)]
-pub(super) struct Claim {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim<'a> {
     /// The roster id.
-    pub(super) person: String,
+    pub(super) person: &'a str,
     /// The username they have, if they are known.
-    pub(super) has: Option<String>,
+    pub(super) has: Option<&'a str>,
     /// The username they want.
-    pub(super) wants: String,
+    pub(super) wants: &'a str,
 }
 
-impl Claim {
+impl Claim<'_> {
     /// Whether a known person keeps their name. So nobody else's is freed by it.
     pub(super) fn is_calm(&self) -> bool {
-        self.has.as_ref().is_none_or(|has| *has == self.wants)
+        self.has.is_none_or(|has| has == self.wants)
     }
 }
 
@@ -24,30 +24,30 @@ impl Claim {
 ///
 /// People of one batch may pass names on to each other, or swap them. Of two who want the same one the first gets it. Who
 /// is refused keeps what they have, which may refuse the next: so it is asked again until nobody more is refused.
-pub(super) fn refused(claims: &[Claim], owners: &HashMap<String, String>) -> HashSet<String> {
-    let mut refused: HashSet<String> = HashSet::new();
+pub(super) fn refused<'a>(claims: &[Claim<'a>], owners: &HashMap<String, String>) -> HashSet<&'a str> {
+    let mut refused: HashSet<&'a str> = HashSet::new();
     loop {
         // Names that are taken whatever the others do: their owners are not in the batch, or keep them.
         let moving: HashSet<&str> =
-            claims.iter().map(|claim| claim.person.as_str()).filter(|person| !refused.contains(*person)).collect();
+            claims.iter().map(|claim| claim.person).filter(|person| !refused.contains(person)).collect();
         let mut taken: HashMap<&str, &str> = owners
             .iter()
             .filter(|(_, owner)| !moving.contains(owner.as_str()))
             .map(|(name, owner)| (name.as_str(), owner.as_str()))
             .collect();
-        for claim in claims.iter().filter(|claim| refused.contains(&claim.person)) {
-            if let Some(has) = &claim.has {
-                taken.insert(has, &claim.person);
+        for claim in claims.iter().filter(|claim| refused.contains(claim.person)) {
+            if let Some(has) = claim.has {
+                taken.insert(has, claim.person);
             }
         }
         let mut more = Vec::new();
         // Who wants what they have comes first: it is theirs.
-        let (staying, leaving): (Vec<&Claim>, Vec<&Claim>) =
-            claims.iter().partition(|claim| claim.has.as_ref() == Some(&claim.wants));
-        for claim in staying.into_iter().chain(leaving).filter(|claim| !refused.contains(&claim.person)) {
-            let owner = *taken.entry(&claim.wants).or_insert(&claim.person);
+        let (staying, leaving): (Vec<&Claim<'a>>, Vec<&Claim<'a>>) =
+            claims.iter().partition(|claim| claim.has == Some(claim.wants));
+        for claim in staying.into_iter().chain(leaving).filter(|claim| !refused.contains(claim.person)) {
+            let owner = *taken.entry(claim.wants).or_insert(claim.person);
             if owner != claim.person {
-                more.push(claim.person.clone());
+                more.push(claim.person);
             }
         }
         if more.is_empty() {
@@ -61,13 +61,13 @@ pub(super) fn refused(claims: &[Claim], owners: &HashMap<String, String>) -> Has
 mod tests {
     use super::*;
 
-    fn claim(person: &str, has: Option<&str>, wants: &str) -> Claim {
-        Claim { person: person.to_owned(), has: has.map(str::to_owned), wants: wants.to_owned() }
+    fn claim<'a>(person: &'a str, has: Option<&'a str>, wants: &'a str) -> Claim<'a> {
+        Claim { person, has, wants }
     }
 
-    fn refused_of(claims: &[Claim], owners: &[(&str, &str)]) -> Vec<String> {
+    fn refused_of<'a>(claims: &[Claim<'a>], owners: &[(&str, &str)]) -> Vec<&'a str> {
         let owners = owners.iter().map(|(name, owner)| ((*name).to_owned(), (*owner).to_owned())).collect();
-        let mut refused: Vec<String> = refused(claims, &owners).into_iter().collect();
+        let mut refused: Vec<&str> = refused(claims, &owners).into_iter().collect();
         refused.sort();
         refused
     }

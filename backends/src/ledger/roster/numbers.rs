@@ -2,11 +2,15 @@
 //!
 //! That is sound without asking again: classes and accounts are never deleted, and their roster ids never change. What is
 //! unknown is not kept, since it may come.
+//!
+//! Nor need anybody look for the classes of a person whom this process has just made. Another process may have put them into
+//! some meanwhile: then the unique index says so, and they are looked for after all.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use keybell_shared::hashed::Hashed;
 use keybell_shared::ids::{AccountId, DistrictId};
 use uuid::Uuid;
 
@@ -22,7 +26,11 @@ pub(crate) struct Numbers(Arc<Mutex<Met>>);
 struct Met {
     /// Twice 64 bits of a name: a mixed-up pair would put somebody into another one's class.
     keys: (RandomState, RandomState),
-    numbers: HashMap<u128, u128>,
+    numbers: HashMap<u128, u128, BuildHasherDefault<Hashed>>,
+    /// People whom this process has made and put into no class since.
+    free: HashSet<AccountId>,
+    /// Districts whose last batch of people had nobody whom the ledger knew.
+    growing: HashSet<DistrictId>,
 }
 
 /// What a roster names.
@@ -92,12 +100,51 @@ impl Numbers {
         names.map(find).collect()
     }
 
+    /// Forgets everything: some of it may never have been there.
+    pub(super) fn forget(&self) {
+        *self.met() = Met::default();
+    }
+
+    /// Whether the next people of a district are probably all new: those before were.
+    pub(super) fn expects_new(&self, district: DistrictId) -> bool {
+        self.met().growing.contains(&district)
+    }
+
+    /// Keeps whether people of a district were all new.
+    pub(super) fn expect_new(&self, district: DistrictId, all_new: bool) {
+        let mut met = self.met();
+        if all_new {
+            met.growing.insert(district)
+        } else {
+            met.growing.remove(&district)
+        };
+    }
+
+    /// Keeps people who were made, and are in no class yet.
+    pub(super) fn made(&self, people: impl Iterator<Item = AccountId>) {
+        let mut met = self.met();
+        for person in people {
+            if met.free.len() >= MOST {
+                met.free = HashSet::new();
+            }
+            met.free.insert(person);
+        }
+    }
+
+    /// Those of these people who are in no class, as far as this process knows. It does not call them so again.
+    pub(super) fn take_free(&self, people: impl Iterator<Item = AccountId>) -> HashSet<AccountId> {
+        let mut met = self.met();
+        let mut last = None;
+        // One person's rows mostly come together.
+        people.filter(|person| last.replace(*person) != Some(*person) && met.free.remove(person)).collect()
+    }
+
     /// Keeps what the ledger has. It must be committed: what is rolled back was never there.
     pub(super) fn keep<'a, N: Numbered>(&self, district: DistrictId, known: impl Iterator<Item = (&'a str, N)>) {
         let mut met = self.met();
         for (name, number) in known {
             if met.numbers.len() >= MOST {
-                met.numbers = HashMap::new();
+                met.numbers = HashMap::default();
             }
             let key = met.key::<N>(district, name);
             met.numbers.insert(key, number.to_number());
@@ -119,6 +166,15 @@ mod tests {
         assert_eq!(numbers.find::<i64>(ours, names()), [Some(-1), Some(-1), Some(i64::MAX), None, None]);
         assert_eq!(numbers.find::<AccountId>(ours, names()), [Some(mia), Some(mia), None, None, None]);
         assert_eq!(numbers.find::<i64>(theirs, names()), [None; 5], "another district has names of its own");
+    }
+
+    #[test]
+    fn somebody_new_is_in_no_class_once() {
+        let numbers = Numbers::default();
+        let (one, two, other) = (AccountId::fresh(), AccountId::fresh(), AccountId::fresh());
+        numbers.made([one, two].into_iter());
+        assert_eq!(numbers.take_free([one, one, other].into_iter()), HashSet::from([one]));
+        assert_eq!(numbers.take_free([one, two, other].into_iter()), HashSet::from([two]));
     }
 
     #[test]

@@ -5,23 +5,24 @@ use std::collections::HashSet;
 use keybell_shared::fold::fold;
 use keybell_shared::ids::{AccountId, DistrictId};
 
-use super::people::{Known, Reading};
+use super::known::Known;
+use super::people::Reading;
 use super::{each, groups, memberships, relatives};
 use crate::ledger::sql::{Cell, Sql, Tx, args, cells};
 
 /// A row that has to be written.
-pub(super) struct Write<'a> {
+pub(super) struct Write<'r, 'a> {
     pub(super) id: AccountId,
-    pub(super) reading: &'a Reading<'a>,
-    pub(super) known: Option<&'a Known>,
+    pub(super) reading: &'r Reading<'a>,
+    pub(super) known: Option<&'r Known>,
     /// The username as the roster says it, and as it is compared. An account that an upload renamed keeps its own.
-    pub(super) username: &'a str,
-    pub(super) key: &'a str,
+    pub(super) username: &'r str,
+    pub(super) key: &'r str,
 }
 
 /// Writes people and their memberships.
-pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>]) -> Sql<()> {
-    let (old, new): (Vec<&Write<'_>>, Vec<&Write<'_>>) = writes.iter().partition(|write| write.known.is_some());
+pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_, '_>]) -> Sql<()> {
+    let (old, new): (Vec<&Write<'_, '_>>, Vec<&Write<'_, '_>>) = writes.iter().partition(|write| write.known.is_some());
     let mut known: Vec<AccountId> = old.iter().map(|write| write.id).collect();
     if !old.is_empty() {
         // In the order of ids, whatever the pieces: so that two who lock never wait for each other.
@@ -64,16 +65,16 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_>
     }
     let places: Vec<_> = writes.iter().map(|write| (write.id, write.reading.memberships.as_slice())).collect();
     memberships::replace(tx, &places, &known).await?;
-    let groups: Vec<_> = writes.iter().map(|write| (write.id, write.reading.person.groups.as_slice())).collect();
+    let groups: Vec<_> = writes.iter().map(|write| (write.id, write.reading.said.row.groups.as_slice())).collect();
     groups::replace(tx, district, &groups, &known).await?;
     let told: Vec<_> =
-        writes.iter().filter_map(|write| Some((write.id, write.reading.person.relatives.as_deref()?))).collect();
+        writes.iter().filter_map(|write| Some((write.id, write.reading.said.row.relatives.as_deref()?))).collect();
     relatives::replace(tx, &told, &known).await
 }
 
 /// Names that are passed on within the batch are given up first: the unique index looks at one row at a time, and would
 /// refuse a swap.
-async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
+async fn vacate(tx: &mut Tx, old: &[&Write<'_, '_>], all: &[Write<'_, '_>]) -> Sql<()> {
     let wanted: HashSet<&str> = all.iter().map(|write| write.key).collect();
     let leaving: Vec<AccountId> = old
         .iter()
@@ -93,15 +94,16 @@ async fn vacate(tx: &mut Tx, old: &[&Write<'_>], all: &[Write<'_>]) -> Sql<()> {
 }
 
 /// The folded family name of each: what is written besides what was read.
-fn family_keys(writes: &[&Write<'_>]) -> Vec<String> {
-    writes.iter().map(|write| fold(&write.reading.person.family_name)).collect()
+fn family_keys(writes: &[&Write<'_, '_>]) -> Vec<String> {
+    writes.iter().map(|write| fold(&write.reading.said.row.family_name)).collect()
 }
 
 /// The columns of accounts that come from the roster, in the order of both statements.
-fn columns<'a>(writes: &[&Write<'a>], family_keys: &'a [String]) -> Vec<[Cell<'a>; 17]> {
-    let row = |(write, family_key): (&&Write<'a>, &'a String)| {
-        let Reading { person, memberships, grade, fingerprint, .. } = write.reading;
-        let (role, rank) = Known::standing(write.known, person);
+fn columns<'r>(writes: &[&Write<'r, '_>], family_keys: &'r [String]) -> Vec<[Cell<'r>; 17]> {
+    let row = |(write, family_key): (&&Write<'r, '_>, &'r String)| {
+        let Reading { said, memberships, grade, fingerprint, .. } = write.reading;
+        let person = said.row;
+        let (role, rank) = Known::standing(write.known, *said);
         cells![
             write.id,
             &person.source_id,

@@ -31,6 +31,7 @@ impl SqlLedger {
                 .iter()
                 .map(|row| Ok((row.get("source_id")?, (row.get("name")?, None, row.get("active")?))))
                 .collect::<Sql<_>>()?,
+            rows.len(),
         );
         let fates = rows
             .iter()
@@ -78,6 +79,7 @@ impl SqlLedger {
                 .iter()
                 .map(|row| Ok((row.get("source_id")?, (row.get("title")?, row.get("school_id")?, row.get("active")?))))
                 .collect::<Sql<_>>()?,
+            rows.len(),
         );
         let fates = rows
             .iter()

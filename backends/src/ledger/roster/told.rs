@@ -1,83 +1,60 @@
 //! The rows of `roles.csv` that each person has, kept so that a change of one leaves the others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use keybell_shared::eligibility::Ranks;
-use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::ids::AccountId;
 use keybell_shared::ports::ledger::Membership;
 use keybell_shared::standing::{KnownRoles, RoleRow, Standing, is_kin};
 
-use super::{each, named};
+use super::each;
+use super::known::Known;
 use crate::ledger::sql::{Failure, Sql, Tx, args, cells};
 
 /// A row as it is written: key, role, school, whether it is the primary one.
-type Written = (u64, String, Option<String>, bool);
+type Written<T> = (u64, T, Option<T>, bool);
 
-/// What is kept of an account.
-pub(super) struct Told {
-    pub(super) id: AccountId,
-    pub(super) active: bool,
-    pub(super) role: String,
-    pub(super) rank: i32,
-    /// The rows, as they are written; `None` if there are none, or something else changed the account since.
-    pub(super) rows: Option<String>,
+/// What is to be kept of an account.
+pub(super) struct Keep<'a> {
+    pub(super) account: AccountId,
+    /// The rows, as they are written.
+    pub(super) rows: &'a str,
+    /// What the account is as of them.
+    pub(super) fingerprint: &'a str,
+    /// Whether this transaction made the account.
+    pub(super) is_new: bool,
 }
 
 /// The rows, to be kept.
 pub(super) fn written(rows: &[RoleRow]) -> String {
-    let rows: Vec<Written> =
-        rows.iter().map(|row| (row.key, row.role.clone(), row.school.clone(), row.primary)).collect();
+    let rows: Vec<Written<&str>> =
+        rows.iter().map(|row| (row.key, row.role.as_str(), row.school.as_deref(), row.primary)).collect();
     // Text and numbers always serialise.
     serde_json::to_string(&rows).unwrap_or_default()
 }
 
 fn read(rows: &str) -> Sql<Vec<RoleRow>> {
-    let rows: Vec<Written> =
+    let rows: Vec<Written<String>> =
         serde_json::from_str(rows).map_err(|_| Failure::row("the roles that are kept of an account cannot be read"))?;
     Ok(rows.into_iter().map(|(key, role, school, primary)| RoleRow { key, role, school, primary }).collect())
 }
 
-/// What is kept of these people, by roster id. Unknown ones are absent.
-pub(super) async fn told(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, Told>> {
-    let rows = tx
-        .all_rows(
-            "SELECT a.source_id, a.id, a.active, a.role, a.rank, t.told FROM {table $2: name text} AS r
-             JOIN accounts a ON a.id = (
-                 SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)
-             LEFT JOIN account_roles t ON t.account_id = a.id AND t.fingerprint = a.fingerprint",
-            &named(names),
-            |rows| args![district, rows],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let told = Told {
-                id: row.get("id")?,
-                active: row.get("active")?,
-                role: row.get("role")?,
-                rank: row.get("rank")?,
-                rows: row.get("told")?,
-            };
-            Ok((row.get("source_id")?, told))
-        })
-        .collect()
-}
-
-/// What these people are.
-pub(super) async fn known(
+/// The roles of these people.
+pub(super) async fn roles(
     tx: &mut Tx,
-    told: &HashMap<String, Told>,
+    known: &HashMap<String, Known>,
     ranks: &Ranks,
 ) -> Sql<HashMap<String, KnownRoles>> {
-    let accounts: Vec<AccountId> = told.values().map(|told| told.id).collect();
+    let accounts: Vec<AccountId> = known.values().map(|known| known.id).collect();
     let mut places = memberships(tx, &accounts).await?;
-    told.iter()
-        .map(|(name, told)| {
-            let rows = told.rows.as_deref().map(read).transpose()?;
-            let memberships = places.remove(&told.id).unwrap_or_default();
-            let kin = is_kin(&told.role) || memberships.iter().any(|place| is_kin(&place.role));
+    known
+        .iter()
+        .map(|(name, known)| {
+            let rows = known.told.as_deref().map(read).transpose()?;
+            let memberships = places.remove(&known.id).unwrap_or_default();
+            let kin = is_kin(&known.role) || memberships.iter().any(|place| is_kin(&place.role));
             // What the account says now, also where its rows are known: the last of them may be gone.
-            let now = Standing { role: told.role.clone(), rank: told.rank, memberships, kin };
+            let now = Standing { role: known.role.clone(), rank: known.rank, memberships, kin };
             let standing = rows.as_deref().and_then(|rows| Standing::of(rows, ranks)).unwrap_or(now);
             Ok((name.clone(), KnownRoles { standing, rows }))
         })
@@ -104,21 +81,28 @@ async fn memberships(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<Account
     Ok(places)
 }
 
-/// Keeps the rows of people by their roster ids, as of what their accounts are now.
-pub(super) async fn keep(tx: &mut Tx, district: DistrictId, rows: &HashMap<&str, String>) -> Sql<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = rows.iter().map(|(name, told)| cells![*name, told]).collect();
+/// Keeps the rows of people, as of what their accounts are now.
+pub(super) async fn keep(tx: &mut Tx, all: &[Keep<'_>]) -> Sql<()> {
+    let rows = |is_new: bool| -> Vec<_> {
+        let some = all.iter().filter(|keep| keep.is_new == is_new);
+        some.map(|keep| cells![keep.account, keep.rows, keep.fingerprint]).collect()
+    };
+    // Nobody else can have kept anything of an account that nobody else sees yet.
     tx.run_rows(
         "INSERT INTO account_roles (account_id, told, fingerprint)
-         SELECT a.id, r.told, a.fingerprint FROM {table $2: name text, told text} AS r
-         JOIN accounts a ON a.id = (SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)
+         SELECT r.account, r.told, r.fingerprint FROM {list $1: account uuid, told text, fingerprint text} AS r",
+        &rows(true),
+        |rows| args![rows],
+    )
+    .await?;
+    tx.run_rows(
+        "INSERT INTO account_roles (account_id, told, fingerprint)
+         SELECT r.account, r.told, r.fingerprint FROM {list $1: account uuid, told text, fingerprint text} AS r
          WHERE TRUE
          ON CONFLICT (account_id) DO UPDATE SET told = excluded.told, fingerprint = excluded.fingerprint
          WHERE account_roles.told <> excluded.told OR account_roles.fingerprint <> excluded.fingerprint",
-        &rows,
-        |rows| args![district, rows],
+        &rows(false),
+        |rows| args![rows],
     )
     .await?;
     Ok(())

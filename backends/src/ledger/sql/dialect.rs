@@ -157,10 +157,14 @@ fn table(dialect: Dialect, spec: &str, highest: usize, leads: bool) -> String {
             (Dialect::Sqlite, _) => format!("json_extract(value, '$[{place}]') AS {name}"),
         });
     }
+    let columns: Vec<String> =
+        parts.iter().zip(&names).map(|(part, name)| format!("unnest({part}) AS {name}")).collect();
+    let columns = columns.join(", ");
     let (first, names, parts) = (names.first().copied().unwrap_or_default(), names.join(", "), parts.join(", "));
     match dialect {
         Dialect::Postgres if leads => format!("(SELECT * FROM unnest({parts}) AS r({names}) WHERE {})", always(first)),
-        Dialect::Postgres => format!("(SELECT * FROM unnest({parts}) AS r({names}))"),
+        // Among the columns, and not as `FROM unnest(…)`, which first puts each column by for all rows.
+        Dialect::Postgres => format!("(SELECT {columns})"),
         Dialect::Sqlite => format!("(SELECT {parts} FROM json_each({argument}))"),
     }
 }
@@ -193,5 +197,8 @@ mod tests {
                 .contains("unnest($1::uuid[], $4::text[], $5::bigint[]) AS r(a, b, c)")
         );
         assert!(translate(Dialect::Sqlite, statement).contains("json_extract(value, '$[2]') AS c FROM json_each($1)"));
+        let statement = "SELECT $2, x.* FROM {list $1: a uuid, b text} AS x";
+        let columns = "FROM (SELECT unnest($1::uuid[]) AS a, unnest($3::text[]) AS b) AS x";
+        assert!(translate(Dialect::Postgres, statement).ends_with(columns));
     }
 }

@@ -9,6 +9,7 @@ mod dialect;
 mod failure;
 mod open;
 mod pool;
+mod room;
 mod row;
 mod table;
 mod trust;

@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::dialect::Translations;
 use super::pool::timed;
+use super::room::{self, Room};
 use super::trust::Trust;
 use super::{Failure, Sql, Tx};
 
@@ -56,7 +57,7 @@ pub enum OpenError {
 /// An open database.
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
-    Postgres { pool: PgPool, trust: Trust, translations: Translations },
+    Postgres { pool: PgPool, trust: Trust, translations: Translations, room: Room },
     Sqlite { writer: SqlitePool, readers: SqlitePool, translations: Translations },
 }
 
@@ -69,7 +70,8 @@ impl Db {
             // Texts of statements are long and say nothing to whoever reads the log; the database's own log has slow ones.
             .disable_statement_logging();
         let trust = Trust::default();
-        let asked = trust.clone();
+        let (asked, room) = (trust.clone(), Room::default());
+        let seen = room.clone();
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
@@ -79,11 +81,15 @@ impl Db {
                 let believed = asked.believes(meta.idle_for);
                 Box::pin(async move { Ok(believed || connection.ping().await.is_ok()) })
             })
-            .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(BY_INDEX).execute(connection).await.map(drop) })
+            .after_connect(move |connection, _| {
+                let seen = seen.clone();
+                Box::pin(async move {
+                    sqlx::raw_sql(BY_INDEX).execute(&mut *connection).await?;
+                    seen.note(sqlx::raw_sql(room::QUESTION).fetch_optional(connection).await?)
+                })
             })
             .connect_lazy_with(options);
-        Ok(Self::Postgres { pool, trust, translations: Translations::default() })
+        Ok(Self::Postgres { pool, trust, translations: Translations::default(), room })
     }
 
     /// SQLite: write-ahead log, full synchronisation, erased rows overwritten, readable by its owner alone.
@@ -135,13 +141,13 @@ impl Db {
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Sql<Tx> {
         Ok(match self {
-            Self::Postgres { pool, trust, translations } => {
+            Self::Postgres { pool, trust, translations, room } => {
                 // Nothing has happened before a transaction begins, so that may be tried again.
                 let begun = match timed(pool.begin()).await {
                     Err(error) if trust.is_lost_by(&error) => timed(pool.begin()).await?,
                     begun => begun?,
                 };
-                Tx::postgres(begun, translations.clone())
+                Tx::postgres(begun, translations.clone(), room.clone())
             }
             Self::Sqlite { writer, translations, .. } => {
                 // IMMEDIATE: a reader that becomes a writer fails at once, whatever the time-out.

@@ -2,10 +2,7 @@
 //!
 //! PostgreSQL gets an array for each column, in its binary form: taking JSON apart cost it as much as writing the rows.
 //! SQLite runs in this process and gets JSON.
-//!
-//! A message that does not fit into what the connection sends at once goes out in several packets, and the last one waits
-//! until the database's machine acknowledges the others: forty milliseconds, since the driver leaves Nagle's algorithm on.
-//! Some small statements are faster than one large one.
+//! A large table goes in several statements, as [`Room`](super::room::Room) says.
 
 use serde::Serialize;
 use sqlx::Arguments as _;
@@ -14,9 +11,6 @@ use uuid::Uuid;
 
 use super::{Failure, Row, Sql, Tx, Value};
 use keybell_shared::ids::{AccountId, AttemptId, DistrictId, ItemId, NotificationId, TaskId};
-
-/// The most bytes of rows in one statement. The buffer has 16 KiB, and a statement has other parts too.
-const PIECE: usize = 15_000;
 
 /// One value of a row. Its kind is the column's, also where there is no value.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -134,7 +128,7 @@ impl Tx {
         args: impl Fn(Value) -> Vec<Value>,
     ) -> Sql<u64> {
         let mut changed = 0;
-        for piece in pieces(rows) {
+        for piece in pieces(rows, self.room()) {
             changed += self.run_piece(statement, args(Value::Rows), piece).await?;
         }
         Ok(changed)
@@ -148,7 +142,7 @@ impl Tx {
         args: impl Fn(Value) -> Vec<Value>,
     ) -> Sql<Vec<Row>> {
         let mut all = Vec::new();
-        for piece in pieces(rows) {
+        for piece in pieces(rows, self.room()) {
             all.extend(self.all_piece(statement, args(Value::Rows), piece).await?);
         }
         Ok(all)
@@ -156,13 +150,13 @@ impl Tx {
 }
 
 /// The rows in slices of bounded weight; none for no rows. A row that is heavier alone stays whole.
-fn pieces<'r, 'a, const N: usize>(rows: &'r [[Cell<'a>; N]]) -> Vec<&'r [[Cell<'a>; N]]> {
+fn pieces<'r, 'a, const N: usize>(rows: &'r [[Cell<'a>; N]], room: usize) -> Vec<&'r [[Cell<'a>; N]]> {
     let mut pieces = Vec::new();
     let (mut rest, mut count, mut bytes) = (rows, 0_usize, 0_usize);
     for row in rows {
         let weight = row.iter().map(|cell| cell.bytes()).sum::<usize>();
         if count > 0
-            && bytes + weight > PIECE
+            && bytes + weight > room
             && let Some((piece, after)) = rest.split_at_checked(count)
         {
             pieces.push(piece);
@@ -210,17 +204,18 @@ pub(super) fn bind<const N: usize>(arguments: &mut PgArguments, piece: &[[Cell<'
 
 #[cfg(test)]
 mod tests {
+    use super::super::room::ENCRYPTED;
     use super::*;
 
     #[test]
     fn pieces_are_short_and_lose_nothing() {
-        assert!(pieces::<1>(&[]).is_empty());
+        assert!(pieces::<1>(&[], ENCRYPTED).is_empty());
         for rows in [vec!["x".to_owned()], vec!["y".repeat(700); 100], vec!["z".repeat(40_000), "z".to_owned()]] {
             let cells: Vec<[Cell<'_>; 1]> = rows.iter().map(|row| cells![row]).collect();
             let mut back: Vec<String> = Vec::new();
-            for piece in pieces(&cells) {
+            for piece in pieces(&cells, ENCRYPTED) {
                 let some: Vec<Vec<String>> = serde_json::from_str(&as_json(piece)).unwrap();
-                assert!(some.iter().map(|row| row[0].len() + 4).sum::<usize>() <= PIECE || some.len() == 1);
+                assert!(some.iter().map(|row| row[0].len() + 4).sum::<usize>() <= ENCRYPTED || some.len() == 1);
                 back.extend(some.concat());
             }
             assert_eq!(back, rows);

@@ -6,6 +6,7 @@ use sqlx::{Arguments as _, Postgres, Row as _, Sqlite, Transaction};
 
 use super::dialect::{Dialect, Translations};
 use super::open::Db;
+use super::room::Room;
 use super::table::{Cell, as_json, bind};
 use super::{Failure, Row, Sql, Value};
 
@@ -13,6 +14,7 @@ use super::{Failure, Row, Sql, Value};
 pub(crate) struct Tx {
     inner: Inner,
     translations: Translations,
+    room: Room,
 }
 
 enum Inner {
@@ -21,12 +23,17 @@ enum Inner {
 }
 
 impl Tx {
-    pub(super) fn postgres(inner: Transaction<'static, Postgres>, translations: Translations) -> Self {
-        Self { inner: Inner::Postgres(inner), translations }
+    pub(super) fn postgres(inner: Transaction<'static, Postgres>, translations: Translations, room: Room) -> Self {
+        Self { inner: Inner::Postgres(inner), translations, room }
     }
 
     pub(super) fn sqlite(inner: Transaction<'static, Sqlite>, translations: Translations) -> Self {
-        Self { inner: Inner::Sqlite(inner), translations }
+        Self { inner: Inner::Sqlite(inner), translations, room: Room::default() }
+    }
+
+    /// The most bytes of rows in one statement.
+    pub(super) fn room(&self) -> usize {
+        self.room.bytes()
     }
 
     /// All rows of a statement.
@@ -110,7 +117,7 @@ impl Db {
     /// All rows of a statement that changes nothing; it never waits for the writer.
     pub(crate) async fn read(&self, statement: &'static str, args: Vec<Value>) -> Sql<Vec<Row>> {
         match self {
-            Self::Postgres { pool, trust, translations } => {
+            Self::Postgres { pool, trust, translations, .. } => {
                 let sql = translations.get(Dialect::Postgres, statement);
                 // What only reads may be asked again.
                 let rows = match sqlx::query_with(sql.clone(), pg(args.clone())?).fetch_all(pool).await {

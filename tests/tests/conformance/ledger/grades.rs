@@ -23,7 +23,7 @@ async fn meant(on: &TestLedger, fixture: &Fixture, grades: &Value) -> Vec<String
     let filter = AccountFilter { narrowed: asked.selection.narrowed.clone(), ..AccountFilter::default() };
     let found = on.ledger.search(&admin, &filter, None, 50).await.expect("a page").accounts;
     let found: Vec<String> = found.into_iter().map(|account| account.username).collect();
-    let preview = on.ledger.preview(&admin, &asked.selection, asked.confirm, &[], asked.mode).await.expect("a preview");
+    let preview = on.ledger.preview(&admin, &asked, &[]).await.expect("a preview");
     assert_eq!(preview.eligible, found.len() as u64, "{grades}");
     let task = task(&*on.ledger, &admin, asked).await;
     let items = on.ledger.items(fixture.district.id, task, ItemFilter::default(), 50).await.expect("items");

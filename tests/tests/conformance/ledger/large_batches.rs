@@ -10,12 +10,14 @@ use super::flow::until;
 
 on_both!(
     everybody_of_a_large_batch_has_their_own_fate,
+    who_is_known_is_found_among_many_who_are_new,
     usernames_are_passed_on_within_a_large_batch,
     of_two_who_want_one_name_the_first_gets_it,
     a_name_that_is_taken_behind_a_large_batch_stays,
     guardians_of_many_pupils_are_told_in_order,
     enrolments_come_in_any_order,
     a_class_may_have_everybody,
+    somebody_new_may_be_in_a_class_already,
 );
 
 /// Enough for two transactions with a hundred rows and more each.
@@ -76,6 +78,33 @@ async fn everybody_of_a_large_batch_has_their_own_fate(test: &TestLedger) {
     let grown = people.iter().filter(|person| person.grade.as_deref() == Some("06")).count();
     let stored = test.raw.number("SELECT count(*) FROM accounts WHERE grade = '06'").await;
     assert_eq!(usize::try_from(stored).expect("few"), grown);
+}
+
+async fn who_is_known_is_found_among_many_who_are_new(test: &TestLedger) {
+    let district = district(test).await;
+    // After batches that are all new, the next one is taken to be so too.
+    assert_eq!(put(test, district, &(0..MANY).map(pupil).collect::<Vec<_>>()).await, [Created; MANY]);
+    assert_eq!(put(test, district, &(MANY..2 * MANY).map(pupil).collect::<Vec<_>>()).await, [Created; MANY]);
+    let mut people: Vec<Person> = (2 * MANY..3 * MANY).map(pupil).collect();
+    people[10] = pupil(10);
+    people[20] = Person { grade: Some("06".to_owned()), ..pupil(700) };
+    people[30] = Person { active: false, ..pupil(30) };
+    "P40".clone_into(&mut people[40].username);
+    people[50] = Person { memberships: vec![Membership { school: "nowhere".to_owned(), ..at_school() }], ..pupil(50) };
+    let mut expected = [Created; MANY];
+    (expected[10], expected[20], expected[30], expected[40], expected[50]) =
+        (Unchanged, Updated, Inactive, UsernameTaken, Dangling);
+    assert_eq!(put(test, district, &people).await, expected);
+    let stored = i64::try_from(3 * MANY - 5).expect("few");
+    assert_eq!(test.raw.number("SELECT count(*) FROM accounts").await, stored);
+    assert_eq!(test.raw.number("SELECT count(*) FROM memberships").await, stored);
+    expected = [Unchanged; MANY];
+    (expected[30], expected[40], expected[50]) = (Inactive, UsernameTaken, Dangling);
+    assert_eq!(put(test, district, &people).await, expected);
+}
+
+fn at_school() -> Membership {
+    Membership { school: "s1".to_owned(), role: "student".to_owned() }
 }
 
 async fn usernames_are_passed_on_within_a_large_batch(test: &TestLedger) {
@@ -213,4 +242,19 @@ async fn a_class_may_have_everybody(test: &TestLedger) {
     for fate in [Created, Unchanged] {
         assert_eq!(ledger.put_enrolments(district, &rows).await.expect("enrolments"), vec![fate; MANY]);
     }
+}
+
+async fn somebody_new_may_be_in_a_class_already(test: &TestLedger) {
+    let (ledger, other, district) = (&test.ledger, test.another_or_same().await, with_classes(test, 3).await);
+    // Another import puts some into a class, whom this one has made and put into none.
+    let theirs: Vec<Enrolment> = (0..MANY).step_by(3).map(|n| enrolment(1, n, "aide")).collect();
+    assert_eq!(other.put_enrolments(district, &theirs).await.expect("enrolments"), vec![Created; theirs.len()]);
+    let rows: Vec<Enrolment> =
+        (0..MANY).flat_map(|n| (0..3).map(move |class| enrolment(class, n, "student"))).collect();
+    let expected: Vec<RowFate> =
+        (0..3 * MANY).map(|at| if at % 3 == 1 && at / 3 % 3 == 0 { Updated } else { Created }).collect();
+    assert_eq!(ledger.put_enrolments(district, &rows).await.expect("enrolments"), expected);
+    assert_eq!(ledger.put_enrolments(district, &rows).await.expect("enrolments"), vec![Unchanged; rows.len()]);
+    let stored = i64::try_from(rows.len()).expect("few");
+    assert_eq!(test.raw.number("SELECT count(*) FROM enrolments WHERE role = 'student'").await, stored);
 }

@@ -24,6 +24,7 @@ on_both!(
     guardians_are_known_by_any_of_their_roles,
     organisations_are_kept_until_they_are_schools,
     two_imports_of_changes_lose_none,
+    changes_find_what_large_batches_kept,
 );
 
 async fn district(test: &TestLedger) -> DistrictId {
@@ -280,4 +281,32 @@ async fn two_imports_of_changes_lose_none(test: &TestLedger) {
     let (one, other) = tokio::join!(fates(test, district, &one), fates(test, district, &other));
     assert_eq!((one, other), (vec![Updated], vec![Updated]));
     assert_eq!(standing(test, 1).await, ["principal", "40", "s1", "student@s1", "teacher@s1", "principal@s2"]);
+}
+
+async fn changes_find_what_large_batches_kept(test: &TestLedger) {
+    let district = district(test).await;
+    let pupils = |from: usize| -> Vec<PersonChange> {
+        (from..from + 300).map(|n| whole(n, vec![row(&format!("r{n}"), "student", "s1")])).collect()
+    };
+    assert_eq!(fates(test, district, &pupils(0)).await, [Created; 300]);
+    assert_eq!(fates(test, district, &pupils(300)).await, [Created; 300]);
+    // Among new people two who are known: one says what was said, one has another role.
+    let mut more = pupils(600);
+    more[100] = whole(5, vec![row("r5", "student", "s1")]);
+    more[200] = whole(6, vec![row("r6", "teacher", "s2")]);
+    let mut expected = [Created; 300];
+    (expected[100], expected[200]) = (Unchanged, Updated);
+    assert_eq!(fates(test, district, &more).await, expected);
+    assert_eq!(test.raw.number("SELECT count(*) FROM account_roles").await, 898);
+    for n in [5, 6, 400, 899] {
+        let added = roles(n, vec![row("more", "guardian", "s3")], &[]);
+        assert_eq!(fates(test, district, &[added]).await, [Updated], "{n}");
+    }
+    assert_eq!(standing(test, 6).await, ["teacher", "30", "s2", "teacher@s2", "guardian@s3"]);
+    assert_eq!(standing(test, 899).await, ["student", "10", "s1", "student@s1", "guardian@s3"]);
+    // What is kept of many who change is kept of what they are then.
+    let moved: Vec<PersonChange> = (0..300).map(|n| whole(n, vec![row(&format!("r{n}"), "student", "s2")])).collect();
+    assert_eq!(fates(test, district, &moved).await, [Updated; 300]);
+    assert_eq!(fates(test, district, &[roles(7, vec![], &["r7"])]).await, [Updated]);
+    assert_eq!(standing(test, 7).await, ["student", "10", "NULL"]);
 }
