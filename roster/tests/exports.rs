@@ -194,14 +194,15 @@ async fn clevers_parents_are_told_and_other_contacts_are_not() {
             "students.csv:5 Contact_email W01 the address is not valid: invalid character",
         ]
     );
-    let held = ledger.0.lock().unwrap();
-    let contacts = |id: &str| held.people[id].relatives.clone().unwrap();
-    let contact =
-        |email: &str, sms: Option<&str>| Contact { email: Some(email.to_owned()), sms: sms.map(str::to_owned) };
-    assert_eq!(contacts("student:100"), [contact("mum@x.org", Some("+14155552671")), contact("dad@x.org", None)]);
-    assert!(contacts("student:101").is_empty() && contacts("student:102").is_empty());
-    assert!(!format!("{held:?}").contains("Secret"));
-    drop(held);
+    {
+        let held = ledger.0.lock().unwrap();
+        let contacts = |id: &str| held.people[id].relatives.clone().unwrap();
+        let contact =
+            |email: &str, sms: Option<&str>| Contact { email: Some(email.to_owned()), sms: sms.map(str::to_owned) };
+        assert_eq!(contacts("student:100"), [contact("mum@x.org", Some("+14155552671")), contact("dad@x.org", None)]);
+        assert!(contacts("student:101").is_empty() && contacts("student:102").is_empty());
+        assert!(!format!("{held:?}").contains("Secret"));
+    }
     // An export that says nothing of contacts leaves them.
     let (_, ledger) = imported(&CLEVER).await;
     assert!(ledger.0.lock().unwrap().people.values().all(|person| person.relatives.is_none()));

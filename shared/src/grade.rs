@@ -58,7 +58,7 @@ fn number(word: &str) -> Option<u16> {
 fn named(words: &[&str]) -> Option<String> {
     let letters: String = words.iter().flat_map(|word| word.chars()).filter(|letter| letter.is_alphabetic()).collect();
     // `4K` and `K5` are no kindergarten of their own making to guess at.
-    let plain = words.iter().all(|word| !word.chars().any(|letter| letter.is_numeric()));
+    let plain = words.iter().all(|word| !word.chars().any(char::is_numeric));
     let code = CODES.iter().find(|(code, words)| *code == letters || words.contains(&letters.as_str()));
     code.filter(|_| plain).map(|(code, _)| (*code).to_owned())
 }

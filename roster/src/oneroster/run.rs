@@ -90,7 +90,9 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
             let earlier = earlier.map_err(|cause| self.import.failed(&ORGS, cause))?;
             self.import.remembered = orgs.remember(earlier);
             let schools = ledger.schools(district).await.map_err(|cause| self.import.failed(&ORGS, cause))?;
-            schools.into_iter().for_each(|schools| orgs.know(schools));
+            if let Some(schools) = schools {
+                orgs.know(schools);
+            }
         }
         Ok(Arc::new(orgs))
     }

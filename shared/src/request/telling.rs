@@ -97,7 +97,6 @@ impl Unreachable {
     }
 
     /// Left out of what is written, so that a request from before there was a choice is written as it always was.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
     #[must_use]
     pub const fn is_default(&self) -> bool {
         matches!(self, Self::Reset)

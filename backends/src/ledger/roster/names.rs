@@ -68,7 +68,7 @@ mod tests {
     fn refused_of<'a>(claims: &[Claim<'a>], owners: &[(&str, &str)]) -> Vec<&'a str> {
         let owners = owners.iter().map(|(name, owner)| ((*name).to_owned(), (*owner).to_owned())).collect();
         let mut refused: Vec<&str> = refused(claims, &owners).into_iter().collect();
-        refused.sort();
+        refused.sort_unstable();
         refused
     }
 

@@ -380,13 +380,13 @@ async fn relatives_are_replaced_and_told_and_stay_where_nothing_is_said(test: &T
     let (mum, dad) = (contact(Some("mum@example.org"), None), contact(None, Some("+15550101")));
     assert_eq!(put(test, district, &[pupil(1)]).await, [Unchanged]);
     assert_eq!(
-        put(test, district, &[with(1, &[mum.clone(), dad.clone()]), with(7, &[dad.clone()])]).await,
+        put(test, district, &[with(1, &[mum.clone(), dad.clone()]), with(7, std::slice::from_ref(&dad))]).await,
         [Updated, Created]
     );
     assert_eq!(stored().await, ["p1 mum@example.org -", "p1 - +15550101", "p7 - +15550101"]);
     assert_eq!(put(test, district, &[with(1, &[mum.clone(), dad.clone()])]).await, [Unchanged]);
     // Staff have nobody who is told about them, whatever a roster says; guardians with an account come first.
-    let staff = Person { role: "teacher".to_owned(), rank: 30, ..with(2, &[mum.clone()]) };
+    let staff = Person { role: "teacher".to_owned(), rank: 30, ..with(2, std::slice::from_ref(&mum)) };
     put(test, district, &[staff, with(3, &[mum.clone(), dad.clone()])]).await;
     let asked = request(json!({"selection": {"scope": "all"}, "channel": "both", "recipient": "guardians"}));
     let task = task(&*test.ledger, &fixture.admin(), asked).await;

@@ -208,10 +208,10 @@ async fn a_plan_that_skips_the_unreachable_is_another_plan_and_notices_new_conta
     let fixture = district_with(&*on.ledger, 5).await;
     on.raw.run("UPDATE accounts SET email = NULL WHERE username IN ('p1', 'p2')").await;
     let asked = json!({"selection": {"scope": "all", "where": {"user_types": ["student"]}}});
-    let plain = made(on, &fixture, asked.clone()).await;
+    let usual = made(on, &fixture, asked.clone()).await;
     let plan = made(on, &fixture, skipping(asked)).await;
-    assert_ne!(plan.digest, plain.digest);
-    assert_eq!((plain.people.eligible, plain.unreachable, plain.people.skipped.len()), (5, 2, 0));
+    assert_ne!(plan.digest, usual.digest);
+    assert_eq!((usual.people.eligible, usual.unreachable, usual.people.skipped.len()), (5, 2, 0));
     assert_eq!((plan.people.eligible, plan.unreachable), (3, 0));
     assert_eq!(plan.people.skipped, [(Code::S10, 2)]);
     // Whoever can be told now, or no longer, is a difference.
