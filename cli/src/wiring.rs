@@ -49,11 +49,10 @@ pub(crate) async fn open(config: &Config) -> Result<Backends> {
 /// most likely misspelt.
 pub(crate) async fn open_existing(config: &Config) -> Result<Backends> {
     if is_missing(config) {
-        let (folder, what) = (&config.folder, if config.folder.exists() { "no ledger in" } else { "no folder" });
         return Err(Exit::NotFound.because(format!(
-            "there is {what} {}, so there is no district yet: correct --folder (or `folder` in the configuration), or bring \
-             a roster in with `keybell roster import PATH`, which makes it",
-            folder.display()
+            "there is {}, so there is no district yet: correct --folder (or `folder` in the configuration), or bring a roster \
+             in with `keybell roster import PATH`, which makes it",
+            missing(config)
         )));
     }
     open(config).await
@@ -62,6 +61,12 @@ pub(crate) async fn open_existing(config: &Config) -> Result<Backends> {
 /// Whether the embedded mode has no ledger yet.
 pub(crate) fn is_missing(config: &Config) -> bool {
     config.mode == RunMode::Embedded && !ledger_file(config).exists()
+}
+
+/// What is missing there, in words.
+pub(crate) fn missing(config: &Config) -> String {
+    let what = if config.folder.exists() { "no ledger in" } else { "no folder" };
+    format!("{what} {}", config.folder.display())
 }
 
 fn ledger_file(config: &Config) -> PathBuf {

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::lock::FolderLock;
 use crate::outcome::Exit;
 use crate::output::{say, say_json, table};
-use crate::wiring::{is_missing, open};
+use crate::wiring::{is_missing, missing, open};
 
 /// Whatever a single check does, the doctor does not wait longer for it.
 const PATIENCE: Duration = Duration::from_secs(7);
@@ -104,8 +104,7 @@ async fn embedded(config: &Config) -> Vec<Finding> {
         return findings;
     }
     if is_missing(config) {
-        let what = if config.folder.exists() { "no ledger in" } else { "no folder" };
-        let detail = format!("there is {what} {folder} yet; `keybell roster import` or `keybell serve` makes it");
+        let detail = format!("there is {} yet; `keybell roster import` or `keybell serve` makes it", missing(config));
         findings.push(Finding::new("ledger", "folder", Seen::warning(detail)));
         return findings;
     }

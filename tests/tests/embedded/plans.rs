@@ -5,17 +5,7 @@ use keybell_tests::program::{PATIENCE, Program, Running};
 use serde_json::{Value, json};
 
 use crate::remote::READ;
-use crate::school::{Person, School, number, pupils, serve, text, write_roster};
-
-/// Six pupils: four with an address, one told through a guardian, one whom nobody can reach; and one who has left.
-fn people() -> Vec<Person> {
-    let mut people = pupils(4);
-    people.push(Person { guardians: "id-gwen".to_owned(), ..Person::pupil("ward").unreachable() });
-    people.push(Person::pupil("lonely").unreachable());
-    people.push(Person { enabled: false, ..Person::pupil("left") });
-    people.push(Person::with_role("gwen", "guardian"));
-    people
-}
+use crate::school::{Person, School, number, serve, some_unreachable, text, write_roster};
 
 async fn stopped(running: Running) {
     running.terminate();
@@ -47,7 +37,7 @@ async fn named(caller: &Caller, plan: &str, fate: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_plan_is_looked_at_and_started_exactly_so() {
-    let school = School::with(&people()).await;
+    let school = School::with(&some_unreachable()).await;
     let (key, other) = (school.key("office", "district_admin").await, school.key("portal", "application").await);
     let deputy = school.key("deputy", "district_admin").await;
     let (running, caller) = school.serve(&key).await;
@@ -111,11 +101,11 @@ async fn a_plan_is_looked_at_and_started_exactly_so() {
 
 #[tokio::test]
 async fn people_who_changed_stop_a_plan() {
-    let school = School::with(&people()).await;
+    let school = School::with(&some_unreachable()).await;
     let plan = ["plan", "--scope", "all", "--user-type", "student", "--reason", "lost"];
     let made: Value = school.program(plan).json().await;
     let id = text(&made, "/plan").to_owned();
-    let mut changed = people();
+    let mut changed = some_unreachable();
     changed[0].email = "elsewhere@example.net".to_owned();
     changed[1].enabled = false;
     changed.push(Person::pupil("newcomer"));
@@ -143,7 +133,7 @@ async fn people_who_changed_stop_a_plan() {
 
 #[tokio::test]
 async fn a_plan_is_read_on_a_terminal_and_started_from_there() {
-    let school = School::with(&people()).await;
+    let school = School::with(&some_unreachable()).await;
     let asked = ["plan", "--scope", "all", "--user-type", "student", "--reason", "lost", "--channel", "cascade"];
     let shown = school.program(asked).run_to(0).await.stdout;
     let lines: Vec<&str> = shown.lines().collect();
@@ -188,7 +178,7 @@ async fn a_plan_is_read_on_a_terminal_and_started_from_there() {
 
 #[tokio::test]
 async fn a_shared_password_is_no_part_of_a_plan() {
-    let school = School::with(&people()).await;
+    let school = School::with(&some_unreachable()).await;
     let file = school.beside("shared.txt");
     std::fs::write(&file, "Quiet-river-47\n").expect("a file");
     let with_file = |program: Program| program.arg("--shared-password-file").arg(&file);
@@ -228,7 +218,7 @@ fn careful(school: &School, arguments: &[&str]) -> Program {
 #[tokio::test]
 async fn a_second_person_approves_what_the_first_one_asked_for() {
     let staff = ["olga", "dora", "drew"].map(|name| Person::with_role(name, "administrator"));
-    let school = School::with(&people().into_iter().chain(staff).collect::<Vec<_>>()).await;
+    let school = School::with(&some_unreachable().into_iter().chain(staff).collect::<Vec<_>>()).await;
     let asker = school.key_of("olga", "office", "district_admin").await;
     let other = school.key_of("dora", "deputy", "district_admin").await;
     let (portal, nobodys) = (school.key("portal", "application").await, school.key("nobody", "district_admin").await);
@@ -298,7 +288,7 @@ async fn a_second_person_approves_what_the_first_one_asked_for() {
 
 #[tokio::test]
 async fn who_is_alone_is_told_that_somebody_else_must_approve() {
-    let school = School::with(&people()).await;
+    let school = School::with(&some_unreachable()).await;
     let asked = ["reset", "--scope", "all", "--reason", "lost", "--yes", "--acknowledge", READ];
     let waits = careful(&school, &asked).run_to(1).await;
     assert!(waits.stderr.contains("it waits for a second person"), "{}", waits.stderr);

@@ -63,6 +63,16 @@ pub(crate) fn pupils(n: usize) -> Vec<Person> {
     (1..=n).map(|n| Person::pupil(&format!("pupil{n}"))).collect()
 }
 
+/// Six pupils: four with an address, one told through a guardian, one whom nobody can reach; and one who has left.
+pub(crate) fn some_unreachable() -> Vec<Person> {
+    let mut people = pupils(4);
+    people.push(Person { guardians: "id-gwen".to_owned(), ..Person::pupil("ward").unreachable() });
+    people.push(Person::pupil("lonely").unreachable());
+    people.push(Person { enabled: false, ..Person::pupil("left") });
+    people.push(Person::with_role("gwen", "guardian"));
+    people
+}
+
 /// Writes a OneRoster folder.
 pub(crate) fn write_roster(folder: &Path, district: &str, people: &[Person]) {
     std::fs::create_dir_all(folder).expect("a folder for the roster");

@@ -4,17 +4,7 @@ use keybell_tests::program::PATIENCE;
 use serde_json::{Value, json};
 
 use crate::remote::READ;
-use crate::school::{Person, School, number, pupils, serve, text, write_roster};
-
-/// Four pupils with an address, one told through a guardian, one whom nobody can reach, and one who has left.
-fn people() -> Vec<Person> {
-    let mut people = pupils(4);
-    people.push(Person { guardians: "id-gwen".to_owned(), ..Person::pupil("ward").unreachable() });
-    people.push(Person::pupil("lonely").unreachable());
-    people.push(Person { enabled: false, ..Person::pupil("left") });
-    people.push(Person::with_role("gwen", "guardian"));
-    people
-}
+use crate::school::{Person, School, number, serve, some_unreachable, text, write_roster};
 
 /// Every pupil; whom nobody can tell is left untouched.
 fn asked() -> Value {
@@ -30,7 +20,7 @@ fn left(list: &Value) -> Vec<(&str, &str)> {
 
 #[tokio::test]
 async fn whom_nobody_could_tell_is_left_untouched_from_the_plan_to_the_report() {
-    let school = School::with(&people()).await;
+    let school = School::with(&some_unreachable()).await;
     let (running, caller) = school.serve(&school.key("office", "district_admin").await).await;
     let plan = caller.post("/v1/plans", &asked()).await.with_status(201);
     for (field, expected) in [("total", 7), ("eligible", 5), ("unreachable", 0)] {
@@ -89,7 +79,7 @@ async fn whom_nobody_could_tell_is_left_untouched_from_the_plan_to_the_report() 
 
 #[tokio::test]
 async fn the_command_line_leaves_them_untouched_too() {
-    let school = School::with(&people()).await;
+    let school = School::with(&some_unreachable()).await;
     let rules = ["--scope", "all", "--user-type", "student", "--channel", "cascade", "--reason", "lost"];
     let skip = ["--unreachable", "skip"];
     let plan = school.program(["plan"]).args(rules).args(skip).run_to(0).await.stdout;
@@ -136,7 +126,7 @@ async fn the_command_line_leaves_them_untouched_too() {
 #[tokio::test]
 async fn a_contact_that_vanishes_while_a_task_waits_leaves_the_account_untouched() {
     let staff = ["olga", "dora"].map(|name| Person::with_role(name, "administrator"));
-    let everybody: Vec<Person> = people().into_iter().chain(staff).collect();
+    let everybody: Vec<Person> = some_unreachable().into_iter().chain(staff).collect();
     let school = School::with(&everybody).await;
     let (asker, other) = (
         school.key_of("olga", "office", "district_admin").await,
