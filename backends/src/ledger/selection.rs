@@ -52,9 +52,9 @@ macro_rules! selected {
              AND ($3 = '[]' OR EXISTS (
                  SELECT 1 FROM memberships m JOIN schools s ON s.id = m.school_id
                  WHERE m.account_id = a.id AND (s.source_id {in $3 text} OR s.name {in $3 text})))
-             AND ($4 = '[]' OR EXISTS (
-                 SELECT 1 FROM enrolments e JOIN classes c ON c.id = e.class_id
-                 WHERE e.account_id = a.id AND e.active AND (c.source_id {in $4 text} OR c.title {in $4 text})))
+             AND ($4 = '[]' OR a.id IN (
+                 SELECT e.account_id FROM classes c JOIN enrolments e ON e.class_id = c.id
+                 WHERE c.district_id = $1 AND (c.source_id {in $4 text} OR c.title {in $4 text}) AND e.active))
              AND ($5 = '[]' OR a.grade {in $5 text})
              AND ($6 = '[]' OR a.role {in $6 text} OR EXISTS (
                  SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.role {in $6 text}))

@@ -10,10 +10,10 @@ use keybell_shared::ports::ledger::{Changed, PersonChange, RowFate};
 use keybell_shared::standing::{KnownRoles, Resolved, RoleChange, Standing};
 
 use super::calm::Names;
-use super::known::{Known, known_with_roles};
+use super::known::{Known, known};
 use super::lanes::Turn;
 use super::people::{Put, Said, Written};
-use super::told::{Keep, keep, roles, written};
+use super::told::{roles, written};
 use super::{SqlLedger, begin_writing, each, memberships, people, schools};
 use crate::ledger::sql::{Sql, Tx, args, cells};
 
@@ -38,8 +38,8 @@ struct Before<'k> {
     ranks: &'k Ranks,
 }
 
-/// An account, what it is from now on, and the schools of that.
-type Write<'a> = (AccountId, &'a Standing, Vec<(i64, &'a str)>);
+/// An account, what changes of it, and the schools of that.
+type Write<'a> = (AccountId, &'a Step<'a>, Vec<(i64, &'a str)>);
 
 /// What became of people, by their roster ids.
 type Fates<'a> = HashMap<&'a str, RowFate>;
@@ -69,7 +69,7 @@ impl SqlLedger {
             HashMap::new()
         } else {
             let people: HashSet<&str> = changes.iter().map(|change| change.source_id.as_str()).collect();
-            known_with_roles(&mut tx, district, &people).await?
+            known(&mut tx, district, &people).await?
         };
         let partly = changes.iter().any(|change| matches!(change.roles, RoleChange::Some { .. }));
         let roles = if partly { Some(roles(&mut tx, &known, ranks).await?) } else { None };
@@ -79,7 +79,6 @@ impl SqlLedger {
             return Ok(None);
         };
         fates.extend(put_roles(&mut tx, district, &steps, &known).await?);
-        keep(&mut tx, &to_keep(&steps, &fates, &known, &written)).await?;
         tx.commit().await?;
         self.met(district, &known, &written);
         Ok(Some(steps.iter().map(|step| answer(step, &fates, &known)).collect()))
@@ -88,7 +87,7 @@ impl SqlLedger {
     pub(super) async fn not_kin_once(&self, district: DistrictId, names: &[String]) -> Sql<Vec<String>> {
         let mut tx = self.begin_roster(district, Turn::Own).await?;
         let names: HashSet<&str> = names.iter().map(String::as_str).collect();
-        let known = known_with_roles(&mut tx, district, &names).await?;
+        let known = known(&mut tx, district, &names).await?;
         let roles = roles(&mut tx, &known, &Ranks::default()).await?;
         tx.commit().await?;
         Ok(roles.into_iter().filter(|(_, roles)| !roles.standing.kin).map(|(name, _)| name).collect())
@@ -158,7 +157,10 @@ async fn put_people<'s>(
     known: &HashMap<String, Known>,
 ) -> Sql<Option<(Fates<'s>, Vec<Written<'s>>)>> {
     let told = |step: &'s Step<'_>| {
-        step.change.person.as_ref().map(|person| (step.name(), Said::who_is(person, &step.standing)))
+        step.change
+            .person
+            .as_ref()
+            .map(|person| (step.name(), Said::who_is(person, &step.standing, step.rows.as_deref())))
     };
     let (who, rows): (Vec<&str>, Vec<Said<'s>>) = steps.iter().flatten().filter_map(told).unzip();
     if rows.is_empty() {
@@ -197,7 +199,7 @@ async fn put_roles<'s>(
             () if same => RowFate::Unchanged,
             () if known.active && places.is_empty() && !standing.memberships.is_empty() => RowFate::Dangling,
             () => {
-                writes.push((known.id, standing, places));
+                writes.push((known.id, *step, places));
                 RowFate::Updated
             }
         };
@@ -219,13 +221,14 @@ async fn store(tx: &mut Tx, mut writes: Vec<Write<'_>>) -> Sql<()> {
     tx.all_rows(lock, &each(&ids), |ids| args![ids]).await?;
     let rows: Vec<_> = writes
         .iter()
-        .map(|(id, standing, places)| {
-            cells![*id, &standing.role, standing.rank, places.first().map(|(school, _)| *school), BY_ROLES]
+        .map(|(id, step, places)| {
+            let Standing { role, rank, .. } = &step.standing;
+            cells![*id, role, *rank, places.first().map(|(school, _)| *school), BY_ROLES, step.rows.as_deref()]
         })
         .collect();
     tx.run_rows(
-        "UPDATE accounts SET role = r.role, rank = r.rank, school_id = r.school, fingerprint = r.fingerprint
-         FROM {table $1: id uuid, role text, rank integer, school bigint, fingerprint text} AS r
+        "UPDATE accounts SET role = r.role, rank = r.rank, school_id = r.school, fingerprint = r.fingerprint, told = r.told
+         FROM {table $1: id uuid, role text, rank integer, school bigint, fingerprint text, told text} AS r
          WHERE accounts.id = r.id",
         &rows,
         |rows| args![rows],
@@ -233,46 +236,4 @@ async fn store(tx: &mut Tx, mut writes: Vec<Write<'_>>) -> Sql<()> {
     .await?;
     let places: Vec<_> = writes.iter().map(|(id, _, places)| (*id, places.as_slice())).collect();
     memberships::replace(tx, &places, &ids).await
-}
-
-/// The rows to keep of those who are in, unless they are kept already.
-fn to_keep<'s>(
-    steps: &'s [Result<Step<'_>, RowFate>],
-    fates: &Fates<'_>,
-    known: &'s HashMap<String, Known>,
-    written: &'s [Written<'_>],
-) -> Vec<Keep<'s>> {
-    let written: HashMap<&str, &Written<'_>> = written.iter().map(|written| (written.name, written)).collect();
-    // A later change of the same person has all of the earlier one.
-    let last: HashMap<&str, &Step<'_>> = steps.iter().flatten().map(|step| (step.name(), step)).collect();
-    let keep = |(name, step): (&str, &&'s Step<'_>)| {
-        let rows = step.rows.as_deref()?;
-        let known = known.get(name);
-        let fate = *fates.get(name)?;
-        match (fate, written.get(name), known) {
-            (
-                RowFate::UsernameTaken
-                | RowFate::Dangling
-                | RowFate::Outranked
-                | RowFate::Unsaid
-                | RowFate::Partial
-                | RowFate::Unjudged,
-                ..,
-            ) => None,
-            (RowFate::Updated, _, Some(known)) if step.change.person.is_none() => {
-                Some(Keep { account: known.id, rows, fingerprint: BY_ROLES, is_new: false })
-            }
-            (_, Some(written), _) => {
-                let Written { id, fingerprint, is_new, .. } = written;
-                Some(Keep { account: *id, rows, fingerprint, is_new: *is_new })
-            }
-            (_, None, Some(known)) if known.told.as_deref() != Some(rows) => {
-                Some(Keep { account: known.id, rows, fingerprint: &known.fingerprint, is_new: false })
-            }
-            (_, None, _) => None,
-        }
-    };
-    let mut keep: Vec<Keep<'s>> = last.iter().filter_map(|(name, step)| keep((*name, step))).collect();
-    keep.sort_unstable_by_key(|keep| keep.account);
-    keep
 }

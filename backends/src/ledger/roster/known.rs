@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use keybell_shared::ids::{AccountId, DistrictId};
 
 use super::named;
-use super::people::Said;
+use super::people::{Reading, Said};
 use crate::ledger::sql::{Row, Sql, Tx, args};
 
 /// What the ledger knows of a person.
@@ -23,8 +23,7 @@ pub(super) struct Known {
     pub(super) rank: i32,
     pub(super) role: String,
     pub(super) active: bool,
-    /// The rows of their roles, as they are written; `None` if there are none, something else changed the account since, or
-    /// nobody asked for them.
+    /// The rows of their roles, as they are written; `None` if there are none, or something else changed the account since.
     pub(super) told: Option<String>,
 }
 
@@ -36,6 +35,12 @@ impl Known {
             Some(known) if person.row.role_assumed && known.rank > person.rank => (&known.role, known.rank),
             Some(_) | None => (person.role, person.rank),
         }
+    }
+
+    /// Whether the ledger has all that a row says, the rows of roles included.
+    pub(super) fn says(&self, reading: &Reading<'_>) -> bool {
+        self.fingerprint == reading.fingerprint
+            && reading.said.told.is_none_or(|told| self.told.as_deref() == Some(told))
     }
 
     fn of(row: &Row) -> Sql<(String, Self)> {
@@ -54,41 +59,18 @@ impl Known {
     }
 }
 
-macro_rules! look {
-    ($told:literal, $join:literal) => {
-        concat!(
-            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.renamed, a.rank, a.role, a.active, ",
-            $told,
-            " AS told FROM {table $2: name text} AS r
-             JOIN accounts a ON a.id = (
-                 SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
-            $join
-        )
-    };
-}
-
 /// What is known of these people, by roster id. Unknown ones are absent.
 pub(super) async fn known(tx: &mut Tx, district: DistrictId, names: &HashSet<&str>) -> Sql<HashMap<String, Known>> {
-    look_up(tx, look!("CAST(NULL AS TEXT)", ""), district, names).await
-}
-
-/// The same, with the rows of their roles.
-pub(super) async fn known_with_roles(
-    tx: &mut Tx,
-    district: DistrictId,
-    names: &HashSet<&str>,
-) -> Sql<HashMap<String, Known>> {
-    let statement =
-        look!("t.told", " LEFT JOIN account_roles t ON t.account_id = a.id AND t.fingerprint = a.fingerprint");
-    look_up(tx, statement, district, names).await
-}
-
-async fn look_up(
-    tx: &mut Tx,
-    statement: &'static str,
-    district: DistrictId,
-    names: &HashSet<&str>,
-) -> Sql<HashMap<String, Known>> {
-    let rows = tx.all_rows(statement, &named(names), |rows| args![district, rows]).await?;
+    let rows = tx
+        .all_rows(
+            "SELECT a.source_id, a.id, a.username, a.username_key, a.fingerprint, a.renamed, a.rank, a.role, a.active,
+                 a.told
+             FROM {table $2: name text} AS r
+             JOIN accounts a ON a.id = (
+                 SELECT x.id FROM accounts x WHERE x.district_id = $1 AND x.source_id = r.name)",
+            &named(names),
+            |rows| args![district, rows],
+        )
+        .await?;
     rows.iter().map(Known::of).collect()
 }

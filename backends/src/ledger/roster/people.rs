@@ -26,17 +26,19 @@ pub(super) struct Said<'a> {
     pub(super) role: &'a str,
     pub(super) rank: i32,
     places: &'a [Membership],
+    /// The rows of their roles, as they are kept; `None` if they came with the row itself.
+    pub(super) told: Option<&'a str>,
 }
 
 impl<'a> Said<'a> {
     /// By the row alone.
     pub(super) fn of(row: &'a Person) -> Self {
-        Self { row, role: &row.role, rank: row.rank, places: &row.memberships }
+        Self { row, role: &row.role, rank: row.rank, places: &row.memberships, told: None }
     }
 
-    /// Of a person who is this.
-    pub(super) fn who_is(row: &'a Person, standing: &'a Standing) -> Self {
-        Self { row, role: &standing.role, rank: standing.rank, places: &standing.memberships }
+    /// Of a person who is this, by these rows of roles.
+    pub(super) fn who_is(row: &'a Person, standing: &'a Standing, told: Option<&'a str>) -> Self {
+        Self { row, role: &standing.role, rank: standing.rank, places: &standing.memberships, told }
     }
 
     fn name(&self) -> &'a str {
@@ -67,8 +69,6 @@ pub(super) struct Written<'a> {
     /// The roster id.
     pub(super) name: &'a str,
     pub(super) id: AccountId,
-    /// What it is now.
-    pub(super) fingerprint: String,
     pub(super) is_new: bool,
 }
 
@@ -134,7 +134,6 @@ pub(super) async fn put<'a>(
     let written = writes.iter().map(|write| Written {
         name: write.reading.said.name(),
         id: write.id,
-        fingerprint: write.reading.fingerprint.clone(),
         is_new: write.known.is_none(),
     });
     let written = written.collect();
@@ -170,7 +169,7 @@ fn reading<'a>(said: Said<'a>, schools: &HashMap<String, i64>) -> Option<Reading
 /// What the roster says of a person, short. The schools are those that the district has, so that a school that arrives
 /// later makes a difference. Guardians are not in it: they are linked on their own.
 fn fingerprint(said: Said<'_>, grade: Option<&str>, memberships: &[(i64, &str)]) -> String {
-    let Said { row: person, role, rank, places: _ } = said;
+    let Said { row: person, role, rank, places: _, told: _ } = said;
     let said = (
         &person.username,
         &person.given_name,
@@ -237,7 +236,7 @@ fn writes<'r, 'a>(
         let known = known.get(reading.said.name());
         let refused = refused.contains(reading.said.name());
         let (username, key) = match known {
-            Some(known) if known.fingerprint == reading.fingerprint => continue,
+            Some(known) if known.says(reading) => continue,
             Some(known) if refused && !person.active => (&known.username, &known.key),
             _ if refused => continue,
             _ => (&person.username, &reading.key),

@@ -39,10 +39,11 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_,
                  renamed = (accounts.renamed AND accounts.username_key <> r.username_key),
                  given_name = r.given_name, family_name = r.family_name, family_key = r.family_key, role = r.role,
                  rank = r.rank, grade = r.grade, graduation_year = r.graduation_year, email = r.email, sms = r.sms,
-                 school_id = r.school, managed_by = r.managed_by, active = r.active, fingerprint = r.fingerprint
+                 school_id = r.school, managed_by = r.managed_by, active = r.active, fingerprint = r.fingerprint,
+                 told = r.told
              FROM {table $1: id uuid, source_id text, username text, username_key text, given_name text, family_name text,
                  family_key text, role text, rank integer, grade text, graduation_year integer, email text,
-                 sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r
+                 sms text, school bigint, managed_by text, active boolean, fingerprint text, told text} AS r
              WHERE accounts.id = r.id",
             &columns(&old, &family_keys(&old)),
             |rows| args![rows],
@@ -52,12 +53,13 @@ pub(super) async fn store(tx: &mut Tx, district: DistrictId, writes: &[Write<'_,
     if !new.is_empty() {
         tx.run_rows(
             "INSERT INTO accounts (id, district_id, source_id, username, username_key, given_name, family_name, family_key,
-                 role, rank, grade, graduation_year, email, sms, school_id, managed_by, active, fingerprint)
+                 role, rank, grade, graduation_year, email, sms, school_id, managed_by, active, fingerprint, told)
              SELECT r.id, $2, r.source_id, r.username, r.username_key, r.given_name, r.family_name, r.family_key, r.role,
-                 r.rank, r.grade, r.graduation_year, r.email, r.sms, r.school, r.managed_by, r.active, r.fingerprint
+                 r.rank, r.grade, r.graduation_year, r.email, r.sms, r.school, r.managed_by, r.active, r.fingerprint, r.told
              FROM {list $1: id uuid, source_id text, username text, username_key text, given_name text,
                  family_name text, family_key text, role text, rank integer, grade text, graduation_year integer,
-                 email text, sms text, school bigint, managed_by text, active boolean, fingerprint text} AS r",
+                 email text, sms text, school bigint, managed_by text, active boolean, fingerprint text,
+                 told text} AS r",
             &columns(&new, &family_keys(&new)),
             |rows| args![rows, district],
         )
@@ -99,7 +101,7 @@ fn family_keys(writes: &[&Write<'_, '_>]) -> Vec<String> {
 }
 
 /// The columns of accounts that come from the roster, in the order of both statements.
-fn columns<'r>(writes: &[&Write<'r, '_>], family_keys: &'r [String]) -> Vec<[Cell<'r>; 17]> {
+fn columns<'r>(writes: &[&Write<'r, '_>], family_keys: &'r [String]) -> Vec<[Cell<'r>; 18]> {
     let row = |(write, family_key): (&&Write<'r, '_>, &'r String)| {
         let Reading { said, memberships, grade, fingerprint, .. } = write.reading;
         let person = said.row;
@@ -122,6 +124,7 @@ fn columns<'r>(writes: &[&Write<'r, '_>], family_keys: &'r [String]) -> Vec<[Cel
             &person.managed_by,
             person.active,
             fingerprint,
+            said.told,
         ]
     };
     writes.iter().zip(family_keys).map(row).collect()

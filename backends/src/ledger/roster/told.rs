@@ -9,21 +9,10 @@ use keybell_shared::standing::{KnownRoles, RoleRow, Standing, is_kin};
 
 use super::each;
 use super::known::Known;
-use crate::ledger::sql::{Failure, Sql, Tx, args, cells};
+use crate::ledger::sql::{Failure, Sql, Tx, args};
 
 /// A row as it is written: key, role, school, whether it is the primary one.
 type Written<T> = (u64, T, Option<T>, bool);
-
-/// What is to be kept of an account.
-pub(super) struct Keep<'a> {
-    pub(super) account: AccountId,
-    /// The rows, as they are written.
-    pub(super) rows: &'a str,
-    /// What the account is as of them.
-    pub(super) fingerprint: &'a str,
-    /// Whether this transaction made the account.
-    pub(super) is_new: bool,
-}
 
 /// The rows, to be kept.
 pub(super) fn written(rows: &[RoleRow]) -> String {
@@ -79,31 +68,4 @@ async fn memberships(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<Account
         places.entry(row.get("account_id")?).or_default().push(place);
     }
     Ok(places)
-}
-
-/// Keeps the rows of people, as of what their accounts are now.
-pub(super) async fn keep(tx: &mut Tx, all: &[Keep<'_>]) -> Sql<()> {
-    let rows = |is_new: bool| -> Vec<_> {
-        let some = all.iter().filter(|keep| keep.is_new == is_new);
-        some.map(|keep| cells![keep.account, keep.rows, keep.fingerprint]).collect()
-    };
-    // Nobody else can have kept anything of an account that nobody else sees yet.
-    tx.run_rows(
-        "INSERT INTO account_roles (account_id, told, fingerprint)
-         SELECT r.account, r.told, r.fingerprint FROM {list $1: account uuid, told text, fingerprint text} AS r",
-        &rows(true),
-        |rows| args![rows],
-    )
-    .await?;
-    tx.run_rows(
-        "INSERT INTO account_roles (account_id, told, fingerprint)
-         SELECT r.account, r.told, r.fingerprint FROM {list $1: account uuid, told text, fingerprint text} AS r
-         WHERE TRUE
-         ON CONFLICT (account_id) DO UPDATE SET told = excluded.told, fingerprint = excluded.fingerprint
-         WHERE account_roles.told <> excluded.told OR account_roles.fingerprint <> excluded.fingerprint",
-        &rows(false),
-        |rows| args![rows],
-    )
-    .await?;
-    Ok(())
 }
