@@ -211,9 +211,9 @@ async fn clevers_parents_are_told_and_other_contacts_are_not() {
 #[tokio::test]
 async fn guardians_that_are_not_read_are_not_passed_over_in_silence() {
     let files = [
-        ("School.csv", "SIS ID,Name\n1,North\n"),
-        ("Student.csv", "SIS ID,School SIS ID,Username\n1,1,ann\n"),
-        ("GuardianRelationship.csv", "SIS ID,Email,Role\n1,mum@x.org,Parent\n"),
+        CLEVER[0],
+        ("students.csv", "School_id,Student_id,Last_name,First_name,Username\n1,100,Brown,Ann,ann\n"),
+        ("GuardianRelationship.csv", "SIS ID,Email,Role\n100,mum@x.org,Parent\n"),
         ("User.csv", "Email,First Name,Last Name,Phone,SIS ID\nmum@x.org,Ma,B,,\n"),
     ];
     let (report, _) = imported(&files).await;
