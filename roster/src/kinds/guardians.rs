@@ -34,22 +34,28 @@ pub(crate) struct GuardianFiles {
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     key: JoinKey,
-    /// The phone, by address.
-    phones: HashMap<u128, Option<Box<str>>>,
+    /// By address.
+    all: HashMap<u128, Listed>,
+}
+
+/// A contact who is in the file.
+#[derive(Debug)]
+struct Listed {
+    phone: Option<Box<str>>,
 }
 
 impl Contacts {
-    fn phone(&self, address: &str) -> Option<Option<&str>> {
-        self.phones.get(&self.key.of(&address.to_lowercase())).map(Option::as_deref)
+    fn find(&self, address: &str) -> Option<&Listed> {
+        self.all.get(&self.key.of(&address.to_lowercase()))
     }
 
     fn take(&mut self, row: &Row, out: &mut Outlet<Nothing>) -> Result<(), Problem> {
         required(row, "email")?;
         if let Some(address) = usable(row, "email", contact::email, out) {
-            let Entry::Vacant(place) = self.phones.entry(self.key.of(&address.to_lowercase())) else {
+            let Entry::Vacant(place) = self.all.entry(self.key.of(&address.to_lowercase())) else {
                 return Err(row.reject("email", RowCode::E04, "this address was on an earlier line"));
             };
-            place.insert(usable(row, "phone", contact::phone, out).map(String::into_boxed_str));
+            place.insert(Listed { phone: usable(row, "phone", contact::phone, out).map(String::into_boxed_str) });
         }
         out.unchanged();
         Ok(())
@@ -123,7 +129,7 @@ impl Guardians {
         role::kin(row.get("role"))?;
         let email = contact::email(row.get("email")).ok()?;
         let sms = match &self.contacts {
-            Some(contacts) => contacts.phone(&email)?.map(ToOwned::to_owned),
+            Some(contacts) => contacts.find(&email)?.phone.as_deref().map(ToOwned::to_owned),
             None => None,
         };
         Some(Contact { email: Some(email), sms })
@@ -157,7 +163,7 @@ impl Guardians {
         if role::kin(row.get("role")).is_none() {
             out.problem(row.warn("role", RowCode::W05, role::NO_GUARDIAN));
         } else if let Some(address) = usable(row, "email", contact::email, out)
-            && self.contacts.as_ref().is_some_and(|contacts| contacts.phone(&address).is_none())
+            && self.contacts.as_ref().is_some_and(|contacts| contacts.find(&address).is_none())
         {
             let reason = format!("{} has no such contact, or their row was left out", self.files.contacts.file);
             return Err(row.reject("email", RowCode::E03, reason));

@@ -116,13 +116,13 @@ pub(super) fn read(
 fn one(row: &Row, accepted: &Accepted, relations: &mut Relations, out: &mut Outlet<Nothing>) -> Result<(), Problem> {
     let ward = known(row, "userSourcedId", accepted)?;
     let contact = known(row, "relationshipUserSourcedId", accepted)?;
-    let warn = |column, reason: &'static str| row.warn(column, RowCode::W05, reason);
+    let told = |column, reason: &'static str| row.warn(column, RowCode::W05, reason);
     if role::kin(row.get("relationshipRole")).is_none() {
-        out.problem(warn("relationshipRole", role::NO_GUARDIAN));
+        out.problem(told("relationshipRole", role::NO_GUARDIAN));
     } else if !accepted.kin.contains(contact) {
-        out.problem(warn("relationshipUserSourcedId", super::guardians::NO_KIN));
+        out.problem(told("relationshipUserSourcedId", super::guardians::NO_KIN));
     } else if accepted.kin.contains(ward) {
-        out.problem(warn("userSourcedId", "nobody is told about a guardian, parent or relative"));
+        out.problem(told("userSourcedId", "nobody is told about a guardian, parent or relative"));
     } else {
         relations.push(ward, contact);
     }
