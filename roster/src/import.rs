@@ -43,7 +43,8 @@ pub async fn import(
     let mut report = Report::new(roster.format(), roster.version().to_owned());
     report.not_needed = source.other_sheets().to_vec();
     let (mapping, ranks) = (options.mapping.clone().into(), options.ranks.clone().into());
-    let import = Import::new(source, Ground { district, ledger, progress, mapping, ranks }, report);
+    let allow_lower = options.allow_lower;
+    let import = Import::new(source, Ground { district, ledger, progress, mapping, ranks, allow_lower }, report);
     let report = match roster {
         Roster::Export(manifest, files, _) => oneroster::go(import, manifest, files).await?,
         Roster::Kinds(export, _) => kinds::go(import, export).await?,

@@ -13,7 +13,8 @@ pub struct Options {
     pub role: Option<String>,
     /// The roles of groups and organisational units.
     pub roles: Vec<(String, String)>,
-    /// Whether people may become less privileged by such roles than the district knows them to be.
+    /// Whether people may become less privileged by such roles, or by what a file of relations makes of them, than the
+    /// district knows them to be.
     pub allow_lower: bool,
     /// What headers of a list mean: the header, and the field's key.
     pub mapping: Vec<(String, String)>,

@@ -175,7 +175,7 @@ impl Roster {
     pub(crate) fn layouts(&self, source: &Source) -> Vec<&'static Layout> {
         match self {
             Self::Export(manifest, files, _) => crate::oneroster::layouts(manifest, files, source),
-            Self::Kinds(export, _) => export.layouts(),
+            Self::Kinds(export, _) => export.layouts(source),
             Self::List(list, _) => vec![list.layout],
         }
     }
@@ -215,7 +215,8 @@ fn by_words(words: &[String]) -> Option<Known> {
     let has_all = |wanted: &[&str]| wanted.iter().all(|word| has(word));
     let one_roster = ["username", "name", "title", "classsourcedid"].iter().any(|word| has(word)) && has("sourcedid")
         || has_all(&["classsourcedid", "usersourcedid"])
-        || has_all(&["usersourcedid", "orgsourcedid"]);
+        || has_all(&["usersourcedid", "orgsourcedid"])
+        || has_all(&["usersourcedid", "relationshipusersourcedid"]);
     let clever = ["student_id", "teacher_id", "staff_id", "section_id", "school_name"];
     if has("section sis id") || has_all(&["sis id", "school sis id"]) || has_all(&["sis id", "name"]) {
         Some(Known::SchoolDataSyncV1)

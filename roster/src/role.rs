@@ -45,6 +45,32 @@ pub(crate) fn everyday(word: &str) -> Option<&'static str> {
     EVERYDAY.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, role)| *role)
 }
 
+/// Why a contact is told nothing whom no row calls a guardian.
+pub(crate) const NO_GUARDIAN: &str =
+    "the row does not say that this contact is a parent or guardian, who alone are told";
+
+/// The role of a parent or guardian by the word for what they are to a pupil; `None` if the word says that they are
+/// something else, or nothing.
+pub(crate) fn kin(word: &str) -> Option<&'static str> {
+    const WORDS: [(&str, &str); 14] = [
+        ("parent", "parent"),
+        ("mother", "parent"),
+        ("father", "parent"),
+        ("stepparent", "parent"),
+        ("stepmother", "parent"),
+        ("stepfather", "parent"),
+        ("foster parent", "parent"),
+        ("guardian", "guardian"),
+        ("legal guardian", "guardian"),
+        ("parent/guardian", "guardian"),
+        ("grandparent", "relative"),
+        ("grandmother", "relative"),
+        ("grandfather", "relative"),
+        ("relative", "relative"),
+    ];
+    WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, role)| *role)
+}
+
 /// What the ledger keeps of a word that is no standard role: the word itself where it can be one (`ext:coach`), else
 /// [`UNKNOWN`], since a shifted row may have anything in this column.
 pub(crate) fn foreign(word: &str) -> &str {
@@ -63,6 +89,16 @@ mod tests {
         assert_eq!(standard("STUDENT"), Some("student"));
         assert_eq!(standard("districtadministrator"), Some("districtAdministrator"));
         assert_eq!(standard("Faculty"), None);
+    }
+
+    #[test]
+    fn words_for_parents_mean_roles_of_guardians_and_no_other_word_does() {
+        for word in ["Parent", "MOTHER", "legal guardian", "Grandfather", "relative"] {
+            assert!(kin(word).is_some_and(is_kin), "{word}");
+        }
+        for word in ["", "other", "doctor", "aide", "child", "administrator", "student", "neighbour"] {
+            assert_eq!(kin(word), None, "{word}");
+        }
     }
 
     #[test]

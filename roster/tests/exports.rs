@@ -151,6 +151,21 @@ async fn school_data_sync_v1_knows_who_left() {
 }
 
 #[tokio::test]
+async fn who_left_becomes_inactive_wherever_they_were() {
+    let files = [
+        ("School.csv", "SIS ID,Name\n1,North\n"),
+        ("Student.csv", "SIS ID,School SIS ID,Username,Status\n1,1,ann,Active\n2,9,bob,Inactive\n3,9,cy,Active\n"),
+    ];
+    let (report, ledger) = imported(&files).await;
+    assert_eq!(told(&report), ["Student.csv:4 School SIS ID E03 the export has no such school"]);
+    assert_eq!(
+        counts(&report, "Student.csv"),
+        Counts { read: 3, created: 1, inactive: 1, rejected: 1, ..Counts::default() }
+    );
+    assert!(!ledger.0.lock().unwrap().people["student:2"].active);
+}
+
+#[tokio::test]
 async fn school_data_sync_v2_takes_roles_from_their_own_file() {
     let files = [
         ("orgs.csv", "sourcedId,name,type,parentSourcedId\n1,North,school,\n"),
@@ -211,9 +226,9 @@ async fn clevers_parents_are_told_and_other_contacts_are_not() {
 #[tokio::test]
 async fn guardians_that_are_not_read_are_not_passed_over_in_silence() {
     let files = [
-        ("School.csv", "SIS ID,Name\n1,North\n"),
-        ("Student.csv", "SIS ID,School SIS ID,Username\n1,1,ann\n"),
-        ("GuardianRelationship.csv", "SIS ID,Email,Role\n1,mum@x.org,Parent\n"),
+        CLEVER[0],
+        ("students.csv", "School_id,Student_id,Last_name,First_name,Username\n1,100,Brown,Ann,ann\n"),
+        ("GuardianRelationship.csv", "SIS ID,Email,Role\n100,mum@x.org,Parent\n"),
         ("User.csv", "Email,First Name,Last Name,Phone,SIS ID\nmum@x.org,Ma,B,,\n"),
     ];
     let (report, _) = imported(&files).await;

@@ -353,6 +353,23 @@ async fn in_1_2_the_roles_come_from_their_own_file() {
 }
 
 #[tokio::test]
+async fn in_1_2_who_leaves_becomes_inactive_also_with_roles_at_unknown_schools() {
+    let mut files = version_1_2("r1,,u1,primary,student,s9\nr2,,t1,primary,teacher,s9\n");
+    let users =
+        "sourcedId,status,enabledUser,username,givenName,familyName\nu1,tobedeleted,true,ann,A,B\nt1,,true,ted,T,D\n";
+    files[1].1 = users.as_bytes().to_vec();
+    let (report, ledger) = imported(&borrowed(&files)).await;
+    assert_eq!(
+        counts(&report, "users.csv"),
+        Counts { read: 2, inactive: 1, rejected: 1, ..Counts::default() },
+        "{}",
+        report.table()
+    );
+    let held = ledger.0.lock().unwrap();
+    assert!(!held.people["u1"].active && !held.people.contains_key("t1"));
+}
+
+#[tokio::test]
 async fn what_is_configured_decides_who_is_unprivileged_also_of_several_roles() {
     let files = version_1_2("r1,,u1,primary,student,s1\nr2,,u1,secondary,guardian,d\nr3,,t1,primary,aide,s1\n");
     let (path, ledger) = (roster(&borrowed(&files)), Arc::new(Fake::default()));

@@ -1,67 +1,24 @@
 //! A hundred thousand people in flat memory. Alone in its program, since the peak is the whole program's.
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails has failed")]
 
-#[path = "support/port.rs"]
-mod port;
+#[path = "support/large.rs"]
+mod large;
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use keybell_roster::{Options, import};
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::{Class, Enrolment, Person, RosterLedger, RowFate, School};
-use port::{Plain, Port};
+use keybell_shared::ports::ledger::RosterLedger;
+use large::{Drain, Port, id, peak, write};
 use tempfile::TempDir;
 
 const PEOPLE: usize = 100_000;
 /// Per pupil; a secondary school has six or seven.
 const CLASSES: usize = 6;
-
-/// Takes everything and keeps nothing.
-#[derive(Default)]
-struct Drain {
-    linked: AtomicUsize,
-}
-
-impl Plain for Drain {
-    fn schools(&self, rows: &[School]) -> Vec<RowFate> {
-        vec![RowFate::Created; rows.len()]
-    }
-
-    fn classes(&self, rows: &[Class]) -> Vec<RowFate> {
-        vec![RowFate::Created; rows.len()]
-    }
-
-    fn people(&self, rows: &[Person]) -> Vec<RowFate> {
-        vec![RowFate::Created; rows.len()]
-    }
-
-    fn guardians(&self, links: &[(String, Vec<String>)]) -> Vec<(String, String)> {
-        let count = links.iter().map(|(_, guardians)| guardians.len()).sum();
-        self.linked.fetch_add(count, Ordering::Relaxed);
-        Vec::new()
-    }
-
-    fn enrolments(&self, rows: &[Enrolment]) -> Vec<RowFate> {
-        vec![RowFate::Created; rows.len()]
-    }
-}
-
-fn id(kind: &str, n: usize) -> String {
-    format!("{kind}-6f1c2d34-0000-4000-8000-{n:012}")
-}
-
-fn write(folder: &Path, name: &str, head: &str, rows: impl Iterator<Item = String>) {
-    let mut file = BufWriter::new(File::create(folder.join(name)).unwrap());
-    writeln!(file, "{head}").unwrap();
-    for row in rows {
-        writeln!(file, "{row}").unwrap();
-    }
-}
 
 /// A OneRoster 1.2 export, which needs the most memory: half are pupils, half their guardians.
 fn generate(folder: &Path) {
@@ -95,13 +52,6 @@ fn generate(folder: &Path) {
         format!("{},{},{},student", id("enr", n), id("cls", class), id("usr", pupil))
     });
     write(folder, "enrollments.csv", "sourcedId,classSourcedId,userSourcedId,role", enrolments);
-}
-
-/// The peak resident memory of this process, in KiB.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ pub(crate) static CLEVER: Export = Export {
         PeopleFile { layout: &STUDENTS, space: "student", role: |_| Some("student") },
     ],
     enrolments: &[EnrolmentFile { layout: &ENROLMENTS, space: "student", role: "student" }],
+    guardians: None,
 };
 
 /// The role of staff: Clever's own words, or a standard one. No word means some staff, of whatever rank.

@@ -1,10 +1,12 @@
 //! Exports with one file for each kind of people: Clever, and School Data Sync v1.
 //!
 //! The way of an import: schools → sections → people, file by file, the most privileged first → sections again, for their
-//! teachers → enrolments. Somebody may have several rows, one for each school; the first pass over a file gathers them
+//! teachers → enrolments. Contacts of pupils that have files of their own ([`guardians`]) are read before the people, with
+//! whom they go in, and judged after them. Somebody may have several rows, one for each school; the first pass over a file gathers them
 //! ([`places`]), so that the person goes in once, with all schools.
 
 mod clever;
+mod guardians;
 mod people;
 mod places;
 mod relatives;
@@ -25,6 +27,7 @@ use crate::run::{Import, Notes, Outlet, Pass, Progress, is_active, name, require
 use crate::seen::Seen;
 use crate::source::{Source, safe};
 use crate::text::{Layout, Row};
+use guardians::{GuardianFiles, Guardians};
 use people::{Before, People};
 use places::Places;
 
@@ -38,6 +41,8 @@ pub(crate) struct Export {
     /// The most privileged first: of two rows with one username the first counts.
     pub(crate) people: &'static [PeopleFile],
     pub(crate) enrolments: &'static [EnrolmentFile],
+    /// The files of those who are told about pupils, if they have some of their own.
+    pub(crate) guardians: Option<&'static GuardianFiles>,
 }
 
 /// A file of people.
@@ -60,11 +65,15 @@ pub(crate) struct EnrolmentFile {
 }
 
 impl Export {
-    /// All files, in the order of reading.
-    pub(crate) fn layouts(&self) -> Vec<&'static Layout> {
+    /// All files that are read, in the order of reading.
+    pub(crate) fn layouts(&self, source: &Source) -> Vec<&'static Layout> {
         let people = self.people.iter().map(|file| file.layout);
         let enrolments = self.enrolments.iter().map(|file| file.layout);
-        [self.schools, self.sections].into_iter().chain(people).chain(enrolments).collect()
+        // Contacts of whom nothing says whose they are tell nobody anything.
+        let guardians = self.guardians.filter(|files| source.has(files.relations.file));
+        let (contacts, relations) = (guardians.map(|files| files.contacts), guardians.map(|files| files.relations));
+        let before = [self.schools, self.sections].into_iter().chain(contacts);
+        before.chain(people).chain(relations).chain(enrolments).collect()
     }
 }
 
@@ -108,7 +117,7 @@ pub(crate) async fn go<F: Fn(Progress) + Send + Sync>(
 
 /// The files that are there and not read.
 fn others(source: &Source, export: &Export) -> Vec<String> {
-    let layouts = export.layouts();
+    let layouts = export.layouts(source);
     let is_read = |name: &str| layouts.iter().any(|layout| layout.file.eq_ignore_ascii_case(name));
     source.names().iter().filter(|name| !is_read(name)).map(|name| safe(name)).collect()
 }
@@ -125,6 +134,16 @@ async fn people<F: Fn(Progress) + Send + Sync>(
     for file in files() {
         places = gather(Arc::clone(&source), file, places, schools.clone()).await?;
     }
+    let guardians = Guardians::begin(import, export.guardians).await?;
+    let guardians = guardians.map(Arc::new);
+    if let Some(guardians) = guardians.clone() {
+        let source = Arc::clone(&source);
+        let reading = tokio::task::spawn_blocking(move || {
+            places.gather_guardians(&source, &guardians);
+            places
+        });
+        places = reading.await.map_err(|_| RosterError::Stopped)?;
+    }
     places.sort();
     let places = Arc::new(places);
     let mut before = Before::default();
@@ -134,6 +153,9 @@ async fn people<F: Fn(Progress) + Send + Sync>(
         let (outcome, seen) = import.pump(file.layout, Pass::Judging, read).await?;
         import.ended(file.layout, outcome);
         before = seen;
+    }
+    if let Some(guardians) = guardians {
+        guardians.judge(import).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::io;
 
 use keybell_shared::notice::Contact;
 
+use super::guardians::Guardians;
 use super::relatives::Relatives;
 use super::{PeopleFile, id_in};
 use crate::role::UNKNOWN;
@@ -38,6 +39,14 @@ impl Places {
         let read = source.lines(file.layout.file, |lines| self.rows(lines, file, schools));
         if let Err(error) = read.and_then(|read| read) {
             tracing::debug!(%error, "the first pass over a file of people ended early");
+        }
+    }
+
+    /// Adds the contacts that have files of their own.
+    pub(super) fn gather_guardians(&mut self, source: &Source, guardians: &Guardians) {
+        let Self { key, relatives, .. } = self;
+        if guardians.gather(source, |person, contact| relatives.add(key.of(person), contact)) {
+            relatives.told();
         }
     }
 

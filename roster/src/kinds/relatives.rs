@@ -7,26 +7,9 @@ use keybell_shared::notice::Contact;
 
 use crate::code::RowCode;
 use crate::contact;
+use crate::role;
 use crate::run::{Outlet, usable};
 use crate::text::Row;
-
-/// The words for parents and guardians, in small letters.
-const KIN: [&str; 14] = [
-    "parent",
-    "mother",
-    "father",
-    "guardian",
-    "legal guardian",
-    "parent/guardian",
-    "stepparent",
-    "stepmother",
-    "stepfather",
-    "foster parent",
-    "grandparent",
-    "grandmother",
-    "grandfather",
-    "relative",
-];
 
 /// Kinds of numbers that get text messages; a blank one may.
 const MOBILE: [&str; 4] = ["", "cell", "mobile", "cell phone"];
@@ -54,10 +37,22 @@ impl Relatives {
         };
         let sms = checked(phone(row), contact::phone);
         let found = Contact { email: checked(row.find("contact_email"), contact::email), sms };
-        let contacts = self.all.entry(person).or_default();
-        if found != Contact::default() && !contacts.contains(&found) {
-            contacts.push(found);
+        if found != Contact::default() {
+            self.add(person, found);
         }
+    }
+
+    /// Takes a contact that a file of its own tells.
+    pub(super) fn add(&mut self, person: u128, contact: Contact) {
+        let contacts = self.all.entry(person).or_default();
+        if !contacts.contains(&contact) {
+            contacts.push(contact);
+        }
+    }
+
+    /// Remembers that a file of contacts was read to its end: whom it does not name has none.
+    pub(super) fn told(&mut self) {
+        self.said = true;
     }
 
     /// Those of a person; `None` if no file says anything of contacts.
@@ -72,8 +67,7 @@ pub(super) fn judge<T>(row: &Row, out: &mut Outlet<T>) {
         return;
     }
     if !is_kin(row) {
-        let reason = "the row does not say that this contact is a parent or guardian, who alone are told";
-        out.problem(row.warn("contact_relationship", RowCode::W05, reason));
+        out.problem(row.warn("contact_relationship", RowCode::W05, role::NO_GUARDIAN));
         return;
     }
     usable(row, "contact_email", contact::email, out);
@@ -93,5 +87,5 @@ fn is_kin(row: &Row) -> bool {
     let (relationship, kind) =
         (row.find("contact_relationship").to_lowercase(), row.find("contact_type").to_lowercase());
     let word = if ["", "other"].contains(&relationship.as_str()) { kind } else { relationship };
-    KIN.contains(&word.as_str())
+    role::kin(&word).is_some()
 }

@@ -1,5 +1,6 @@
 //! School Data Sync v1 and v1.25 of Microsoft.
 
+use super::guardians::GuardianFiles;
 use super::{EnrolmentFile, Export, PeopleFile};
 use crate::text::{Column, Layout};
 
@@ -16,6 +17,7 @@ pub(crate) static SCHOOL_DATA_SYNC_V1: Export = Export {
         EnrolmentFile { layout: &TEACHER_ROSTER, space: "staff", role: "teacher" },
         EnrolmentFile { layout: &STUDENT_ENROLLMENT, space: "student", role: "student" },
     ],
+    guardians: Some(&GuardianFiles { relations: &GUARDIANS, contacts: &CONTACTS, space: "student" }),
 };
 
 static SCHOOLS: Layout = Layout {
@@ -119,6 +121,28 @@ static STUDENT_ENROLLMENT: Layout = Layout {
         Column::required("SIS ID").key("person").identity(),
     ],
     known: &[],
+    prefixes: &[],
+    loose: false,
+};
+
+/// Whose contacts they are. Microsoft takes a blank role for `Other`.
+static GUARDIANS: Layout = Layout {
+    file: "GuardianRelationship.csv",
+    columns: &[
+        Column::required("SIS ID").key("person").identity(),
+        Column { required: true, ..Column::exact("Email") }.key("email"),
+        Column::required("Role").key("role"),
+    ],
+    known: &[],
+    prefixes: &[],
+    loose: false,
+};
+
+/// The contacts, who have no account. Their names and ids are not needed.
+static CONTACTS: Layout = Layout {
+    file: "User.csv",
+    columns: &[Column { required: true, ..Column::exact("Email") }.key("email"), Column::exact("Phone").key("phone")],
+    known: &["First Name", "Last Name", "SIS ID"],
     prefixes: &[],
     loose: false,
 };

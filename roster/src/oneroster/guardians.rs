@@ -1,5 +1,6 @@
 //! The second pass over `users.csv`: who is told about whom. It comes when everybody is in the ledger, and reads the file
-//! again instead of keeping all links in memory.
+//! again instead of keeping all links in memory. Where they are in a file of their own, this pass is for the order: everybody
+//! is linked once, also to nobody.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -8,12 +9,21 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
 use super::people::agents;
+use super::relations::Relations;
 use crate::code::RowCode;
 use crate::error::RosterError;
-use crate::report::Problem;
-use crate::run::{Accepted, BATCH, Import, Progress};
+use crate::report::{Effect, Problem};
+use crate::run::{Accepted, BATCH, Import, Progress, of_file};
 use crate::source::Source;
 use crate::text::{Layout, Lines, Next, Row, Table};
+
+/// What is known when people are linked.
+#[derive(Debug)]
+pub(super) struct WhoIsWho {
+    pub(super) accepted: Arc<Accepted>,
+    /// The links, where they are no column of the people.
+    pub(super) relations: Option<Relations>,
+}
 
 /// A person with their guardians.
 #[derive(Debug)]
@@ -25,7 +35,7 @@ pub(super) struct Link {
 }
 
 /// Why an agent is not linked.
-const NO_KIN: &str = "this person is no guardian, parent or relative";
+pub(super) const NO_KIN: &str = "this person is no guardian, parent or relative";
 
 /// Some links, and agents that are no guardians.
 #[derive(Debug, Default)]
@@ -40,28 +50,26 @@ pub(super) struct Ties {
 ///
 /// An agent that the roster knows as pupil or staff is not linked: the standard lets `agentSourcedIds` name any related
 /// person, and a classmate must not be sent a password. The lists of guardians themselves are not read.
-pub(super) fn read(source: &Source, layout: &'static Layout, accepted: &Arc<Accepted>, sender: &Sender<Ties>) {
-    let told = source.lines(layout.file, |lines| rows(lines, layout, accepted, sender));
+pub(super) fn read(source: &Source, layout: &'static Layout, known: &WhoIsWho, sender: &Sender<Ties>) {
+    let told = source.lines(layout.file, |lines| rows(lines, layout, known, sender));
     if let Err(error) = told.and_then(|told| told) {
         tracing::debug!(%error, "the second pass over the users ended early");
     }
 }
 
-fn rows(
-    file: Box<dyn Lines + '_>,
-    layout: &'static Layout,
-    accepted: &Accepted,
-    sender: &Sender<Ties>,
-) -> io::Result<()> {
+fn rows(file: Box<dyn Lines + '_>, layout: &'static Layout, known: &WhoIsWho, sender: &Sender<Ties>) -> io::Result<()> {
     let Ok(mut table) = Table::open(file, layout.file.into(), layout, &[])? else { return Ok(()) };
     // Without the column, the roster says nothing about guardians, and what the ledger has stays.
-    if !table.has("agentSourcedIds") {
+    if known.relations.is_none() && !table.has("agentSourcedIds") {
         return Ok(());
     }
     let mut ties = Ties::default();
     loop {
         match table.next()? {
-            Next::Row(row) if accepted.wards.has(row.number) => link(row, accepted, &mut ties),
+            Next::Row(row) if known.accepted.wards.has(row.number) => match &known.relations {
+                Some(relations) => ties.links.push(related(row, relations)),
+                None => link(row, &known.accepted, &mut ties),
+            },
             Next::Row(_) | Next::Bad(_) => {}
             Next::End => break,
         }
@@ -73,6 +81,15 @@ fn rows(
     }
     // The receiver is only gone if the import has ended.
     sender.blocking_send(ties).map_err(|_| io::Error::other("the import has ended"))
+}
+
+/// A person with the guardians whom a file of relations names. All of them went in, so that nobody is unknown unless somebody
+/// takes them away meanwhile.
+fn related(row: &Row, relations: &Relations) -> Link {
+    let reason = "somebody whom it names as a guardian is not there any more".to_owned();
+    let unknown = of_file("relationships.csv".into(), RowCode::W05, Effect::Warning, reason);
+    let id = row.get("sourcedId");
+    Link { unknown, ids: (id.to_owned(), relations.of(id)) }
 }
 
 fn link(row: &Row, accepted: &Accepted, ties: &mut Ties) {

@@ -15,6 +15,8 @@ pub(crate) struct Files {
     pub(super) users_with_role: &'static Layout,
     pub(super) roles: &'static Layout,
     pub(super) enrolments: &'static Layout,
+    /// Whose guardians people are, where a file of its own says it.
+    pub(super) relations: Option<&'static Layout>,
 }
 
 /// Those of OneRoster.
@@ -24,6 +26,7 @@ pub(crate) static ONEROSTER: Files = Files {
     users_with_role: &USERS_WITH_ROLE,
     roles: &ROLES,
     enrolments: &ENROLMENTS,
+    relations: None,
 };
 
 pub(super) static MANIFEST: Layout = Layout {
@@ -184,10 +187,11 @@ const NOT_NEEDED: [&str; 16] = [
 ];
 
 /// The files that are there and not read, in the standard's spelling where it has one.
-pub(super) fn not_needed(source: &Source, has_roles: bool) -> Vec<String> {
+pub(super) fn not_needed(source: &Source, has_roles: bool, files: &Files) -> Vec<String> {
     let read = |name: &str| {
         ["manifest.csv", "orgs.csv", "classes.csv", "users.csv", "enrollments.csv"].contains(&name)
             || (has_roles && name == "roles.csv")
+            || files.relations.is_some_and(|relations| relations.file == name)
     };
     let names = source.names().into_iter().filter(|name| !read(name));
     names.map(|name| spelling(&name)).collect()

@@ -1,8 +1,8 @@
 //! OneRoster 1.1, 1.2 and 1.2.1 (IMS Global, "OneRoster CSV tables"), and School Data Sync v2, which is made like it.
 //!
 //! The way of an import: [`manifest`] says what is there → [`orgs`] → [`classes`] → [`roles`] (1.2) → [`people`] →
-//! [`guardians`] (a second pass, when everybody is there) → [`enrolments`]. [`crate::run`]
-//! stores what they read.
+//! [`guardians`] (a second pass, when everybody is there; by [`relations`], where these have a file of their own) →
+//! [`enrolments`]. [`crate::run`] stores what they read.
 
 mod classes;
 mod enrolments;
@@ -11,6 +11,7 @@ mod layouts;
 mod manifest;
 mod orgs;
 mod people;
+mod relations;
 mod roles;
 mod run;
 mod school_data_sync;
@@ -45,6 +46,7 @@ pub(crate) fn layouts(manifest: &Manifest, files: &Files, source: &Source) -> Ve
     } else {
         layouts.push(files.users_with_role);
     }
+    layouts.extend(files.relations);
     layouts.push(files.enrolments);
     layouts
 }

@@ -2,8 +2,10 @@
 
 use keybell_shared::grade;
 use keybell_shared::ports::ledger::{Membership, Person, PersonChange};
+use keybell_shared::standing::RoleRow;
 
 use super::orgs::{Kind, Orgs};
+use super::relations::Contacts;
 use super::roles::Roles;
 use crate::code::RowCode;
 use crate::contact;
@@ -18,13 +20,14 @@ use crate::text::{Layout, Row};
 pub(super) fn read(
     source: &Source,
     orgs: &Orgs,
+    contacts: &Contacts,
     layout: &'static Layout,
     out: &mut Outlet<Person>,
 ) -> Result<Outcome, RosterError> {
     let mut distinct = Distinct::default();
     scan(source, layout, out, |row, out| {
         let mut person = person(row, &distinct, out)?;
-        let kin = stand(&mut person, row, orgs, out)?;
+        let kin = stand(&mut person, row, (orgs, contacts), out)?;
         distinct.take(&person.source_id, &person.username);
         if !kin {
             person.guardians = agents(row);
@@ -38,19 +41,24 @@ pub(super) fn read(
 pub(super) fn read_apart(
     source: &Source,
     mut roles: Roles,
+    contacts: &Contacts,
     layout: &'static Layout,
     out: &mut Outlet<PersonChange>,
 ) -> Result<(Outcome, Roles), RosterError> {
     let mut distinct = Distinct::default();
     let outcome = scan(source, layout, out, |row, out| {
         let mut person = person(row, &distinct, out)?;
-        let found = roles.take(&person.source_id);
+        let mut found = roles.take(&person.source_id);
         // In a roster of changes the district may know other roles; and who leaves becomes inactive wherever they were.
         if found.lines.held.is_empty() && found.dangling && !roles.are_changes() && person.active {
             let reason = "all roles of this person in roles.csv are at unknown organisations";
             return Err(row.reject("sourcedId", RowCode::E03, reason));
         }
-        if found.held.is_empty() && !roles.are_changes() {
+        if let Some((role, assumed)) = contacts.role(&person.source_id).filter(|_| found.held.is_empty()) {
+            // A row of theirs may be missing or malformed, so that this makes nobody less than they are known to be.
+            person.role_assumed = assumed;
+            found.held.push(RoleRow { key: 0, role: role.to_owned(), school: None, primary: true });
+        } else if found.held.is_empty() && !roles.are_changes() {
             let reason = "roles.csv has no role of this person, who counts as staff of the highest rank";
             out.problem(row.warn("sourcedId", RowCode::W04, reason));
         }
@@ -117,8 +125,16 @@ pub(super) fn agents(row: &Row) -> Vec<String> {
 }
 
 /// What a person is by the columns `role` and `orgSourcedIds`; answers whether that is somebody's guardian.
-fn stand(person: &mut Person, row: &Row, orgs: &Orgs, out: &mut Outlet<Person>) -> Result<bool, Problem> {
-    let written = row.get("role");
+fn stand(
+    person: &mut Person,
+    row: &Row,
+    (orgs, contacts): (&Orgs, &Contacts),
+    out: &mut Outlet<Person>,
+) -> Result<bool, Problem> {
+    let mut written = row.get("role");
+    if let Some((role, assumed)) = contacts.role(&person.source_id).filter(|_| written.is_empty()) {
+        (written, person.role_assumed) = (role, assumed);
+    }
     let role = role::standard(written).unwrap_or_else(|| role::foreign(written));
     let kin = role::is_kin(role);
     let memberships = &mut person.memberships;

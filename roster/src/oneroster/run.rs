@@ -7,17 +7,18 @@ use tokio::sync::mpsc;
 
 use super::classes;
 use super::enrolments::Enrolments;
-use super::guardians::{self, Ties};
+use super::guardians::{self, Ties, WhoIsWho};
 use super::layouts::{Files, ORGS, not_needed};
 use super::manifest::{Manifest, Mode};
 use super::orgs::{self, Orgs};
 use super::people;
+use super::relations::{self, Contacts, Relations};
 use super::roles::{self, Roles, Tells};
 use crate::code::RowCode;
 use crate::error::RosterError;
 use crate::recognise::has_column;
 use crate::report::{Effect, Outcome, Problem, Report};
-use crate::run::{Accepted, Import, Nothing, Pass, Progress, Reading};
+use crate::run::{Accepted, Import, Nothing, Pass, Progress, Reading, of_file};
 use crate::seen::Seen;
 use crate::source::Source;
 use crate::text::Layout;
@@ -47,7 +48,7 @@ pub(super) struct Run<F> {
 impl<F: Fn(Progress) + Send + Sync> Run<F> {
     pub(super) fn new(mut import: Import<F>, manifest: Manifest, files: Files) -> Self {
         import.schools_file = ORGS.file;
-        import.report.not_needed = not_needed(&import.source, manifest.has_roles);
+        import.report.not_needed = not_needed(&import.source, manifest.has_roles, &files);
         let roles_apart = roles_apart(&import.source, &manifest, &files);
         for file in import.report.not_needed.clone() {
             import.guardians_left_out(&file);
@@ -61,9 +62,11 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         // The ledger has no part in reading the roles, so that is done while it takes the classes.
         let reading = self.begin_roles(&orgs);
         let classes = self.classes(Arc::clone(&orgs)).await?;
-        self.people(orgs, reading).await?;
+        let contacts = self.contacts().await?;
+        self.people(orgs, contacts, reading).await?;
         let accepted = Arc::new(std::mem::take(&mut self.import.accepted));
-        self.guardians(Arc::clone(&accepted)).await?;
+        let relations = self.relations(&accepted).await?;
+        self.guardians(WhoIsWho { accepted: Arc::clone(&accepted), relations }).await?;
         self.enrolments(classes, accepted).await?;
         Ok(self.import.finish())
     }
@@ -116,9 +119,14 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         wanted.then(|| self.import.begin(Pass::Judging, read))
     }
 
-    async fn people(&mut self, orgs: Arc<Orgs>, reading: Option<ReadingRoles>) -> Result<(), RosterError> {
+    async fn people(
+        &mut self,
+        orgs: Arc<Orgs>,
+        contacts: Contacts,
+        reading: Option<ReadingRoles>,
+    ) -> Result<(), RosterError> {
         if self.roles_apart {
-            return self.people_apart(reading).await;
+            return self.people_apart(contacts, reading).await;
         }
         let layout = self.users();
         if self.manifest.has_roles {
@@ -126,7 +134,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
             self.is_wanted(self.files.roles);
         }
         if self.is_wanted(layout) {
-            let read = move |source: &_, out: &mut _| people::read(source, &orgs, layout, out);
+            let read = move |source: &_, out: &mut _| people::read(source, &orgs, &contacts, layout, out);
             let outcome = self.import.pump(layout, Pass::Judging, read).await?;
             self.import.ended(layout, outcome);
         }
@@ -134,7 +142,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
     }
 
     /// Reads people whose roles are in `roles.csv`, and then the roles of whom `users.csv` says nothing.
-    async fn people_apart(&mut self, reading: Option<ReadingRoles>) -> Result<(), RosterError> {
+    async fn people_apart(&mut self, contacts: Contacts, reading: Option<ReadingRoles>) -> Result<(), RosterError> {
         let (layout, in_roles) = (self.files.users, self.files.roles);
         let tells = self.tells();
         let mut roles = None;
@@ -159,7 +167,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
             return Ok(());
         };
         if wanted {
-            let read = move |source: &_, out: &mut _| people::read_apart(source, roles, layout, out);
+            let read = move |source: &_, out: &mut _| people::read_apart(source, roles, &contacts, layout, out);
             let (outcome, left) = self.import.pump(layout, Pass::Judging, read).await?;
             self.import.ended(layout, outcome);
             roles = left;
@@ -206,15 +214,52 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         }
     }
 
-    async fn guardians(&mut self, accepted: Arc<Accepted>) -> Result<(), RosterError> {
-        let layout = self.users();
-        let import = &mut self.import;
-        if !import.report.files.iter().any(|file| file.file == layout.file && file.outcome != Outcome::Refused) {
+    /// What contacts are by the file of relations, if there is one.
+    async fn contacts(&self) -> Result<Contacts, RosterError> {
+        let Some(layout) = self.files.relations.filter(|layout| self.import.source.has(layout.file)) else {
+            return Ok(Contacts::default());
+        };
+        let (source, allow_lower) = (Arc::clone(&self.import.source), self.import.ground.allow_lower);
+        let reading = tokio::task::spawn_blocking(move || Contacts::read(&source, layout, allow_lower));
+        reading.await.map_err(|_| RosterError::Stopped)
+    }
+
+    /// The links of the file of relations; `None` if there is none, or it tells too little to take links away.
+    async fn relations(&mut self, accepted: &Arc<Accepted>) -> Result<Option<Relations>, RosterError> {
+        let Some(layout) = self.files.relations.filter(|layout| self.import.source.has(layout.file)) else {
+            return Ok(None);
+        };
+        if !self.has_people() {
+            let reason = "users.csv could not be read, and nobody's guardians are changed without it";
+            self.import.refuse(layout, reason.to_owned());
+            return Ok(None);
+        }
+        let accepted = Arc::clone(accepted);
+        let read = move |source: &_, out: &mut _| relations::read(source, layout, &accepted, out);
+        let (outcome, relations) = self.import.pump(layout, Pass::Judging, read).await?;
+        if self.import.ended(layout, outcome) == Outcome::Read {
+            return Ok(Some(relations));
+        }
+        let reason = "it could not be read to its end, so nobody's guardians are changed".to_owned();
+        self.import.report.note(of_file(layout.file.into(), RowCode::W05, Effect::Warning, reason));
+        Ok(None)
+    }
+
+    /// Whether a file of people was read.
+    fn has_people(&self) -> bool {
+        let file = self.users().file;
+        self.import.report.files.iter().any(|known| known.file == file && known.outcome != Outcome::Refused)
+    }
+
+    async fn guardians(&mut self, known: WhoIsWho) -> Result<(), RosterError> {
+        if !self.has_people() {
             return Ok(());
         }
+        let layout = self.users();
+        let import = &mut self.import;
         let (sender, mut batches) = mpsc::channel::<Ties>(2);
         let source = Arc::clone(&import.source);
-        let reading = tokio::task::spawn_blocking(move || guardians::read(&source, layout, &accepted, &sender));
+        let reading = tokio::task::spawn_blocking(move || guardians::read(&source, layout, &known, &sender));
         while let Some(batch) = batches.recv().await {
             batch.problems.into_iter().for_each(|problem| import.report.note(problem));
             let (mut links, told): (Vec<_>, Vec<Problem>) =

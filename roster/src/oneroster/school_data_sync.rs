@@ -10,6 +10,7 @@ pub(crate) static SCHOOL_DATA_SYNC: Files = Files {
     users_with_role: &USERS_WITH_ROLE,
     roles: &ROLES,
     enrolments: &ENROLMENTS,
+    relations: Some(&RELATIONS),
 };
 
 static CLASSES: Layout = Layout {
@@ -95,6 +96,18 @@ static ENROLMENTS: Layout = Layout {
         Column::required("role"),
     ],
     known: &["enrollmentStartDate", "enrollmentEndDate"],
+    prefixes: EXTENSIONS,
+    loose: false,
+};
+
+static RELATIONS: Layout = Layout {
+    file: "relationships.csv",
+    columns: &[
+        Column::required("userSourcedId").identity(),
+        Column::required("relationshipUserSourcedId").identity(),
+        Column::required("relationshipRole"),
+    ],
+    known: &[],
     prefixes: EXTENSIONS,
     loose: false,
 };

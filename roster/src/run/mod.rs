@@ -58,6 +58,8 @@ pub(crate) struct Ground<F> {
     pub(crate) mapping: Arc<Mapping>,
     /// How privileged each role is.
     pub(crate) ranks: Arc<Ranks>,
+    /// Whether people may become less privileged by roles that no file says outright.
+    pub(crate) allow_lower: bool,
 }
 
 /// A file that a thread is reading.
@@ -237,7 +239,7 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
     }
 }
 
-/// Files that say whose guardians people are, in forms that are not read: those of School Data Sync.
+/// Files of School Data Sync that say whose guardians people are. They are read as part of it, and nowhere else.
 const OF_GUARDIANS: [&str; 2] = ["guardianrelationship.csv", "relationships.csv"];
 
 impl<F> Import<F> {

@@ -11,6 +11,7 @@ mod configuration;
 mod demo;
 mod doctor;
 mod exits;
+mod guardians;
 mod hashes;
 mod http;
 mod interrupted;

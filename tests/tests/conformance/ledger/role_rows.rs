@@ -2,7 +2,9 @@
 
 use keybell_shared::eligibility::Ranks;
 use keybell_shared::ids::DistrictId;
-use keybell_shared::ports::ledger::RowFate::{Created, Dangling, Inactive, Partial, Unchanged, Unsaid, Updated};
+use keybell_shared::ports::ledger::RowFate::{
+    Created, Dangling, Inactive, Outranked, Partial, Unchanged, Unsaid, Updated,
+};
 use keybell_shared::ports::ledger::{
     Changed, KeyLedger as _, Membership, Organisation, Person, PersonChange, RosterLedger, RowFate, School,
 };
@@ -20,6 +22,7 @@ on_both!(
     what_was_said_before_is_no_change,
     whoever_else_changes_a_person_ends_what_is_kept,
     a_refused_person_keeps_the_roles,
+    an_assumed_role_makes_nobody_less_by_a_row_of_their_roles,
     one_person_twice_in_a_batch_has_both_changes,
     guardians_are_known_by_any_of_their_roles,
     organisations_are_kept_until_they_are_schools,
@@ -226,6 +229,21 @@ async fn a_refused_person_keeps_the_roles(test: &TestLedger) {
     assert_eq!(standing(test, 1).await, ["teacher", "30", "s1", "teacher@s1"]);
     assert_eq!(fates(test, district, &[roles(1, vec![row("r1", "student", "nowhere")], &[])]).await, [Dangling]);
     assert_eq!(fates(test, district, &[roles(1, vec![row("r1", "teacher", "s1")], &[])]).await, [Unchanged]);
+}
+
+async fn an_assumed_role_makes_nobody_less_by_a_row_of_their_roles(test: &TestLedger) {
+    let district = district(test).await;
+    let contact = |n: usize| {
+        let change = whole(n, vec![row("", "guardian", "")]);
+        let person = change.person.map(|person| Person { role_assumed: true, ..person });
+        PersonChange { person, ..change }
+    };
+    put(test, district, &[whole(1, vec![row("r1", "teacher", "s1")]), whole(2, vec![row("r2", "parent", "")])]).await;
+    assert_eq!(fates(test, district, &[contact(1), contact(2), contact(3)]).await, [Outranked, Updated, Created]);
+    assert_eq!(standing(test, 1).await, ["teacher", "30", "s1", "teacher@s1"]);
+    assert_eq!(standing(test, 3).await[..2], ["guardian", "10"]);
+    assert_eq!(fates(test, district, &[roles(1, vec![row("r1", "teacher", "s1")], &[])]).await, [Unchanged]);
+    assert!(put(test, district, &[contact(3)]).await[0].kin, "who is assumed to be a guardian can be linked as one");
 }
 
 async fn one_person_twice_in_a_batch_has_both_changes(test: &TestLedger) {
