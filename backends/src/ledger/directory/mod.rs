@@ -10,6 +10,7 @@ mod candidates;
 mod conditions;
 mod fields;
 mod marks;
+mod meeting;
 mod plans;
 mod ways;
 
@@ -92,6 +93,9 @@ impl SqlLedger {
             match found.reach {
                 Some(reach) => after = reach,
                 None => return Ok(AccountPage { accounts, next: None }),
+            }
+            if found.dear {
+                break;
             }
         }
         Ok(AccountPage { accounts, next: Some(after) })
