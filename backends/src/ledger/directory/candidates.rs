@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::SqlLedger;
 use super::conditions::{Conditions, Field};
+use super::meeting::BOUNDS;
 use super::ways::Probe;
 use crate::ledger::sql::{Composed, Row, Sql};
 
@@ -82,7 +83,7 @@ impl Sieve {
         let most = FIRST.saturating_mul(4_u32.saturating_pow(round)).max(limit);
         let next = self.furthest(ledger, after, (most, limit)).await?;
         if let Some(reach) = next.reach.filter(|_| round >= DEAR_ROUND)
-            && let Some(met) = self.meet(ledger, after, reach, limit).await?
+            && let Some(met) = self.meet(ledger, (after, reach), limit, BOUNDS).await?
         {
             return Ok(met);
         }
@@ -97,7 +98,8 @@ impl Sieve {
             let most = match round {
                 0 => FEW,
                 MANY_ROUND if alone => MANY_ALONE,
-                MANY_ROUND => MANY,
+                // What is in order with it will be read beside it, which is cheaper.
+                MANY_ROUND if !ledger.db.merges() || source.apart.is_empty() || self.ordered.is_empty() => MANY,
                 _ if alone => MOST_ALONE,
                 _ => continue,
             };
@@ -236,7 +238,7 @@ pub(super) async fn nth(ledger: &SqlLedger, probe: &Probe, after: AccountId, n: 
     Ok(ids(ledger, probe.nth(after, n)).await?.first().copied())
 }
 
-async fn ids(ledger: &SqlLedger, statement: Composed) -> Sql<Vec<AccountId>> {
+pub(super) async fn ids(ledger: &SqlLedger, statement: Composed) -> Sql<Vec<AccountId>> {
     ledger.db.ask(statement).await?.iter().map(|row: &Row| row.get("id")).collect()
 }
 

@@ -10,20 +10,29 @@ use keybell_shared::ids::AccountId;
 use uuid::Uuid;
 
 use super::SqlLedger;
-use super::candidates::{Candidates, Sieve, Source, count, is_further, nth, page};
+use super::candidates::{Candidates, Sieve, Source, count, ids, is_further, nth, page};
 use super::conditions::{Conditions, Field};
 use super::ways::Probe;
 use crate::ledger::sql::{Composed, Sql, args};
 
-/// How many entries of one list are read at most, and of all together.
-const EACH: u32 = 100_000;
-const ALL: u32 = 240_000;
-/// How many entries are sorted.
-const SORTED: u32 = 120_000;
 /// How many lists there may be for one field.
 pub(super) const LISTS: usize = 64;
-/// How many of those who are met are judged by what is no list.
-const JUDGED: u32 = 4_096;
+
+/// How much is read at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Entries of one field's lists, about.
+    pub each: u32,
+    /// Entries of all, about.
+    pub all: u32,
+    /// Entries that are sorted.
+    pub sorted: u32,
+    /// People who are met, where each is judged by what is no list.
+    pub judged: u32,
+}
+
+/// What takes less than a tenth of a second where nothing else runs.
+pub(super) const BOUNDS: Bounds = Bounds { each: 100_000, all: 200_000, sorted: 120_000, judged: 4_096 };
 
 /// Lists in the order of ids, one field's together.
 #[derive(Debug, Default)]
@@ -34,16 +43,19 @@ impl Sieve {
     pub(super) async fn meet(
         &self,
         ledger: &SqlLedger,
-        after: AccountId,
-        walked: AccountId,
+        (after, walked): (AccountId, AccountId),
         limit: u32,
+        bounds: Bounds,
     ) -> Sql<Option<Candidates>> {
-        let Some(meeting) = self.meeting(ledger).await? else { return Ok(None) };
-        let reach = meeting.reach(ledger, after).await?;
+        let Some(meeting) = self.meeting(ledger, bounds).await? else { return Ok(None) };
+        let Some(after) = meeting.seek(ledger, after).await? else {
+            return Ok(Some(Candidates::default()));
+        };
+        let reach = meeting.reach(ledger, after, bounds).await?;
         if !is_further(reach, Some(walked)) {
             return Ok(None);
         }
-        let statement = meeting.statement(&self.conditions, (after, reach), limit);
+        let statement = meeting.statement(&self.conditions, (after, reach), (bounds.judged, limit));
         let (mut ids, mut all_judged): (Vec<AccountId>, bool) = (Vec::new(), true);
         for row in ledger.db.ask_side_by_side(statement).await? {
             ids.push(row.get("id")?);
@@ -55,32 +67,54 @@ impl Sieve {
     }
 
     /// The lists of this search; none when there are not two, or when the database cannot read them so.
-    async fn meeting(&self, ledger: &SqlLedger) -> Sql<Option<Meeting<'_>>> {
+    async fn meeting(&self, ledger: &SqlLedger, bounds: Bounds) -> Sql<Option<Meeting<'_>>> {
         let nobody = self.ordered.iter().any(|source| source.probes.is_empty());
-        if !ledger.db.merges() || nobody || self.ordered.len() + self.unordered.len() < 2 {
+        if nobody || !ledger.db.merges() || self.ordered.len() + self.unordered.len() < 2 {
             return Ok(None);
         }
         let mut meeting = Meeting(self.ordered.iter().map(|source| (source.field, &*source.probes)).collect());
         for Source { field, probes, apart } in &self.unordered {
-            let sorted = apart.iter().any(|probe| !probe.is_in_order());
-            if !apart.is_empty() && (!sorted || count(ledger, probes, SORTED).await? < i64::from(SORTED)) {
+            let most = i64::from(bounds.sorted);
+            if !apart.is_empty() && (are_in_order(apart) || count(ledger, probes, bounds.sorted).await? < most) {
                 meeting.0.push((*field, apart));
             }
         }
-        let in_order = meeting.0.iter().any(|(_, probes)| probes.iter().all(Probe::is_in_order));
-        Ok(Some(meeting).filter(|meeting| in_order && meeting.0.len() > 1))
+        let some_in_order = meeting.0.iter().any(|(_, probes)| are_in_order(probes));
+        Ok(Some(meeting).filter(|meeting| some_in_order && meeting.0.len() > 1))
     }
 }
 
+fn are_in_order(probes: &[Probe]) -> bool {
+    probes.iter().all(Probe::is_in_order)
+}
+
 impl Meeting<'_> {
+    /// From where on to look: before that, a list that is to be sorted has nobody. `None` when it has nobody any more.
+    async fn seek(&self, ledger: &SqlLedger, from: AccountId) -> Sql<Option<AccountId>> {
+        let mut after = from;
+        for (_, probes) in self.0.iter().filter(|(_, probes)| !are_in_order(probes)) {
+            let mut nearest: Option<AccountId> = None;
+            for probe in *probes {
+                let found = ids(ledger, probe.first(after)).await?;
+                nearest = nearest.into_iter().chain(found.first().copied()).min();
+            }
+            let Some(nearest) = nearest else { return Ok(None) };
+            after = after.max(AccountId(Uuid::from_u128(nearest.0.as_u128().saturating_sub(1))));
+        }
+        Ok(Some(after))
+    }
+
     /// How far the lists are read; `None`: to the end.
-    async fn reach(&self, ledger: &SqlLedger, after: AccountId) -> Sql<Option<AccountId>> {
-        let in_order: Vec<&Probe> =
-            self.0.iter().flat_map(|(_, probes)| *probes).filter(|probe| probe.is_in_order()).collect();
-        let each = EACH.min(ALL / u32::try_from(in_order.len()).unwrap_or(ALL).max(1));
+    async fn reach(&self, ledger: &SqlLedger, after: AccountId, bounds: Bounds) -> Sql<Option<AccountId>> {
+        let share = |whole: u32, parts: usize| whole / u32::try_from(parts).unwrap_or(whole).max(1);
+        let each = bounds.each.min(share(bounds.all, self.0.len()));
         let mut reach: Option<AccountId> = None;
-        for probe in in_order {
-            reach = reach.into_iter().chain(nth(ledger, probe, after, each).await?).min();
+        for (_, probes) in self.0.iter().filter(|(_, probes)| are_in_order(probes)) {
+            // A role has two lists, and both have nearly the same people.
+            let each = share(each, probes.len().div_ceil(2)).max(1);
+            for probe in *probes {
+                reach = reach.into_iter().chain(nth(ledger, probe, after, each).await?).min();
+            }
         }
         Ok(reach)
     }
@@ -90,7 +124,7 @@ impl Meeting<'_> {
         &self,
         conditions: &Conditions,
         (after, reach): (AccountId, Option<AccountId>),
-        limit: u32,
+        (judged, limit): (u32, u32),
     ) -> Composed {
         let between = (after, reach.unwrap_or(AccountId(Uuid::max())));
         let fields: Vec<Field> = self.0.iter().map(|(field, _)| *field).collect();
@@ -98,12 +132,12 @@ impl Meeting<'_> {
             let statement = self.met(Composed::default().text(&["SELECT DISTINCT c.id, FALSE AS last FROM "]), between);
             return statement.and(" ORDER BY c.id LIMIT ?", args![limit]);
         }
-        let statement = Composed::default().and("SELECT c.id, c.n = ? AS last FROM (SELECT c.id, ", args![JUDGED]);
+        let statement = Composed::default().and("SELECT c.id, c.n = ? AS last FROM (SELECT c.id, ", args![judged]);
         let statement = conditions.as_column(statement, &fields);
         let statement =
             statement.text(&[" AS fits, row_number() OVER (ORDER BY c.id) AS n FROM (SELECT DISTINCT c.id FROM "]);
-        let statement = self.met(statement, between).and(" ORDER BY c.id LIMIT ?) AS c) AS c", args![JUDGED]);
-        statement.and(" WHERE c.fits OR c.n = ? ORDER BY c.id LIMIT ?", args![JUDGED, limit])
+        let statement = self.met(statement, between).and(" ORDER BY c.id LIMIT ?) AS c) AS c", args![judged]);
+        statement.and(" WHERE c.fits OR c.n = ? ORDER BY c.id LIMIT ?", args![judged, limit])
     }
 
     /// The lists, as `c`, each with the next one.
@@ -127,7 +161,7 @@ impl Meeting<'_> {
         from: AccountId,
         limit: u32,
     ) -> Composed {
-        Meeting::<'a>(lists).statement(conditions, (from, None), limit)
+        Meeting::<'a>(lists).statement(conditions, (from, None), (BOUNDS.judged, limit))
     }
 }
 
@@ -164,8 +198,8 @@ mod tests {
         let text = |conditions: &Conditions| format!("{:?}", Meeting::for_plans(lists.clone(), conditions, from, 9));
         assert!(!text(&conditions).contains("fits"));
         conditions.probe(Field::Family, vec![Probe::one(&FAMILY, args![district, "a", "b"])]);
-        let judged = text(&conditions);
-        assert!(judged.contains("fits") && judged.matches("a.family_key").count() == 2, "{judged}");
-        assert_eq!(judged.matches("UNION ALL").count(), 1, "{judged}");
+        let text = text(&conditions);
+        assert!(text.contains("fits") && text.matches("a.family_key").count() == 2, "{text}");
+        assert_eq!(text.matches("UNION ALL").count(), 1, "{text}");
     }
 }

@@ -198,6 +198,12 @@ impl Probe {
         conditions.add(statement, field).and(" ORDER BY c.id LIMIT ?", args![limit])
     }
 
+    /// The first of those after an id, when all have been read.
+    pub(super) fn first(&self, after: AccountId) -> Composed {
+        let rows = self.rows_of(Composed::default().text(&["SELECT c.id FROM (SELECT ", self.way.key, " AS id FROM "]));
+        rows.and(" {lite LIMIT -1} OFFSET 0) AS c WHERE c.id > ? ORDER BY c.id LIMIT 1", args![after])
+    }
+
     /// The table and its rows; their arguments are in this order.
     fn rows_of(&self, statement: Composed) -> Composed {
         statement.text(&[self.way.table, " WHERE "]).and(self.rows, self.arguments.clone())
