@@ -25,7 +25,7 @@ pub struct Bounds {
     pub each: u32,
     /// Entries of all, about.
     pub all: u32,
-    /// Entries that are sorted.
+    /// Entries that are sorted, all names together.
     pub sorted: u32,
     /// People who are met, where each is judged by what is no list.
     pub judged: u32,
@@ -73,11 +73,19 @@ impl Sieve {
             return Ok(None);
         }
         let mut meeting = Meeting(self.ordered.iter().map(|source| (source.field, &*source.probes)).collect());
+        let mut room = bounds.sorted;
         for Source { field, probes, apart } in &self.unordered {
-            let most = i64::from(bounds.sorted);
-            if !apart.is_empty() && (are_in_order(apart) || count(ledger, probes, bounds.sorted).await? < most) {
-                meeting.0.push((*field, apart));
+            if apart.is_empty() {
+                continue;
             }
+            if !are_in_order(apart) {
+                let names = count(ledger, probes, room).await?;
+                if names >= i64::from(room) {
+                    continue;
+                }
+                room -= u32::try_from(names).unwrap_or(room);
+            }
+            meeting.0.push((*field, apart));
         }
         let some_in_order = meeting.0.iter().any(|(_, probes)| are_in_order(probes));
         Ok(Some(meeting).filter(|meeting| some_in_order && meeting.0.len() > 1))
