@@ -98,8 +98,7 @@ impl Sieve {
             let most = match round {
                 0 => FEW,
                 MANY_ROUND if alone => MANY_ALONE,
-                // What is in order with it will be read beside it, which is cheaper.
-                MANY_ROUND if !ledger.db.merges() || source.apart.is_empty() || self.ordered.is_empty() => MANY,
+                MANY_ROUND => MANY,
                 _ if alone => MOST_ALONE,
                 _ => continue,
             };

