@@ -54,7 +54,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-pub use directory::SearchPlan;
+pub use directory::{Bounds, SearchPlan};
 pub use own_database::{create_database, drop_database};
 use requests::Requests;
 use sql::Db;

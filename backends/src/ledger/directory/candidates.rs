@@ -4,13 +4,15 @@
 //! Each field that narrows is a [`Source`]. Those that are read in the order of ids are weighed against each other: the one
 //! whose next candidates reach the furthest leaves out the most. The others count only when they are few enough to be read
 //! whole: a few are read at once, many only after the first rounds found no full page. The district itself is a source as
-//! well, so that there is always one.
+//! well, so that there is always one. What the first rounds leave open, where several sources are large, is decided by
+//! reading them side by side, see [`super::meeting`].
 
 use keybell_shared::ids::AccountId;
 use uuid::Uuid;
 
 use super::SqlLedger;
 use super::conditions::{Conditions, Field};
+use super::meeting::BOUNDS;
 use super::ways::Probe;
 use crate::ledger::sql::{Composed, Row, Sql};
 
@@ -27,6 +29,10 @@ const MANY: u32 = 12_000;
 const MANY_ALONE: u32 = 50_000;
 /// In this round.
 const MANY_ROUND: u32 = 1;
+/// So many are read whole when the second round found no full page either, where nothing else is asked of them.
+const MOST_ALONE: u32 = 200_000;
+/// From this round on, and so are sources side by side.
+const DEAR_ROUND: u32 = 2;
 /// How often the sources are moved on to where all of them go on.
 const SEEKS: u32 = 3;
 
@@ -36,6 +42,8 @@ pub(super) struct Candidates {
     pub(super) ids: Vec<AccountId>,
     /// There may be more after this id, and none before it is missing; `None` when these are all.
     pub(super) reach: Option<AccountId>,
+    /// It took so long that the call ends with it.
+    pub(super) dear: bool,
 }
 
 /// The candidates of one field: those of each probe.
@@ -43,6 +51,8 @@ pub(super) struct Candidates {
 pub(super) struct Source {
     pub(super) field: Field,
     pub(super) probes: Vec<Probe>,
+    /// The same as one probe for each value, where `probes` are others; none when they are too many.
+    pub(super) apart: Vec<Probe>,
 }
 
 /// The sources of one search, and what is asked of each candidate.
@@ -62,14 +72,21 @@ impl Sieve {
     /// The next candidates after an id, at most so many; each round looks further for them.
     pub(super) async fn next(&self, ledger: &SqlLedger, after: AccountId, round: u32, limit: u32) -> Sql<Candidates> {
         if let Some(only) = self.only {
-            return Ok(Candidates { ids: Some(only).into_iter().filter(|id| *id > after).collect(), reach: None });
+            let ids = Some(only).into_iter().filter(|id| *id > after).collect();
+            return Ok(Candidates { ids, ..Candidates::default() });
         }
         if let Some(source) = self.whole(ledger, round).await? {
-            return self.read_whole(ledger, source, after, limit).await;
+            let all = self.read_whole(ledger, source, after, limit).await?;
+            return Ok(Candidates { dear: round >= DEAR_ROUND, ..all });
         }
         let Some(after) = self.seek(ledger, after, round).await? else { return Ok(Candidates::default()) };
         let most = FIRST.saturating_mul(4_u32.saturating_pow(round)).max(limit);
         let next = self.furthest(ledger, after, (most, limit)).await?;
+        if let Some(reach) = next.reach.filter(|_| round >= DEAR_ROUND)
+            && let Some(met) = self.meet(ledger, (after, reach), limit, BOUNDS).await?
+        {
+            return Ok(met);
+        }
         self.walk(ledger, &next, after, limit).await
     }
 
@@ -77,18 +94,15 @@ impl Sieve {
     async fn whole(&self, ledger: &SqlLedger, round: u32) -> Sql<Option<&Source>> {
         let mut smallest: Option<(i64, &Source)> = None;
         for source in &self.unordered {
+            let alone = self.conditions.ask_nothing_but(source.field);
             let most = match round {
                 0 => FEW,
-                MANY_ROUND if self.conditions.ask_nothing_but(source.field) => MANY_ALONE,
+                MANY_ROUND if alone => MANY_ALONE,
                 MANY_ROUND => MANY,
-                _ => return Ok(None),
+                _ if alone => MOST_ALONE,
+                _ => continue,
             };
-            let mut count = 0;
-            for probe in &source.probes {
-                for row in ledger.db.ask(probe.count(most)).await? {
-                    count += row.get::<i64>("n")?;
-                }
-            }
+            let count = count(ledger, &source.probes, most).await?;
             if count < i64::from(most) && smallest.is_none_or(|(least, _)| count < least) {
                 smallest = Some((count, source));
             }
@@ -157,7 +171,7 @@ impl Sieve {
     /// Those of a source that meet the conditions.
     async fn walk(&self, ledger: &SqlLedger, next: &Next<'_>, after: AccountId, limit: u32) -> Sql<Candidates> {
         let Next { source, each, reach } = *next;
-        let mut all = Candidates { ids: Vec::new(), reach };
+        let mut all = Candidates { reach, ..Candidates::default() };
         for probe in &source.probes {
             let statement = probe.in_order((&self.conditions, source.field), (after, reach), (each, limit));
             all = together(all, page(ids(ledger, statement).await?, limit, reach));
@@ -174,7 +188,7 @@ struct Next<'a> {
 }
 
 /// To the end is further than anything.
-fn is_further(one: Option<AccountId>, other: Option<AccountId>) -> bool {
+pub(super) fn is_further(one: Option<AccountId>, other: Option<AccountId>) -> bool {
     match (one, other) {
         (None, Some(_)) => true,
         (Some(one), Some(other)) => one > other,
@@ -183,9 +197,9 @@ fn is_further(one: Option<AccountId>, other: Option<AccountId>) -> bool {
 }
 
 /// What a statement answered. When it is as much as was asked for, it reaches no further than its last id.
-fn page(ids: Vec<AccountId>, limit: u32, reach: Option<AccountId>) -> Candidates {
+pub(super) fn page(ids: Vec<AccountId>, limit: u32, reach: Option<AccountId>) -> Candidates {
     let full = u32::try_from(ids.len()).unwrap_or(u32::MAX) >= limit;
-    Candidates { reach: ids.last().copied().filter(|_| full).or(reach), ids }
+    Candidates { reach: ids.last().copied().filter(|_| full).or(reach), ids, dear: false }
 }
 
 /// What both have, up to where neither misses anything.
@@ -195,7 +209,7 @@ fn together(one: Candidates, other: Candidates) -> Candidates {
     ids.retain(|id| reach.is_none_or(|reach| *id <= reach));
     ids.sort_unstable();
     ids.dedup();
-    Candidates { ids, reach }
+    Candidates { ids, reach, dear: one.dear || other.dear }
 }
 
 /// No more of them than that.
@@ -208,11 +222,22 @@ fn first(mut all: Candidates, limit: u32) -> Candidates {
     all
 }
 
-async fn nth(ledger: &SqlLedger, probe: &Probe, after: AccountId, n: u32) -> Sql<Option<AccountId>> {
+/// How many there are; `most` means that many or more.
+pub(super) async fn count(ledger: &SqlLedger, probes: &[Probe], most: u32) -> Sql<i64> {
+    let mut count = 0;
+    for probe in probes {
+        for row in ledger.db.ask(probe.count(most)).await? {
+            count += row.get::<i64>("n")?;
+        }
+    }
+    Ok(count)
+}
+
+pub(super) async fn nth(ledger: &SqlLedger, probe: &Probe, after: AccountId, n: u32) -> Sql<Option<AccountId>> {
     Ok(ids(ledger, probe.nth(after, n)).await?.first().copied())
 }
 
-async fn ids(ledger: &SqlLedger, statement: Composed) -> Sql<Vec<AccountId>> {
+pub(super) async fn ids(ledger: &SqlLedger, statement: Composed) -> Sql<Vec<AccountId>> {
     ledger.db.ask(statement).await?.iter().map(|row: &Row| row.get("id")).collect()
 }
 
@@ -225,7 +250,7 @@ mod tests {
     }
 
     fn of(ids: &[u128], reach: Option<u128>) -> Candidates {
-        Candidates { ids: ids.iter().copied().map(id).collect(), reach: reach.map(id) }
+        Candidates { ids: ids.iter().copied().map(id).collect(), reach: reach.map(id), dear: false }
     }
 
     #[test]

@@ -92,7 +92,14 @@ impl Conditions {
         self.probed.iter().all(|(field, _)| *field == but)
     }
 
-    /// Adds all but those of a field to a statement about candidate `c`, the cheap ones first: a CASE keeps this order.
+    /// Whether some are looked up beside those of these fields.
+    pub(super) fn ask_besides(&self, but: &[Field]) -> bool {
+        let besides = |field: &Field| !but.contains(field);
+        self.read.iter().any(|condition| besides(&condition.field))
+            || self.probed.iter().any(|(field, _)| besides(field))
+    }
+
+    /// Adds all but those of a field to a statement about candidate `c`.
     pub(super) fn add(&self, statement: Composed, but: Field) -> Composed {
         if self.ask_nothing_but(but) && but != Field::Roles {
             return statement;
@@ -102,14 +109,24 @@ impl Conditions {
             // Whoever else holds such a role may be in another district.
             statement = self.district.holds(statement.text(&[" AND "]));
         }
-        for (_, probes) in self.probed.iter().filter(|(field, _)| *field != but) {
+        self.besides(statement, &[but]).text(&[" THEN TRUE ELSE FALSE END"])
+    }
+
+    /// Adds all but those of these fields, as a column, where one of these fields' people are in no other district.
+    pub(super) fn as_column(&self, statement: Composed, but: &[Field]) -> Composed {
+        self.besides(statement.text(&["CASE WHEN TRUE"]), but).text(&[" THEN TRUE ELSE FALSE END"])
+    }
+
+    /// The cheap ones first: the CASE around them keeps this order.
+    fn besides(&self, mut statement: Composed, but: &[Field]) -> Composed {
+        for (_, probes) in self.probed.iter().filter(|(field, _)| !but.contains(field)) {
             statement = statement.text(&[" AND (FALSE"]);
             for probe in probes {
                 statement = probe.holds(statement.text(&[" OR "]));
             }
             statement = statement.text(&[")"]);
         }
-        let mut read = self.read.iter().filter(|condition| condition.field != but).peekable();
+        let mut read = self.read.iter().filter(|condition| !but.contains(&condition.field)).peekable();
         if read.peek().is_some() {
             statement = statement.text(&[" AND (SELECT 1 FROM accounts a WHERE a.id = c.id"]);
             for Condition { text, arguments, .. } in read {
@@ -117,6 +134,6 @@ impl Conditions {
             }
             statement = statement.text(&[" LIMIT 1) = 1"]);
         }
-        statement.text(&[" THEN TRUE ELSE FALSE END"])
+        statement
     }
 }

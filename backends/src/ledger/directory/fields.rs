@@ -12,6 +12,7 @@ use super::conditions::{
     AT_SCHOOLS, Conditions, Field, IN_CLASSES, IN_GROUPS, NAME_BEGINS, OF_FAMILIES, OF_FAMILY, OF_GRADES, OF_ROLES,
     OF_YEARS, USERNAME_BEGINS, WITHIN_RANK,
 };
+use super::meeting::LISTS;
 use super::ways::{
     CLASS, DISTRICT, FAMILIES, FAMILY, GRADE, GROUP, MEMBERS_ROLE, Probe, ROLE, SCHOOL, USERNAME, Way, YEAR,
 };
@@ -37,7 +38,11 @@ impl Sieve {
         let mut sieve = Self {
             conditions: Conditions::new(district),
             only: filter.only,
-            district: Source { field: Field::District, probes: vec![Probe::one(&DISTRICT, args![district])] },
+            district: Source {
+                field: Field::District,
+                probes: vec![Probe::one(&DISTRICT, args![district])],
+                apart: Vec::new(),
+            },
             ordered: Vec::new(),
             unordered: Vec::new(),
         };
@@ -117,10 +122,10 @@ impl Sieve {
     fn add(&mut self, field: Field, each: Vec<Probe>, all: Vec<Probe>, (text, arguments): (&'static str, Vec<Value>)) {
         if each.len() <= VALUES {
             self.conditions.probe(field, each.clone());
-            self.ordered.push(Source { field, probes: each });
+            self.ordered.push(Source { field, probes: each, apart: Vec::new() });
         } else {
             self.conditions.push(field, text, arguments);
-            self.unordered.push(Source { field, probes: all });
+            self.unordered.push(Source { field, probes: all, apart: few(each) });
         }
     }
 
@@ -130,6 +135,8 @@ impl Sieve {
             return;
         }
         let folded: Vec<String> = prefixes.iter().map(|name| fold(name)).filter(|name| !name.is_empty()).collect();
+        let range = |name: &String| Probe::one(&FAMILY, args![district, name, after_prefix(name)]);
+        let apart = few(folded.iter().map(range).collect());
         let probe = if let [name] = folded.as_slice() {
             let range = args![name, after_prefix(name)];
             self.conditions.push(Field::Family, OF_FAMILY, range.clone());
@@ -138,7 +145,7 @@ impl Sieve {
             self.conditions.push(Field::Family, OF_FAMILIES, vec![json_arg(&folded)]);
             Probe::many(&FAMILIES, args![json_arg(&ranges(prefixes)), district])
         };
-        self.unordered.push(Source { field: Field::Family, probes: vec![probe] });
+        self.unordered.push(Source { field: Field::Family, probes: vec![probe], apart });
     }
 
     /// How a username or a family name begins. Of a beginning that folds to nothing, only usernames are left.
@@ -153,12 +160,20 @@ impl Sieve {
             probes.push(Probe::one(&FAMILY, [args![district], family.clone()].concat()));
             self.conditions.push(Field::Begins, NAME_BEGINS, [username, family].concat());
         }
-        self.unordered.push(Source { field: Field::Begins, probes });
+        self.unordered.push(Source { field: Field::Begins, apart: probes.clone(), probes });
     }
 }
 
 /// A field about schools or classes: its condition, and where its people are read.
 struct Place(Field, &'static str, &'static Way);
+
+/// As many as may be read side by side, or none.
+fn few(mut apart: Vec<Probe>) -> Vec<Probe> {
+    if apart.len() > LISTS {
+        apart.clear();
+    }
+    apart
+}
 
 async fn numbers(ledger: &SqlLedger, lookup: &'static str, arguments: Vec<Value>) -> Sql<Vec<i64>> {
     ledger.db.read(lookup, arguments).await?.iter().map(|row| row.get("id")).collect()

@@ -10,6 +10,7 @@ mod candidates;
 mod conditions;
 mod fields;
 mod marks;
+mod meeting;
 mod plans;
 mod ways;
 
@@ -24,7 +25,8 @@ use keybell_shared::request::{Confirm, Scope, Selection};
 use serde_json::json;
 use uuid::Uuid;
 
-use self::candidates::Sieve;
+use self::candidates::{Candidates, Sieve};
+pub use self::meeting::Bounds;
 pub use self::plans::SearchPlan;
 use super::SqlLedger;
 use super::selection::{filter_args, selected};
@@ -93,8 +95,31 @@ impl SqlLedger {
                 Some(reach) => after = reach,
                 None => return Ok(AccountPage { accounts, next: None }),
             }
+            if found.dear {
+                break;
+            }
         }
         Ok(AccountPage { accounts, next: Some(after) })
+    }
+
+    /// A page of a search that reads nothing but lists side by side, for the test that compares these with whom a filter means.
+    /// `None` for a search that never does.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn search_side_by_side(
+        &self,
+        actor: &Actor,
+        filter: &AccountFilter,
+        after: Option<AccountId>,
+        limit: u32,
+        bounds: Bounds,
+    ) -> LedgerResult<Option<AccountPage>> {
+        let after = after.unwrap_or(AccountId(Uuid::nil()));
+        let sieve = Sieve::of(self, actor, filter).await?;
+        let found = sieve.meet(self, (after, after), limit, bounds).await?;
+        let Some(Candidates { ids, reach: next, .. }) = found else { return Ok(None) };
+        Ok(Some(AccountPage { accounts: self.let_through(actor, filter, &ids, limit).await?, next }))
     }
 
     /// Those of the candidates that the actor may see and the filter lets through.

@@ -5,7 +5,8 @@ use keybell_shared::ports::ledger::LedgerResult;
 use uuid::Uuid;
 
 use super::SqlLedger;
-use super::conditions::{Conditions, Field, OF_ROLES};
+use super::conditions::{Conditions, Field, OF_ROLES, WITHIN_RANK};
+use super::meeting::Meeting;
 use super::ways::{CLASS, DISTRICT, FAMILIES, FAMILY, GRADE, GROUP, MEMBERS_ROLE, Probe, ROLE, SCHOOL, USERNAME, YEAR};
 use crate::ledger::sql::{Composed, args, json};
 
@@ -56,6 +57,41 @@ impl SqlLedger {
             let probe = Probe::many(way, many);
             plans.push(self.planned(way.index, false, probe.count(limit)).await?);
             plans.push(self.planned(way.index, false, probe.whole(asked, from, limit)).await?);
+        }
+        plans.extend(self.meeting_plans(district).await?);
+        Ok(plans)
+    }
+
+    /// Lists side by side, where the database can: two, several of one field, names that are sorted, and rows besides.
+    async fn meeting_plans(&self, district: DistrictId) -> LedgerResult<Vec<SearchPlan>> {
+        if !self.db.merges() {
+            return Ok(Vec::new());
+        }
+        let (from, limit) = (AccountId(Uuid::nil()), 9_u32);
+        let years = [Probe::one(&YEAR, args![district, 2030])];
+        let grades = ["05", "06"].map(|grade| Probe::one(&GRADE, args![district, grade]));
+        let roles = [Probe::one(&ROLE, args![district, "student"]), Probe::one(&MEMBERS_ROLE, args!["student"])];
+        let places = [Probe::one(&SCHOOL, args![1]), Probe::one(&CLASS, args![1])];
+        let groups = [Probe::one(&GROUP, args![district, "chess"])];
+        let names = [Probe::one(&FAMILY, args![district, "a", "b"]), Probe::one(&USERNAME, args![district, "a", "b"])];
+        let none = Conditions::new(district);
+        let mut rows = none.clone();
+        rows.push(Field::Rank, WITHIN_RANK, args![10]);
+        let mut plans = Vec::new();
+        for (lists, conditions, indexes) in [
+            (vec![(Field::Years, &years[..]), (Field::Groups, &groups)], &none, vec![&YEAR, &GROUP]),
+            (vec![(Field::Grades, &grades[..]), (Field::Roles, &roles)], &none, vec![&GRADE, &ROLE, &MEMBERS_ROLE]),
+            (vec![(Field::Own, &places[..]), (Field::Groups, &groups)], &rows, vec![&SCHOOL, &CLASS, &GROUP]),
+            (vec![(Field::Years, &years[..]), (Field::Begins, &names)], &rows, vec![&YEAR, &FAMILY, &USERNAME]),
+        ] {
+            let sorted = indexes.contains(&&FAMILY);
+            let statement = Meeting::for_plans(lists, conditions, from, limit);
+            let plan = self.db.explain_side_by_side(statement).await?;
+            plans.extend(indexes.iter().map(|way| SearchPlan {
+                index: way.index,
+                in_order: !sorted,
+                plan: plan.clone(),
+            }));
         }
         Ok(plans)
     }

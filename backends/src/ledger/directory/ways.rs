@@ -23,6 +23,8 @@ pub(super) struct Way {
     table: &'static str,
     /// The account's id in it.
     key: &'static str,
+    /// Whether the rows of one value are in the order of ids.
+    in_order: bool,
     /// The rows of one value.
     one: &'static str,
     /// Those of a list of values.
@@ -33,6 +35,7 @@ pub(super) const DISTRICT: Way = Way {
     index: "accounts_by_district",
     table: "accounts a",
     key: "a.id",
+    in_order: true,
     one: "a.district_id = ?",
     many: "a.district_id = ?",
 };
@@ -59,6 +62,7 @@ pub(super) const MEMBERS_ROLE: Way = Way {
     index: "memberships_by_role",
     table: "memberships x",
     key: "x.account_id",
+    in_order: true,
     one: "x.role = ?",
     many: "x.role {in ? text}",
 };
@@ -68,6 +72,7 @@ pub(super) const CLASS: Way = Way {
     index: "enrolments",
     table: "enrolments x",
     key: "x.account_id",
+    in_order: true,
     one: "x.class_id = ? AND x.active",
     many: "x.class_id {in ? bigint} AND x.active",
 };
@@ -75,12 +80,14 @@ pub(super) const GROUP: Way = Way {
     index: "account_groups",
     table: "account_groups x",
     key: "x.account_id",
+    in_order: true,
     one: "x.district_id = ? AND x.name = ?",
     many: "x.district_id = ? AND x.name {in ? text}",
 };
 /// Never in order; so are the next ones.
 pub(super) const FAMILY: Way = Way {
     index: "accounts_by_family",
+    in_order: false,
     one: "a.district_id = ? AND a.family_key >= ? AND a.family_key < ?",
     many: "a.district_id = ? AND a.family_key >= ? AND a.family_key < ?",
     ..DISTRICT
@@ -99,6 +106,7 @@ pub(super) const USERNAME: Way = Way {
     index: "accounts_by_username",
     // SQLite would rather take the index that keeps usernames unique, and read every row for its id.
     table: "accounts a {lite INDEXED BY accounts_by_username}",
+    in_order: false,
     one: OF_USERNAME,
     many: OF_USERNAME,
     ..DISTRICT
@@ -121,6 +129,25 @@ impl Probe {
     /// For a list.
     pub(super) const fn many(way: &'static Way, arguments: Vec<Value>) -> Self {
         Self { way, rows: way.many, arguments }
+    }
+
+    /// Whether its rows are in the order of ids.
+    pub(super) const fn is_in_order(&self) -> bool {
+        self.way.in_order
+    }
+
+    /// Adds the ids after one, up to another, in order.
+    pub(super) fn between(&self, statement: Composed, (after, reach): (AccountId, AccountId)) -> Composed {
+        let key = self.way.key;
+        let statement = statement.text(&["SELECT "]);
+        if self.way.in_order {
+            let rows = self.rows_of(statement.text(&[key, " AS id FROM "]));
+            let rows = rows.text(&[" AND ", key]).and(" > ?", args![after]).text(&[" AND ", key]);
+            return rows.and(" <= ?", args![reach]).text(&[" ORDER BY ", key, " {lite LIMIT -1} OFFSET 0"]);
+        }
+        let rows = self.rows_of(statement.text(&["s.id FROM (SELECT ", key, " AS id FROM "]));
+        rows.and(" {lite LIMIT -1} OFFSET 0) AS s WHERE s.id > ? AND s.id <= ? ORDER BY s.id", args![after, reach])
+            .text(&[" {lite LIMIT -1} OFFSET 0"])
     }
 
     /// Whether candidate `c` is among its rows.
@@ -169,6 +196,12 @@ impl Probe {
         let rows = self.rows_of(Composed::default().text(&["SELECT c.id FROM (SELECT ", self.way.key, " AS id FROM "]));
         let statement = rows.and(" {lite LIMIT -1} OFFSET 0) AS c WHERE c.id > ?", args![after]);
         conditions.add(statement, field).and(" ORDER BY c.id LIMIT ?", args![limit])
+    }
+
+    /// The first of those after an id, when all have been read.
+    pub(super) fn first(&self, after: AccountId) -> Composed {
+        let rows = self.rows_of(Composed::default().text(&["SELECT c.id FROM (SELECT ", self.way.key, " AS id FROM "]));
+        rows.and(" {lite LIMIT -1} OFFSET 0) AS c WHERE c.id > ? ORDER BY c.id LIMIT 1", args![after])
     }
 
     /// The table and its rows; their arguments are in this order.
