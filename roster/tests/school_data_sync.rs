@@ -202,8 +202,9 @@ async fn relations_of_v2_link_guardians_and_nobody_else() {
     assert_eq!(
         told(&report),
         [
-            "users.csv:7 sourcedId W04 roles.csv has no role of this person, who counts as staff of the highest rank",
-            &format!("relationships.csv:6 relationshipRole {NO_GUARDIAN}"),
+            "users.csv:7 sourcedId E14 the district does not know this person, and no row of roles.csv says what they are: \
+             send the row of their role with them, or both files in bulk mode",
+            &format!("relationships.csv:6 relationshipUserSourcedId {NOBODY}"),
             &format!("relationships.csv:7 relationshipUserSourcedId {NO_KIN}"),
             &format!("relationships.csv:8 relationshipUserSourcedId {NO_KIN}"),
             "relationships.csv:9 userSourcedId W05 nobody is told about a guardian, parent or relative",
@@ -212,14 +213,14 @@ async fn relations_of_v2_link_guardians_and_nobody_else() {
             "relationships.csv:12 relationshipUserSourcedId E12 this must not be empty",
         ]
     );
-    let relations = Counts { read: 11, unchanged: 8, rejected: 3, warnings: 4, ..Counts::default() };
+    let relations = Counts { read: 11, unchanged: 7, rejected: 4, warnings: 3, ..Counts::default() };
     assert_eq!(counts(&report, "relationships.csv"), relations);
     assert_eq!(guardians(&ledger, "u1"), ["g2", "g1"]);
     assert_eq!(guardians(&ledger, "u2"), ["g1"]);
     // The relation says what a contact is, and of nobody else what they are.
     assert_eq!(standing(&ledger, "g1"), ("guardian".to_owned(), 10));
     assert_eq!(standing(&ledger, "g2"), ("relative".to_owned(), 10));
-    assert_eq!(standing(&ledger, "d1"), ("unknown".to_owned(), 60));
+    assert!(!ledger.0.lock().unwrap().people.contains_key("d1"), "nothing says what this contact is");
     assert_eq!((standing(&ledger, "u2").1, standing(&ledger, "t1").1), (10, 30));
     assert_eq!(ledger.0.lock().unwrap().people["g1"].sms.as_deref(), Some("+14155552671"));
     let again = imported(&folder, &ledger).await;
@@ -263,8 +264,22 @@ async fn later_relations_of_v2_replace_the_earlier_ones_and_a_broken_file_none()
     let report = imported(&folder, &ledger).await;
     assert_eq!(guardians(&ledger, "u1"), ["g2"]);
     assert_eq!(guardians(&ledger, "u2"), [""; 0], "{}", report.table());
+    // A contact whom no row names any more stays what they are, and is linked again when one does.
+    assert_eq!(standing(&ledger, "g1"), ("guardian".to_owned(), 10));
+    put(folder.path(), &[V21[3]]);
+    imported(&folder, &ledger).await;
+    assert_eq!(
+        (guardians(&ledger, "u1"), guardians(&ledger, "u2")),
+        (vec!["g2".into(), "g1".into()], vec!["g1".into()])
+    );
+    fs::remove_file(&file).unwrap();
+    imported(&folder, &ledger).await;
+    assert_eq!(standing(&ledger, "g1"), ("guardian".to_owned(), 10));
+    assert_eq!(guardians(&ledger, "u2"), ["g1"]);
+    only("u1,g2,relative\n");
+    let report = imported(&folder, &ledger).await;
     // Who is known as more than a guardian does not become one because a file leaves the role out.
-    assert_eq!(counts(&report, "users.csv").rejected, 0);
+    assert_eq!(counts(&report, "users.csv").rejected, 1, "the doctor whom nobody knows");
     put(folder.path(), &[("roles.csv", "userSourcedId,orgSourcedId,role\nu1,1,student\nu2,1,student\n")]);
     only("u1,t1,parent\nu1,g2,relative\n");
     let report = imported(&folder, &ledger).await;
@@ -293,7 +308,40 @@ async fn relations_are_refused_where_the_people_could_not_be_read() {
     let files = [V21[0], V21[1], ("roles.csv", "userSourcedId,role\nu1,student\n"), V21[3]];
     let ledger = Arc::new(Fake::default());
     let report = imported(&export(&files), &ledger).await;
-    let said = "relationships.csv E13 users.csv could not be read, and nobody's guardians are changed without it";
+    let said =
+        "relationships.csv E13 users.csv could not be read to its end, and nobody's guardians are changed without it";
     assert!(told(&report).contains(&said.to_owned()), "{}", report.table());
     assert!(ledger.0.lock().unwrap().people.is_empty());
+}
+
+#[tokio::test]
+async fn in_v2_a_pupil_whose_role_is_missing_is_nobodys_guardian() {
+    let (folder, ledger) = (export(&V21), Arc::new(Fake::default()));
+    imported(&folder, &ledger).await;
+    let relations = "userSourcedId,relationshipUserSourcedId,relationshipRole\nu1,u2,relative\nu1,g1,guardian\n";
+    let without_u2 =
+        [("roles.csv", "userSourcedId,orgSourcedId,role\nu1,1,student\n"), ("relationships.csv", relations)];
+    put(folder.path(), &without_u2);
+    let report = imported(&folder, &ledger).await;
+    assert!(told(&report).iter().any(|it| it.starts_with("users.csv:3 E16")), "{}", report.table());
+    assert_eq!(standing(&ledger, "u2"), ("student".to_owned(), 10));
+    assert_eq!(guardians(&ledger, "u1"), ["g1"]);
+    // Nor is one whom nobody knows, if the file names contacts of theirs.
+    let ledger = Arc::new(Fake::default());
+    put(folder.path(), &[("relationships.csv", &format!("{relations}u2,g1,guardian\n"))]);
+    imported(&folder, &ledger).await;
+    assert!(!ledger.0.lock().unwrap().people.contains_key("u2"));
+    assert_eq!(guardians(&ledger, "u1"), ["g1"]);
+}
+
+#[tokio::test]
+async fn in_v2_a_guardian_whose_row_is_left_out_once_stays_one() {
+    let (folder, ledger) = (export(&V21), Arc::new(Fake::default()));
+    imported(&folder, &ledger).await;
+    let users = V21[1].1.replace("g1,gail@x.org", "g1,");
+    put(folder.path(), &[("users.csv", &users)]);
+    let report = imported(&folder, &ledger).await;
+    assert!(told(&report).iter().any(|it| it.starts_with("users.csv:5 username E12")), "{}", report.table());
+    assert_eq!(guardians(&ledger, "u1"), ["g2", "g1"], "{}", report.table());
+    assert_eq!(guardians(&ledger, "u2"), ["g1"]);
 }

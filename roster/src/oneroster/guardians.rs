@@ -12,8 +12,8 @@ use super::people::agents;
 use super::relations::Relations;
 use crate::code::RowCode;
 use crate::error::RosterError;
-use crate::report::{Effect, Problem};
-use crate::run::{Accepted, BATCH, Import, Progress, of_file};
+use crate::report::Problem;
+use crate::run::{Accepted, BATCH, Import, Progress};
 use crate::source::Source;
 use crate::text::{Layout, Lines, Next, Row, Table};
 
@@ -28,8 +28,8 @@ pub(super) struct WhoIsWho {
 /// A person with their guardians.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// What to say, per guardian that nobody knows.
-    pub(super) unknown: Problem,
+    /// What to say, per guardian that nobody knows; `None` if it has been said.
+    pub(super) unknown: Option<Problem>,
     /// The roster id of the person, and those of the guardians.
     pub(super) ids: (String, Vec<String>),
 }
@@ -67,7 +67,7 @@ fn rows(file: Box<dyn Lines + '_>, layout: &'static Layout, known: &WhoIsWho, se
     loop {
         match table.next()? {
             Next::Row(row) if known.accepted.wards.has(row.number) => match &known.relations {
-                Some(relations) => ties.links.push(related(row, relations)),
+                Some(relations) => related(row, relations, &mut ties),
                 None => link(row, &known.accepted, &mut ties),
             },
             Next::Row(_) | Next::Bad(_) => {}
@@ -83,13 +83,12 @@ fn rows(file: Box<dyn Lines + '_>, layout: &'static Layout, known: &WhoIsWho, se
     sender.blocking_send(ties).map_err(|_| io::Error::other("the import has ended"))
 }
 
-/// A person with the guardians whom a file of relations names. All of them went in, so that nobody is unknown unless somebody
-/// takes them away meanwhile.
-fn related(row: &Row, relations: &Relations) -> Link {
-    let reason = "somebody whom it names as a guardian is not there any more".to_owned();
-    let unknown = of_file("relationships.csv".into(), RowCode::W05, Effect::Warning, reason);
+/// A person with the guardians whom a file of relations names. Of those who did not go in its rows have been told.
+fn related(row: &Row, relations: &Relations, ties: &mut Ties) {
     let id = row.get("sourcedId");
-    Link { unknown, ids: (id.to_owned(), relations.of(id)) }
+    let guardians = relations.of(id);
+    ties.unsure.extend(guardians.iter().filter(|id| relations.unsure.contains(*id)).cloned());
+    ties.links.push(Link { unknown: None, ids: (id.to_owned(), guardians) });
 }
 
 fn link(row: &Row, accepted: &Accepted, ties: &mut Ties) {
@@ -98,7 +97,7 @@ fn link(row: &Row, accepted: &Accepted, ties: &mut Ties) {
         agents(row).into_iter().partition(|agent| accepted.kin.contains(agent) || !accepted.people.contains(agent));
     ties.unsure.extend(kept.iter().filter(|agent| !accepted.kin.contains(agent)).cloned());
     ties.problems.extend(others.iter().map(|_| warn(NO_KIN)));
-    ties.links.push(Link { unknown: warn("nobody has this id"), ids: (row.get("sourcedId").to_owned(), kept) });
+    ties.links.push(Link { unknown: Some(warn("nobody has this id")), ids: (row.get("sourcedId").to_owned(), kept) });
 }
 
 impl<F: Fn(Progress) + Send + Sync> Import<F> {
@@ -108,7 +107,7 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         &mut self,
         layout: &'static Layout,
         links: &mut [(String, Vec<String>)],
-        told: &[Problem],
+        told: &[Option<Problem>],
         unsure: &BTreeSet<String>,
     ) -> Result<(), RosterError> {
         if unsure.is_empty() {
@@ -120,7 +119,7 @@ impl<F: Fn(Progress) + Send + Sync> Import<F> {
         for ((_, agents), problem) in links.iter_mut().zip(told) {
             let before = agents.len();
             agents.retain(|agent| !others.contains(agent));
-            for _ in agents.len()..before {
+            for problem in problem.iter().cycle().take(before - agents.len()) {
                 self.report.note(Problem { reason: NO_KIN.into(), ..problem.clone() });
             }
         }

@@ -2,7 +2,7 @@
 
 use keybell_shared::grade;
 use keybell_shared::ports::ledger::{Membership, Person, PersonChange};
-use keybell_shared::standing::RoleRow;
+use keybell_shared::standing::{RoleChange, RoleRow};
 
 use super::orgs::{Kind, Orgs};
 use super::relations::Contacts;
@@ -58,13 +58,18 @@ pub(super) fn read_apart(
             // A row of theirs may be missing or malformed, so that this makes nobody less than they are known to be.
             person.role_assumed = assumed;
             found.held.push(RoleRow { key: 0, role: role.to_owned(), school: None, primary: true });
-        } else if found.held.is_empty() && !roles.are_changes() {
+        } else if found.held.is_empty() && !roles.are_changes() && !contacts.are_expected() {
             let reason = "roles.csv has no role of this person, who counts as staff of the highest rank";
             out.problem(row.warn("sourcedId", RowCode::W04, reason));
         }
         distinct.take(&person.source_id, &person.username);
         person.guardians = agents(row);
-        let roles = roles.change(found.held, found.gone);
+        let unsaid = found.held.is_empty() && contacts.are_expected();
+        let roles = if unsaid {
+            RoleChange::Some { put: Vec::new(), gone: Vec::new() }
+        } else {
+            roles.change(found.held, found.gone)
+        };
         let change = PersonChange { source_id: person.source_id.clone(), person: Some(person), roles };
         out.row(row, change, Notes { unsaid: Some("sourcedId".into()), role_lines: found.lines, ..Notes::default() });
         Ok(())
@@ -134,6 +139,9 @@ fn stand(
     let mut written = row.get("role");
     if let Some((role, assumed)) = contacts.role(&person.source_id).filter(|_| written.is_empty()) {
         (written, person.role_assumed) = (role, assumed);
+    } else if written.is_empty() && contacts.are_expected() {
+        let reason = "nothing says what this person is; whoever is known stays what they are: fill in the role";
+        return Err(row.reject("role", RowCode::E14, reason));
     }
     let role = role::standard(written).unwrap_or_else(|| role::foreign(written));
     let kin = role::is_kin(role);

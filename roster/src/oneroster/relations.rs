@@ -2,7 +2,7 @@
 //! since a contact often has no row of `roles.csv`, and only this file says what they are; and after them, when it is known
 //! who went in. What stays in memory of a row is a hash and the id of the contact.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 
 use crate::code::RowCode;
@@ -19,14 +19,23 @@ use crate::text::{Layout, Lines, Next, Row, Table};
 pub(super) struct Contacts {
     key: JoinKey,
     roles: HashMap<u128, &'static str>,
+    /// Those who have contacts of their own.
+    wards: HashSet<u128>,
+    /// Whether such a file belongs to rosters of this kind.
+    expected: bool,
     /// Whether such a role may make somebody less privileged than the district knows them to be.
     allow_lower: bool,
 }
 
 impl Contacts {
+    /// Of a roster that could have such a file, and has none.
+    pub(super) fn absent() -> Self {
+        Self { expected: true, ..Self::default() }
+    }
+
     /// Reads the file for the first time. What is wrong with it is told when its rows are judged.
     pub(super) fn read(source: &Source, layout: &'static Layout, allow_lower: bool) -> Self {
-        let mut contacts = Self { allow_lower, ..Self::default() };
+        let mut contacts = Self { allow_lower, ..Self::absent() };
         let read = source.lines(layout.file, |lines| contacts.rows(lines, layout));
         if let Err(error) = read.and_then(|read| read) {
             tracing::debug!(%error, "the first pass over the relations ended early");
@@ -51,12 +60,21 @@ impl Contacts {
             let known = self.roles.entry(self.key.of(row.get("relationshipUserSourcedId"))).or_insert(role);
             // The same whatever the order of the rows: guardian, parent, relative.
             *known = role.min(*known);
+            self.wards.insert(self.key.of(row.get("userSourcedId")));
         }
     }
 
-    /// The role of a person of whom nothing else says one, and whether that makes nobody less privileged.
+    /// The role of a person of whom nothing else says one, and whether that makes nobody less privileged. A mere relative who
+    /// has contacts of their own may be a pupil's brother whose role is missing: nothing says what they are.
     pub(super) fn role(&self, id: &str) -> Option<(&'static str, bool)> {
-        self.roles.get(&self.key.of(id)).map(|role| (*role, !self.allow_lower))
+        let id = self.key.of(id);
+        let role = self.roles.get(&id).filter(|role| **role != "relative" || !self.wards.contains(&id));
+        role.map(|role| (*role, !self.allow_lower))
+    }
+
+    /// Whether somebody of whom nothing says a role may be a contact whom the district knows: they stay what they are.
+    pub(super) const fn are_expected(&self) -> bool {
+        self.expected
     }
 }
 
@@ -67,6 +85,8 @@ pub(super) struct Relations {
     all: Vec<Relation>,
     /// The ids of the contacts, one behind the other.
     ids: String,
+    /// Contacts who did not go in: the district may know them, and as something else than a guardian.
+    pub(super) unsure: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -115,8 +135,19 @@ pub(super) fn read(
 
 fn one(row: &Row, accepted: &Accepted, relations: &mut Relations, out: &mut Outlet<Nothing>) -> Result<(), Problem> {
     let ward = known(row, "userSourcedId", accepted)?;
-    let contact = known(row, "relationshipUserSourcedId", accepted)?;
     let told = |column, reason: &'static str| row.warn(column, RowCode::W05, reason);
+    let contact = match known(row, "relationshipUserSourcedId", accepted) {
+        Ok(contact) => contact,
+        Err(problem) => {
+            let id = row.get("relationshipUserSourcedId");
+            if !id.is_empty() && role::kin(row.get("relationshipRole")).is_some() && !accepted.kin.contains(ward) {
+                // Their row was left out this time: whom the district knows as a guardian, stays one.
+                relations.push(ward, id);
+                relations.unsure.insert(id.to_owned());
+            }
+            return Err(problem);
+        }
+    };
     if role::kin(row.get("relationshipRole")).is_none() {
         out.problem(told("relationshipRole", role::NO_GUARDIAN));
     } else if !accepted.kin.contains(contact) {

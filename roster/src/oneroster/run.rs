@@ -216,9 +216,10 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
 
     /// What contacts are by the file of relations, if there is one.
     async fn contacts(&self) -> Result<Contacts, RosterError> {
-        let Some(layout) = self.files.relations.filter(|layout| self.import.source.has(layout.file)) else {
-            return Ok(Contacts::default());
-        };
+        let Some(layout) = self.files.relations else { return Ok(Contacts::default()) };
+        if !self.import.source.has(layout.file) {
+            return Ok(Contacts::absent());
+        }
         let (source, allow_lower) = (Arc::clone(&self.import.source), self.import.ground.allow_lower);
         let reading = tokio::task::spawn_blocking(move || Contacts::read(&source, layout, allow_lower));
         reading.await.map_err(|_| RosterError::Stopped)
@@ -229,8 +230,8 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         let Some(layout) = self.files.relations.filter(|layout| self.import.source.has(layout.file)) else {
             return Ok(None);
         };
-        if !self.has_people() {
-            let reason = "users.csv could not be read, and nobody's guardians are changed without it";
+        if self.people_read() != Some(Outcome::Read) {
+            let reason = "users.csv could not be read to its end, and nobody's guardians are changed without it";
             self.import.refuse(layout, reason.to_owned());
             return Ok(None);
         }
@@ -245,14 +246,14 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         Ok(None)
     }
 
-    /// Whether a file of people was read.
-    fn has_people(&self) -> bool {
+    /// How the reading of the people ended, if they were read.
+    fn people_read(&self) -> Option<Outcome> {
         let file = self.users().file;
-        self.import.report.files.iter().any(|known| known.file == file && known.outcome != Outcome::Refused)
+        self.import.report.files.iter().find(|known| known.file == file).map(|known| known.outcome)
     }
 
     async fn guardians(&mut self, known: WhoIsWho) -> Result<(), RosterError> {
-        if !self.has_people() {
+        if self.people_read().is_none_or(|outcome| outcome == Outcome::Refused) {
             return Ok(());
         }
         let layout = self.users();
@@ -262,7 +263,7 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
         let reading = tokio::task::spawn_blocking(move || guardians::read(&source, layout, &known, &sender));
         while let Some(batch) = batches.recv().await {
             batch.problems.into_iter().for_each(|problem| import.report.note(problem));
-            let (mut links, told): (Vec<_>, Vec<Problem>) =
+            let (mut links, told): (Vec<_>, Vec<Option<Problem>>) =
                 batch.links.into_iter().map(|link| (link.ids, link.unknown)).unzip();
             if links.is_empty() {
                 continue;
@@ -270,8 +271,11 @@ impl<F: Fn(Progress) + Send + Sync> Run<F> {
             import.part(layout, &mut links, &told, &batch.unsure).await?;
             let linked = import.ground.ledger.link_guardians(import.ground.district, &links).await;
             let unknown = linked.map_err(|cause| import.failed(layout, cause))?;
-            let by_ward: HashMap<&str, &Problem> =
-                links.iter().zip(&told).map(|((ward, _), problem)| (ward.as_str(), problem)).collect();
+            let by_ward: HashMap<&str, &Problem> = links
+                .iter()
+                .zip(&told)
+                .filter_map(|((ward, _), problem)| Some((ward.as_str(), problem.as_ref()?)))
+                .collect();
             let problems = unknown.iter().filter_map(|(ward, _)| by_ward.get(ward.as_str()));
             for problem in problems {
                 import.report.note((*problem).clone());

@@ -71,7 +71,7 @@ impl Plain for Mutex<Holdings> {
             if row.active && memberships.is_empty() && !row.memberships.is_empty() {
                 return RowFate::Dangling;
             }
-            let more = people.get(&row.source_id).filter(|known| row.role_assumed && known.rank > row.rank);
+            let more = people.get(&row.source_id).filter(|known| row.role_assumed && outweighs(known, row));
             if row.active && more.is_some() {
                 return RowFate::Outranked;
             }
@@ -212,4 +212,10 @@ pub(crate) async fn import_with(
         assert_eq!(told(keybell_roster::Effect::Warning) as u64, file.counts.warnings, "{}", report.table());
     }
     Ok(report)
+}
+
+/// Whether somebody is known as something that an assumed role does not replace.
+fn outweighs(known: &Person, row: &Person) -> bool {
+    let is_pupil_to_guardian = is_kin(&row.role) && !is_kin(&known.role);
+    known.rank > row.rank || (known.rank == row.rank && is_pupil_to_guardian)
 }

@@ -38,7 +38,7 @@ struct Condition {
 pub(super) const AT_SCHOOLS: &str =
     "(SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.school_id {in ? bigint} LIMIT 1) = 1";
 pub(super) const IN_CLASSES: &str =
-    "(SELECT 1 FROM enrolments e WHERE e.account_id = a.id AND e.active AND e.class_id {in ? bigint} LIMIT 1) = 1";
+    "a.id IN (SELECT e.account_id FROM enrolments e WHERE e.class_id {in ? bigint} AND e.active)";
 pub(super) const IN_GROUPS: &str =
     "(SELECT 1 FROM account_groups g WHERE g.account_id = a.id AND g.name {in ? text} LIMIT 1) = 1";
 pub(super) const OF_GRADES: &str = "a.grade {in ? text}";

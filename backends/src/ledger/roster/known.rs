@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use keybell_shared::ids::{AccountId, DistrictId};
+use keybell_shared::standing::is_kin;
 
 use super::named;
 use super::people::{Reading, Said};
@@ -32,9 +33,17 @@ impl Known {
     /// privileged one that they are known with, so that no such list makes them less when they come back.
     pub(super) fn standing<'a>(known: Option<&'a Self>, person: Said<'a>) -> (&'a str, i32) {
         match known {
-            Some(known) if person.row.role_assumed && known.rank > person.rank => (&known.role, known.rank),
+            Some(known) if person.row.role_assumed && known.outweighs(person.role, person.rank) => {
+                (&known.role, known.rank)
+            }
             Some(_) | None => (person.role, person.rank),
         }
+    }
+
+    /// Whether they are known as something that a role which somebody only assumed does not replace: as more privileged, or as
+    /// somebody who is told nothing about others, where it would make them somebody's guardian.
+    pub(super) fn outweighs(&self, role: &str, rank: i32) -> bool {
+        self.rank > rank || (self.rank == rank && is_kin(role) && !is_kin(&self.role))
     }
 
     /// Whether the ledger has all that a row says, the rows of roles included.

@@ -142,10 +142,10 @@ pub(super) async fn put<'a>(
     Ok(Some(Put { fates, written }))
 }
 
-/// The people whom a role that somebody assumed would make less privileged than they are known to be. They are left as
-/// they are, also where another row of the batch says something else.
+/// The people whom a role that somebody assumed would make less privileged than they are known to be, or guardians of others.
+/// They are left as they are, also where another row of the batch says something else.
 fn outranked<'a>(rows: &[Said<'a>], known: &HashMap<String, Known>) -> HashSet<&'a str> {
-    let lower = |said: &&Said<'_>| known.get(said.name()).is_some_and(|known| known.rank > said.rank);
+    let lower = |said: &&Said<'_>| known.get(said.name()).is_some_and(|known| known.outweighs(said.role, said.rank));
     let assumed = rows.iter().filter(|said| said.row.active && said.row.role_assumed);
     assumed.filter(lower).map(Said::name).collect()
 }
@@ -238,6 +238,8 @@ fn writes<'r, 'a>(
         let (username, key) = match known {
             Some(known) if known.says(reading) => continue,
             Some(known) if refused && !person.active => (&known.username, &known.key),
+            // Only the rows of roles differ: the name is whichever was theirs, also one that the row could not have.
+            Some(known) if !known.renamed && known.fingerprint == reading.fingerprint => (&known.username, &known.key),
             _ if refused => continue,
             _ => (&person.username, &reading.key),
         };

@@ -25,9 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Every statement finds its rows by an index, as on SQLite, which knows nothing else. PostgreSQL prefers to scan a table
 /// while that is small, and keeps to such a plan while the table grows: until its statistics are renewed, a minute later or
-/// more, each statement of a first large task would read the whole table.
+/// more, each statement of a first large task would read the whole table. The people of some classes are put into a hash,
+/// if that fits; else PostgreSQL would read them again for each account.
 const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;
-    SET enable_mergejoin = off; SET enable_material = off; SET jit = off";
+    SET enable_mergejoin = off; SET enable_material = off; SET jit = off; SET work_mem = '64MB'";
 
 /// How often a transaction is run again after a collision.
 const COLLISIONS: u32 = 5;

@@ -23,6 +23,7 @@ on_both!(
     whoever_else_changes_a_person_ends_what_is_kept,
     a_refused_person_keeps_the_roles,
     an_assumed_role_makes_nobody_less_by_a_row_of_their_roles,
+    rows_of_roles_alone_change_no_name,
     one_person_twice_in_a_batch_has_both_changes,
     guardians_are_known_by_any_of_their_roles,
     organisations_are_kept_until_they_are_schools,
@@ -240,10 +241,28 @@ async fn an_assumed_role_makes_nobody_less_by_a_row_of_their_roles(test: &TestLe
     };
     put(test, district, &[whole(1, vec![row("r1", "teacher", "s1")]), whole(2, vec![row("r2", "parent", "")])]).await;
     assert_eq!(fates(test, district, &[contact(1), contact(2), contact(3)]).await, [Outranked, Updated, Created]);
+    put(test, district, &[whole(4, vec![row("r4", "student", "s1")])]).await;
+    assert_eq!(fates(test, district, &[contact(4)]).await, [Outranked], "no pupil becomes a guardian by it");
     assert_eq!(standing(test, 1).await, ["teacher", "30", "s1", "teacher@s1"]);
     assert_eq!(standing(test, 3).await[..2], ["guardian", "10"]);
     assert_eq!(fates(test, district, &[roles(1, vec![row("r1", "teacher", "s1")], &[])]).await, [Unchanged]);
     assert!(put(test, district, &[contact(3)]).await[0].kin, "who is assumed to be a guardian can be linked as one");
+}
+
+async fn rows_of_roles_alone_change_no_name(test: &TestLedger) {
+    let district = district(test).await;
+    let pupil = |n: usize, key: &str| whole(n, vec![row(key, "student", "s1")]);
+    put(test, district, &[pupil(1, "r1"), pupil(2, "r2")]).await;
+    // Who leaves keeps their name when the row says another person's.
+    let leaves = |key: &str| {
+        let change = pupil(1, key);
+        let person = change.person.map(|one| Person { active: false, username: person(2).username, ..one });
+        PersonChange { person, ..change }
+    };
+    assert_eq!(fates(test, district, &[leaves("r1")]).await, [Inactive]);
+    assert_eq!(fates(test, district, &[leaves("another")]).await, [Inactive]);
+    let names = test.raw.column("SELECT username FROM accounts ORDER BY source_id").await;
+    assert_eq!(names, [person(1).username, person(2).username]);
 }
 
 async fn one_person_twice_in_a_batch_has_both_changes(test: &TestLedger) {
