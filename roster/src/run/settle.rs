@@ -134,8 +134,7 @@ fn refusal(notes: &Notes, fate: RowFate) -> Option<(RowCode, Option<Cow<'static,
             (RowCode::E06, Some(column), "another person of the district has this username")
         }
         RowFate::Outranked => {
-            let reason =
-                "the district knows this person with a more privileged role; use --allow-lower if that is past";
+            let reason = "the district knows this person with a more privileged role, or as nobody's guardian; use --allow-lower if that is past";
             (RowCode::E16, notes.username.clone(), reason)
         }
         RowFate::Dangling => (RowCode::E03, notes.doubtful.clone(), "the district has nothing with this id"),
