@@ -1,4 +1,4 @@
-//! What tests of large rosters share: a ledger that keeps nothing, files of many rows, and the memory of the process.
+//! What tests of large rosters share: files of many rows, and an import of them in flat memory.
 
 #[path = "port.rs"]
 mod port;
@@ -6,16 +6,18 @@ mod port;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keybell_shared::ports::ledger::{Class, Enrolment, Person, RowFate, School};
-use port::Plain;
-pub(crate) use port::Port;
+use keybell_roster::{Options, Report, import};
+use keybell_shared::ids::DistrictId;
+use keybell_shared::ports::ledger::{Class, Enrolment, Person, RosterLedger, RowFate, School};
+use port::{Plain, Port};
 
 /// Takes everything and keeps nothing.
 #[derive(Default)]
-pub(crate) struct Drain {
-    pub(crate) linked: AtomicUsize,
+struct Drain {
+    linked: AtomicUsize,
 }
 
 impl Plain for Drain {
@@ -57,8 +59,20 @@ pub(crate) fn write(folder: &Path, name: &str, head: &str, rows: impl Iterator<I
 }
 
 /// The peak resident memory of this process, in KiB.
-pub(crate) fn peak() -> u64 {
+fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Imports a folder in which every row is in order, in flat memory. Answers how many guardians were linked, too.
+pub(crate) async fn import_in_64_mib(folder: &Path) -> (Report, usize) {
+    let drain = Arc::new(Port::<Drain>::default());
+    let before = peak();
+    let ledger: Arc<dyn RosterLedger> = Arc::clone(&drain) as _;
+    let report = import(folder, Options::default(), DistrictId::fresh(), ledger, |_| {}).await.unwrap();
+    let growth = peak() - before;
+    assert!(report.is_clean() && report.total.warnings == 0, "{}", report.table());
+    assert!(growth < 64 * 1024, "peak memory grew by {growth} KiB");
+    (report, drain.0.linked.load(Ordering::Relaxed))
 }
