@@ -15,6 +15,9 @@
 //!
 //! [`control`] approves, pauses, resumes and cancels. `plans` forgets trial runs that nobody may start any more.
 //!
+//! Most loops find nothing most of the time, so one look (`pulse`) wakes those that are wanted; each scans by itself every few
+//! seconds.
+//!
 //! Every loop is an `every::Round`: one small step that is safe to repeat and safe to leave out, because the ledger
 //! changes a state only by a guarded transition. One process of many runs them, the one that holds the lease
 //! (`leader`); the AMQP door is open in all of them.
@@ -33,6 +36,7 @@ mod measure;
 mod outage;
 mod plans;
 mod project;
+mod pulse;
 mod relay;
 mod repair;
 #[cfg(test)]
@@ -60,6 +64,10 @@ pub use wake::Wake;
 
 use crate::every::every;
 use crate::intake::Intake;
+use crate::pulse::{Look, Wakes, WokenBy};
+
+/// The longest time between two rounds of a loop that is woken, so that events end sessions in time also while nobody wakes it.
+const RARELY: Duration = Duration::from_mins(1);
 
 /// How often audit rows are chained.
 const CHAIN_EVERY: Duration = Duration::from_secs(1);
@@ -126,6 +134,7 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     let SchedulerParts { ledger, queue, config, .. } = parts;
     let writer = || parts.holder.clone();
     let ready = Wake::default();
+    let wakes = Wakes { expand: parts.wake.clone(), ..Wakes::default() };
     let expand = expand::Expand {
         ledger: Arc::clone(ledger),
         writer: writer(),
@@ -151,19 +160,23 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     let audit = audit::Audit { ledger: Arc::clone(ledger) };
 
     let mut loops = JoinSet::new();
-    loops.spawn(every(config.dispatch_every, expand, stop.clone()));
+    // The look says when there is something for those that scan rarely.
+    let rarely = config.scan_every.min(RARELY).max(config.dispatch_every);
+    let look = Look { ledger: Arc::clone(ledger), wakes: wakes.clone() };
+    loops.spawn(every(config.dispatch_every.min(config.project_every), look, stop.clone()));
+    loops.spawn(every(rarely, expand, stop.clone()));
     loops.spawn(every(config.dispatch_every, dispatch, stop.clone()));
     loops.spawn(every(config.scan_every, repair, stop.clone()));
     loops.spawn(every(config.project_every, project, stop.clone()));
-    loops.spawn(every(config.project_every, waves, stop.clone()));
-    loops.spawn(every(config.project_every, finish, stop.clone()));
-    loops.spawn(every(config.dispatch_every, relay, stop.clone()));
+    loops.spawn(every(rarely, WokenBy(wakes.waves, waves), stop.clone()));
+    loops.spawn(every(rarely, WokenBy(wakes.finish, finish), stop.clone()));
+    loops.spawn(every(rarely, WokenBy(wakes.relay, relay), stop.clone()));
     loops.spawn(every(CHAIN_EVERY, audit, stop.clone()));
     loops.spawn(every(plans::EVERY, plans::Plans { ledger: Arc::clone(ledger) }, stop.clone()));
     let measure = measure::Measure { ledger: Arc::clone(ledger), queue: Arc::clone(queue) };
     loops.spawn(every(measure::EVERY, measure, stop.clone()));
     if let Some(parts) = &parts.webhooks {
-        webhooks::start(parts, ledger, config.dispatch_every, &mut loops, stop);
+        webhooks::start(parts, ledger, config.dispatch_every, rarely, wakes.hand_out, &mut loops, stop);
     }
     loops
 }

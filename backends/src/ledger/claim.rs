@@ -18,7 +18,7 @@ use super::counters::Deltas;
 use super::links::{sent, store_validity};
 use super::notices::lock_accounts;
 use super::settle::settle;
-use super::sql::{Cell, Failure, Row, Sql, Tx, args, cells, json as json_arg, millis};
+use super::sql::{Cell, Failure, Row, Sql, Tx, args, cells, millis};
 
 /// What is done with one notification.
 enum Fate {
@@ -80,8 +80,8 @@ impl SqlLedger {
     }
 }
 
-/// The notifications with everything that a message says, locked; and until when another message to the same account is on
-/// its way by the same channel, if one is.
+/// The notifications with everything that a message says; and until when another message to the same account is on its way by
+/// the same channel, if one is. They need no lock of their own: whoever changes a notification's state holds the account's.
 async fn read(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<Vec<Row>> {
     tx.all(
         "SELECT n.id, n.district_id, n.task_id, n.item_id, n.account_id, n.credential_version, n.channel, n.address,
@@ -96,8 +96,8 @@ async fn read(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<Vec<Row>> {
              CASE WHEN p.kind = 'link' THEN (SELECT t.mode FROM tasks t WHERE t.id = n.task_id) END AS mode
          FROM notifications n JOIN accounts a ON a.id = n.account_id JOIN districts d ON d.id = n.district_id
              LEFT JOIN schools s ON s.id = a.school_id LEFT JOIN sealed_passwords p ON p.item_id = n.item_id
-         WHERE n.id {in $1 bigint} ORDER BY n.id {lock n}",
-        args![json_arg(notifications)],
+         WHERE n.id {any $1 bigint} ORDER BY n.id",
+        args![notifications],
     )
     .await
 }
@@ -165,24 +165,22 @@ fn fate(row: &Row, busy: &HashMap<(AccountId, Channel), Millis>, lease: Duration
 }
 
 async fn store_claims(tx: &mut Tx, claims: &[[Cell<'_>; 4]]) -> Sql<()> {
-    tx.run_rows(
-        "UPDATE notifications SET state = 'sending', fence = r.fence, attempts = r.number, lease_until = r.until,
+    let changed = tx
+        .run_rows(
+            "UPDATE notifications SET state = 'sending', fence = r.fence, attempts = r.number, lease_until = r.until,
              queued_at = NULL, changed_at = {now}
          FROM {table $1: id bigint, number integer, fence bigint, until bigint} AS r
          WHERE notifications.id = r.id AND notifications.state = 'waiting'",
-        claims,
-        |rows| args![rows],
-    )
-    .await?;
-    tx.run_rows(
-        "INSERT INTO attempts (notification_id, fence, number, started_at)
-         SELECT r.id, r.fence, r.number, {now}
-         FROM {table $1: id bigint, number integer, fence bigint, until bigint} AS r",
-        claims,
-        |rows| args![rows],
-    )
-    .await?;
-    Ok(())
+            claims,
+            |rows| args![rows],
+        )
+        .await?;
+    if changed == claims.len() as u64 {
+        Ok(())
+    } else {
+        // Nobody sends what is not stored as claimed. It cannot be, for the account is locked; so look again.
+        Err(Failure::Collision(format!("{} notifications were to be claimed and {changed} were", claims.len())))
+    }
 }
 
 async fn store_waits(tx: &mut Tx, waits: &[[Cell<'_>; 2]]) -> Sql<()> {

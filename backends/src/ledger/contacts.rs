@@ -5,19 +5,19 @@ use std::collections::HashMap;
 use keybell_shared::ids::AccountId;
 use keybell_shared::notice::{Contact, Contacts};
 
-use super::sql::{Row, Sql, Tx, args, json};
+use super::sql::{Row, Sql, Tx, args};
 
 /// The contacts of accounts and of their guardians: those who have an active account, then those who have none. Staff have no
 /// guardians, whatever a roster says.
 pub(super) async fn contacts(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<AccountId, Contacts>> {
-    let own = tx.all("SELECT id, email, sms FROM accounts WHERE id {in $1 uuid}", args![json(accounts)]).await?;
+    let own = tx.all("SELECT id, email, sms FROM accounts WHERE id {any $1 uuid}", args![accounts]).await?;
     with_guardians(tx, accounts, &own).await
 }
 
 /// The same, and locks the accounts, in the order of their ids.
 pub(super) async fn lock_with_contacts(tx: &mut Tx, accounts: &[AccountId]) -> Sql<HashMap<AccountId, Contacts>> {
-    let locked = "SELECT id, email, sms FROM accounts WHERE id {in $1 uuid} ORDER BY id {lock}";
-    let own = tx.all(locked, args![json(accounts)]).await?;
+    let locked = "SELECT id, email, sms FROM accounts WHERE id {any $1 uuid} ORDER BY id {lock}";
+    let own = tx.all(locked, args![accounts]).await?;
     with_guardians(tx, accounts, &own).await
 }
 
@@ -31,12 +31,12 @@ async fn with_guardians(tx: &mut Tx, accounts: &[AccountId], own: &[Row]) -> Sql
         .all(
             "SELECT g.account_id, p.email, p.sms, 0 AS kind, g.place FROM guardians g
              JOIN accounts p ON p.id = g.guardian_id JOIN accounts a ON a.id = g.account_id
-             WHERE g.account_id {in $1 uuid} AND p.active AND a.rank <= 10
+             WHERE g.account_id {any $1 uuid} AND p.active AND a.rank <= 10
              UNION ALL
              SELECT r.account_id, r.email, r.sms, 1 AS kind, r.place FROM relatives r JOIN accounts a ON a.id = r.account_id
-             WHERE r.account_id {in $1 uuid} AND a.rank <= 10
+             WHERE r.account_id {any $1 uuid} AND a.rank <= 10
              ORDER BY account_id, kind, place",
-            args![json(accounts)],
+            args![accounts],
         )
         .await?;
     for row in guardians {

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use keybell_shared::ids::TaskId;
 use keybell_shared::progress::Counts;
-use serde_json::{Value as Json, json};
 
-use super::sql::{Row, Sql, Tx, args, json as json_arg};
+use super::sql::{Row, Sql, Tx, args, cells};
 
 /// Changes of counts by task, gathered while a transaction runs.
 #[derive(Debug, Default)]
@@ -20,26 +19,33 @@ impl Deltas {
 
     /// Adds them to the writer's own rows, so that no row is hot. In task order: counters come last in the lock order.
     pub(super) async fn store(self, tx: &mut Tx, writer: &str) -> Sql<()> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<Json> = self
+        let rows: Vec<_> = self
             .0
             .iter()
             .map(|(task, counts)| {
-                let mut row = json!(counts);
-                if let Some(fields) = row.as_object_mut() {
-                    fields.insert("task".to_owned(), json!(task));
-                }
-                row
+                let Counts { open, telling, notified, silent, undelivered, .. } = *counts;
+                let Counts { skipped, cancelled, superseded, failed, retries, .. } = *counts;
+                cells![
+                    *task,
+                    open,
+                    telling,
+                    notified,
+                    silent,
+                    undelivered,
+                    skipped,
+                    cancelled,
+                    superseded,
+                    failed,
+                    retries
+                ]
             })
             .collect();
-        tx.run(
+        tx.run_rows(
             "INSERT INTO counters (task_id, writer, revision, open, telling, notified, silent, undelivered, skipped, \
                  cancelled, superseded, failed, retries)
              SELECT r.task, $2, 1, r.open, r.telling, r.notified, r.silent, r.undelivered, r.skipped, r.cancelled,
                  r.superseded, r.failed, r.retries
-             FROM {rows $1: task uuid, open bigint, telling bigint, notified bigint, silent bigint, undelivered bigint,
+             FROM {table $1: task uuid, open bigint, telling bigint, notified bigint, silent bigint, undelivered bigint,
                  skipped bigint, cancelled bigint, superseded bigint, failed bigint, retries bigint} AS r
              WHERE TRUE
              ON CONFLICT (task_id, writer) DO UPDATE SET
@@ -54,7 +60,8 @@ impl Deltas {
                  superseded = counters.superseded + excluded.superseded,
                  failed = counters.failed + excluded.failed,
                  retries = counters.retries + excluded.retries",
-            args![json_arg(&rows), writer],
+            &rows,
+            |rows| args![rows, writer],
         )
         .await?;
         Ok(())

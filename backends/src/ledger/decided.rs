@@ -14,7 +14,7 @@ use keybell_shared::states::ItemState;
 use super::contacts::lock_with_contacts;
 use super::facts::{facts, facts_of_items};
 use super::requests::{Requests, TaskRequest};
-use super::sql::{Sql, Tx, args, json as json_arg};
+use super::sql::{Sql, Tx, args};
 use super::uploaded::take_uploaded;
 
 /// One item under its account's lock, with the decision about it.
@@ -75,7 +75,7 @@ pub(super) async fn decide_group<'a>(
     let contacts = lock_with_contacts(tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
     let items: Vec<ItemId> = writes.iter().map(|write| write.item).collect();
     let rows = tx
-        .all(concat!(facts_of_items!(""), "WHERE i.id {in $1 bigint} ORDER BY i.id {lock i}"), args![json_arg(&items)])
+        .all(concat!(facts_of_items!(""), "WHERE i.id {any $1 bigint} ORDER BY i.id {lock i}"), args![&*items])
         .await?;
     let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;
     let requests = requests.within(tx, &tasks).await?;

@@ -52,9 +52,9 @@ impl DispatchLedger for SqlLedger {
                     // of the list, and does so until the table's statistics are renewed; given a join it looks every
                     // item up once for each running task.
                     "UPDATE items SET state = 'queued', queued_at = {now}, dispatch = dispatch + 1, changed_at = {now}
-                     WHERE id {in $1 bigint} AND state || '' = 'pending'
+                     WHERE id {any $1 bigint} AND state || '' = 'pending'
                          AND (SELECT t.state FROM tasks t WHERE t.id = items.task_id) = 'running'",
-                    args![json(items)],
+                    args![items],
                 )
             })
             .await?)

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keybell_shared::error::LedgerError;
-use keybell_shared::ports::ledger::{LeaderLedger, LedgerResult};
+use keybell_shared::ports::ledger::{LeaderLedger, LedgerResult, Pulse};
 
 use super::SqlLedger;
-use super::sql::{Failure, args};
+use super::periodic;
+use super::sql::{Failure, Sql, args};
 
 #[async_trait]
 impl LeaderLedger for SqlLedger {
@@ -32,6 +33,20 @@ impl LeaderLedger for SqlLedger {
             .retrying(|| self.db.run("DELETE FROM leases WHERE name = $1 AND holder = $2", args![lease, holder]))
             .await?;
         Ok(())
+    }
+
+    async fn pulse(&self) -> LedgerResult<Pulse> {
+        let row = self.db.read_first(periodic::PULSE, args![]).await?;
+        let pulse = row.map(|row| -> Sql<Pulse> {
+            Ok(Pulse {
+                expanding: row.get("expanding")?,
+                waves: row.get("waves")?,
+                closable: row.get("closable")?,
+                unsent: row.get("unsent")?,
+                not_handed_out: row.get("not_handed_out")?,
+            })
+        });
+        Ok(pulse.transpose()?.unwrap_or(Pulse::ALL))
     }
 
     async fn ping(&self) -> LedgerResult<()> {

@@ -119,7 +119,7 @@ pub(super) async fn store_links(tx: &mut Tx, group: &[Decided<'_>]) -> Sql<()> {
     if accounts.is_empty() {
         return Ok(());
     }
-    tx.run("DELETE FROM links WHERE account_id {in $1 uuid}", args![json_arg(&accounts)]).await?;
+    tx.run("DELETE FROM links WHERE account_id {any $1 uuid}", args![&*accounts]).await?;
     let mut rows: Vec<Json> = Vec::new();
     for decided in reset().filter(|decided| decided.sends_link) {
         for (channel, hash) in &decided.write.links {

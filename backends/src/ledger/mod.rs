@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approval;
+mod attempts;
 mod chosen;
 mod claim;
 mod commit;

@@ -1,9 +1,10 @@
 //! Telling people: what the notification stages ask. Claiming is in [`super::claim`], results in [`super::record`].
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keybell_shared::ids::NotificationId;
+use keybell_shared::ids::{AccountId, NotificationId};
 use keybell_shared::message::Message;
 use keybell_shared::ports::ledger::{Claimed, LedgerResult, NoticeLedger, SendReport};
 
@@ -44,10 +45,17 @@ impl NoticeLedger for SqlLedger {
 /// Locks the accounts that these notifications are about, in id order: first in the lock order.
 pub(super) async fn lock_accounts(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<()> {
     tx.all(
-        "SELECT id FROM accounts WHERE id IN (SELECT account_id FROM notifications WHERE id {in $1 bigint})
+        "SELECT id FROM accounts WHERE id IN (SELECT account_id FROM notifications WHERE id {any $1 bigint})
          ORDER BY id {lock}",
-        args![json(notifications)],
+        args![notifications],
     )
     .await?;
+    Ok(())
+}
+
+/// Locks accounts that are known already, in id order.
+pub(super) async fn lock_known(tx: &mut Tx, accounts: &BTreeSet<AccountId>) -> Sql<()> {
+    let accounts: Vec<AccountId> = accounts.iter().copied().collect();
+    tx.all("SELECT id FROM accounts WHERE id {any $1 uuid} ORDER BY id {lock}", args![&*accounts]).await?;
     Ok(())
 }

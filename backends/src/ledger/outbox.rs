@@ -8,12 +8,12 @@ use keybell_shared::ids::DistrictId;
 use keybell_shared::ports::events::Event;
 use keybell_shared::ports::ledger::{Backlog, LedgerResult, OutboxLedger};
 use keybell_shared::seal::hex;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::SqlLedger;
 use super::periodic;
-use super::sql::{Failure, Row, Sql, Tx, args, json as json_arg};
+use super::sql::{Failure, Row, Sql, Tx, args, cells};
 
 #[async_trait]
 impl OutboxLedger for SqlLedger {
@@ -27,9 +27,7 @@ impl OutboxLedger for SqlLedger {
             return Ok(());
         }
         self.db
-            .retrying(|| {
-                self.db.run("UPDATE events SET sent = TRUE WHERE id {in $1 bigint} AND NOT sent", args![json_arg(ids)])
-            })
+            .retrying(|| self.db.run("UPDATE events SET sent = TRUE WHERE id {any $1 bigint} AND NOT sent", args![ids]))
             .await?;
         Ok(())
     }
@@ -73,21 +71,21 @@ impl SqlLedger {
         tx.all("SELECT id FROM meta WHERE id = 1 {lock}", args![]).await?;
         let (mut place, mut chain) = end(&mut tx).await?;
         let rows = tx.all(periodic::UNCHAINED, args![limit]).await?;
-        let mut links: Vec<Json> = Vec::with_capacity(rows.len());
+        let mut links: Vec<(i64, i64, String)> = Vec::with_capacity(rows.len());
         for row in &rows {
             place += 1;
             chain = link(&chain, place, row)?;
-            links.push(json!({"id": row.get::<i64>("id")?, "place": place, "chain": chain}));
+            links.push((row.get("id")?, place, chain.clone()));
         }
-        if !links.is_empty() {
-            tx.run(
-                "UPDATE audit SET place = r.place, chain = r.chain
-                 FROM {rows $1: id bigint, place bigint, chain text} AS r
-                 WHERE audit.id = r.id AND audit.chain IS NULL",
-                args![json_arg(&links)],
-            )
-            .await?;
-        }
+        let cells: Vec<_> = links.iter().map(|(id, place, chain)| cells![*id, *place, chain]).collect();
+        tx.run_rows(
+            "UPDATE audit SET place = r.place, chain = r.chain
+             FROM {table $1: id bigint, place bigint, chain text} AS r
+             WHERE audit.id = r.id AND audit.chain IS NULL",
+            &cells,
+            |rows| args![rows],
+        )
+        .await?;
         tx.commit().await?;
         Ok(u64::try_from(links.len()).unwrap_or(u64::MAX))
     }

@@ -5,10 +5,14 @@ use super::SqlLedger;
 use super::counters::tasks_with_sums;
 use super::sql::{Value, args};
 
+macro_rules! expanding {
+    () => {
+        "FROM tasks WHERE state = 'expanding' AND state IN ('expanding', 'running', 'paused', 'cancelling')"
+    };
+}
+
 /// Tasks to expand.
-pub(super) const EXPANDING: &str = "SELECT id FROM tasks
-     WHERE state = 'expanding' AND state IN ('expanding', 'running', 'paused', 'cancelling')
-     ORDER BY seq LIMIT $1";
+pub(super) const EXPANDING: &str = concat!("SELECT id ", expanding!(), " ORDER BY seq LIMIT $1");
 
 /// How full the window is.
 pub(super) const QUEUED: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM items {lite INDEXED BY items_queued} WHERE state = 'queued' LIMIT $1) AS window_items";
@@ -51,13 +55,17 @@ pub(super) const PENDING: &str =
 pub(super) const PENDING_IN_WAVE: &str = "SELECT id, dispatch FROM items
      WHERE task_id = $1 AND wave = $3 AND state = 'pending' AND wave IS NOT NULL ORDER BY id LIMIT $2";
 
+macro_rules! settled_waves {
+    () => {
+        "FROM tasks t WHERE t.wave IS NOT NULL AND t.state = 'running'
+         AND EXISTS (SELECT 1 FROM task_waves n WHERE n.task_id = t.id AND n.wave = t.wave + 1)
+         AND NOT EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.wave = t.wave AND i.wave IS NOT NULL
+             AND i.state IN ('pending', 'queued', 'reset'))"
+    };
+}
+
 /// Tasks whose wave is settled, and that have another one.
-pub(super) const SETTLED_WAVES: &str = "SELECT t.id, t.wave FROM tasks t
-     WHERE t.wave IS NOT NULL AND t.state = 'running'
-     AND EXISTS (SELECT 1 FROM task_waves n WHERE n.task_id = t.id AND n.wave = t.wave + 1)
-     AND NOT EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.wave = t.wave AND i.wave IS NOT NULL
-         AND i.state IN ('pending', 'queued', 'reset'))
-     ORDER BY t.seq LIMIT $1";
+pub(super) const SETTLED_WAVES: &str = concat!("SELECT t.id, t.wave ", settled_waves!(), " ORDER BY t.seq LIMIT $1");
 
 /// Claims whose lease has ended.
 pub(super) const EXPIRED_LEASES: &str = "SELECT id FROM notifications WHERE state = 'sending' AND lease_until <= {now}
@@ -94,13 +102,34 @@ pub(super) const EXPIRED_SEALS: &str =
 pub(super) const OLD_LINKS: &str = "DELETE FROM links WHERE token_hash {pg = ANY (ARRAY}{lite IN }(
      SELECT token_hash FROM links WHERE kept_until <= {now} ORDER BY kept_until LIMIT $1){pg )}";
 
+macro_rules! closable {
+    ($or:literal) => {
+        concat!(
+            "FROM tasks t WHERE t.state IN ('running', 'paused', 'cancelling')
+             AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
+             AND (",
+            $or,
+            "NOT EXISTS (SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state IN ('pending', 'queued', 'reset')))"
+        )
+    };
+}
+
 /// Tasks that can be closed, and cancels that were interrupted.
-pub(super) const CLOSABLE: &str = "SELECT t.id, t.state FROM tasks t
-     WHERE t.state IN ('running', 'paused', 'cancelling')
-     AND t.state IN ('expanding', 'running', 'paused', 'cancelling')
-     AND (t.state = 'cancelling' OR NOT EXISTS (
-     SELECT 1 FROM items i WHERE i.task_id = t.id AND i.state IN ('pending', 'queued', 'reset')))
-     ORDER BY t.seq LIMIT $1";
+pub(super) const CLOSABLE: &str =
+    concat!("SELECT t.id, t.state ", closable!("t.state = 'cancelling' OR "), " ORDER BY t.seq LIMIT $1");
+
+/// What waits for which loop. A cancel that waits for people to be told is nothing to do; one that was interrupted is found by the
+/// scan.
+pub(super) const PULSE: &str = concat!(
+    "SELECT EXISTS (SELECT 1 ",
+    expanding!(),
+    ") AS expanding, EXISTS (SELECT 1 ",
+    settled_waves!(),
+    ") AS waves, EXISTS (SELECT 1 ",
+    closable!(""),
+    ") AS closable, EXISTS (SELECT 1 FROM events WHERE NOT sent) AS unsent,
+     EXISTS (SELECT 1 FROM events {lite INDEXED BY events_not_handed_out} WHERE NOT handed_out) AS not_handed_out"
+);
 
 /// Events that were not handed on.
 pub(super) const UNSENT: &str =
@@ -238,6 +267,7 @@ impl SqlLedger {
             ("expired seals", EXPIRED_SEALS, page(args![])),
             ("old links", OLD_LINKS, page(args![])),
             ("closable", CLOSABLE, page(args![])),
+            ("pulse", PULSE, args![]),
             ("unsent", UNSENT, page(args![])),
             ("not handed out", NOT_HANDED_OUT, page(args![])),
             ("due webhooks", DUE_WEBHOOKS, page(args![])),

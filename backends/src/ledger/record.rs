@@ -13,11 +13,12 @@ use keybell_shared::retry::MAX_ATTEMPTS;
 use keybell_shared::states::NotificationState;
 
 use super::SqlLedger;
+use super::attempts::Attempts;
 use super::claim::store_ends;
 use super::contacts::contacts;
 use super::counters::Deltas;
 use super::new_notices::{NewNotice, Place, Published, insert_notifications};
-use super::notices::lock_accounts;
+use super::notices::lock_known;
 use super::requests::Requests;
 use super::resets::notification_message;
 use super::settle::settle;
@@ -29,16 +30,27 @@ impl SqlLedger {
             reports.iter().map(|report| (report.notification, report)).collect();
         let ids: Vec<NotificationId> = by_id.keys().copied().collect();
         let mut tx = self.db.begin().await?;
-        lock_accounts(&mut tx, &ids).await?;
-        store_attempts(&mut tx, reports).await?;
+        lock_known(&mut tx, &reports.iter().map(|report| report.account).collect()).await?;
+        // No locks of their own: whoever changes a notification's state holds its account's.
         let rows = tx
-            .all("SELECT * FROM notifications WHERE id {in $1 bigint} ORDER BY id {lock}", args![json_arg(&ids)])
+            .all(
+                "SELECT id, task_id, item_id, account_id, state, attempts, fence, changed_at FROM notifications
+                 WHERE id {any $1 bigint} ORDER BY id",
+                args![&*ids],
+            )
             .await?;
-        let mut results = Results::default();
+        let (mut results, mut attempts) = (Results::default(), Attempts::default());
         for row in &rows {
+            let account: AccountId = row.get("account_id")?;
             let Some(report) = by_id.get(&row.get("id")?) else { continue };
+            if report.account != account {
+                // Cannot be: a report repeats its claim. The account's lock is not held, so nothing may change.
+                tracing::error!(notification = %report.notification, "a result names another account and was not taken");
+                continue;
+            }
             let sending = row.word::<NotificationState>("state")? == NotificationState::Sending;
             let fenced = !sending || row.get::<i64>("fence")? != report.fence;
+            attempts.ended(row, report, fenced)?;
             if fenced && !fault::off(Mechanism::Fence) {
                 // Taken over after its lease: the late result is kept with the attempt, and changes nothing.
                 tracing::warn!(notification = %report.notification, "a late result was not taken");
@@ -46,6 +58,7 @@ impl SqlLedger {
             }
             results.take(row, report)?;
         }
+        attempts.store(&mut tx).await?;
         let messages = results.store(&mut tx, &self.requests, writer).await?;
         tx.commit().await?;
         Ok(messages)
@@ -126,34 +139,6 @@ impl Results {
         self.deltas.store(tx, writer).await?;
         Ok(messages)
     }
-}
-
-/// Keeps what the other side said, also when the result comes too late.
-async fn store_attempts(tx: &mut Tx, reports: &[SendReport]) -> Sql<()> {
-    let detail = |report: &SendReport| report.detail.chars().filter(|c| !c.is_control()).take(200).collect();
-    let details: Vec<String> = reports.iter().map(detail).collect();
-    let rows: Vec<_> = reports
-        .iter()
-        .zip(&details)
-        .map(|(report, detail)| {
-            let outcome = match report.outcome {
-                SendOutcome::Accepted => "accepted",
-                SendOutcome::Temporary { .. } => "temporary",
-                SendOutcome::Permanent => "permanent",
-                SendOutcome::ChannelDown { .. } => "channel_down",
-            };
-            cells![report.notification, report.fence, outcome, detail]
-        })
-        .collect();
-    tx.run_rows(
-        "UPDATE attempts SET ended_at = {now}, outcome = r.outcome, detail = r.detail
-         FROM {table $1: id bigint, fence bigint, outcome text, detail text} AS r
-         WHERE attempts.notification_id = r.id AND attempts.fence = r.fence",
-        &rows,
-        |rows| args![rows],
-    )
-    .await?;
-    Ok(())
 }
 
 /// What was tried to tell about an item.

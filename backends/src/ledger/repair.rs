@@ -12,6 +12,7 @@ use keybell_shared::stage::Stage;
 use keybell_shared::states::{ItemState, NotificationState};
 
 use super::SqlLedger;
+use super::attempts::unknown;
 use super::counters::Deltas;
 use super::notices::lock_accounts;
 use super::periodic;
@@ -188,12 +189,7 @@ impl SqlLedger {
             let attempts = u32::try_from(row.get::<i32>("attempts")?).unwrap_or_default();
             results.temporary(row, attempts, retry_in)?;
         }
-        tx.run(
-            "UPDATE attempts SET ended_at = {now}, outcome = 'unknown', detail = 'the lease expired'
-             WHERE notification_id {in $1 bigint} AND ended_at IS NULL",
-            args![json(&rows.iter().map(|row| row.get("id")).collect::<Sql<Vec<NotificationId>>>()?)],
-        )
-        .await?;
+        unknown(&mut tx, &rows.iter().map(|row| row.get("id")).collect::<Sql<Vec<NotificationId>>>()?).await?;
         let due = results.store(&mut tx, &self.requests, writer).await?;
         unpublish(&mut tx, &due).await?;
         tx.commit().await?;

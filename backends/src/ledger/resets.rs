@@ -24,9 +24,9 @@ impl ResetLedger for SqlLedger {
                 concat!(
                     facts_of_items!(", a.grade, a.username, s.name AS school_name, d.name AS district_name"),
                     "JOIN districts d ON d.id = i.district_id LEFT JOIN schools s ON s.id = a.school_id
-                     WHERE i.id {in $1 bigint} ORDER BY i.id"
+                     WHERE i.id {any $1 bigint} ORDER BY i.id"
                 ),
-                args![json(items)],
+                args![items],
             )
             .await?;
         let tasks: BTreeSet<TaskId> = rows.iter().map(|row| row.get("task_id")).collect::<Sql<_>>()?;

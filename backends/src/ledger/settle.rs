@@ -8,7 +8,7 @@ use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::states::ItemState;
 
 use super::counters::Deltas;
-use super::sql::{Cell, Sql, Tx, args, cells, json as json_arg};
+use super::sql::{Cell, Sql, Tx, args, cells};
 
 /// Settles those of the items that were reset and have no open notification any more.
 ///
@@ -17,12 +17,14 @@ use super::sql::{Cell, Sql, Tx, args, cells, json as json_arg};
 /// nothing about it. Sealed passwords of told and obsolete
 /// items are deleted; those of undelivered ones live on until their own expiry, so that they can be sent again.
 pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -> Sql<()> {
-    let items: BTreeSet<ItemId> = items.iter().copied().collect();
+    let items: Vec<ItemId> = items.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     if items.is_empty() {
         return Ok(());
     }
     let rows = tx
         .all(
+            // Written so that PostgreSQL can only look items up by their id: a plan that it made while the table was small would read
+            // a whole index of states.
             "SELECT i.id AS id, i.task_id AS task_id,
                  MAX(CASE WHEN i.code = 'N07' THEN 1 ELSE 0 END) AS claimed,
                  MAX(CASE WHEN n.state = 'accepted' THEN 1 ELSE 0 END) AS told,
@@ -31,9 +33,9 @@ pub(super) async fn settle(tx: &mut Tx, deltas: &mut Deltas, items: &[ItemId]) -
                  MAX(CASE WHEN n.state IN ('failed', 'expired') AND n.round = (
                      SELECT MAX(o.round) FROM notifications o WHERE o.item_id = i.id) THEN n.code END) AS code
              FROM items i JOIN notifications n ON n.item_id = i.id
-             WHERE i.id {in $1 bigint} AND i.state = 'reset'
+             WHERE i.id {any $1 bigint} AND i.state || '' = 'reset'
              GROUP BY i.id, i.task_id ORDER BY i.id",
-            args![json_arg(&items)],
+            args![&*items],
         )
         .await?;
     let mut ends: Vec<[Cell<'_>; 3]> = Vec::new();

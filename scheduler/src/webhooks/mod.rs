@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub use desk::Desk;
 
 use crate::every::every;
+use crate::pulse::WokenBy;
 use crate::wake::Wake;
 
 /// How often old messages are looked for.
@@ -41,11 +42,13 @@ pub struct WebhookParts {
     pub config: config::Webhooks,
 }
 
-/// Starts the loops of the webhooks.
+/// Starts the loops of the webhooks: the delivery looks every `interval`, the hand-out rarely, or when something waits.
 pub(crate) fn start(
     parts: &WebhookParts,
     ledger: &Arc<dyn Ledger>,
     interval: Duration,
+    rarely: Duration,
+    waiting: Wake,
     loops: &mut JoinSet<()>,
     stop: &CancellationToken,
 ) {
@@ -54,7 +57,7 @@ pub(crate) fn start(
     let hand_out = hand_out::HandOut { ledger: Arc::clone(ledger), keep, written: written.clone() };
     let sweep = sweep::Sweep { ledger: Arc::clone(ledger), keep };
     let deliver = deliver::Deliver::new(Arc::clone(ledger), parts.clone(), written);
-    loops.spawn(every(interval, hand_out, stop.clone()));
+    loops.spawn(every(rarely, WokenBy(waiting, hand_out), stop.clone()));
     loops.spawn(every(SWEEP_EVERY, sweep, stop.clone()));
     loops.spawn(deliver.run(interval, stop.clone()));
 }

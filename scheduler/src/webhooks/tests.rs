@@ -117,7 +117,8 @@ impl Room {
     fn run(&self) -> Running {
         let (mut loops, stop) = (JoinSet::new(), CancellationToken::new());
         let ledger: Arc<dyn Ledger> = Arc::<FakeLedger>::clone(&self.ledger);
-        start(&self.parts, &ledger, Duration::from_millis(10), &mut loops, &stop);
+        let often = Duration::from_millis(10);
+        start(&self.parts, &ledger, often, often, Wake::default(), &mut loops, &stop);
         Running { loops, stop }
     }
 

@@ -18,7 +18,7 @@ pub struct Scheduler {
     pub window_min: u32,
     /// The most items that are kept queued.
     pub window_max: u32,
-    /// How often the window is filled.
+    /// How often the window is filled, and how often one look tells the other loops what waits for them.
     #[serde(rename = "dispatch_seconds", deserialize_with = "seconds")]
     pub dispatch_every: Duration,
     /// How often what a crash left behind is looked for.

@@ -92,7 +92,7 @@ async fn tasks_are_listed_shown_and_controlled() {
 #[tokio::test]
 async fn a_task_is_paused_and_cancelled_between_two_runs() {
     // More than a stopping process has in hand and finishes.
-    const PEOPLE: usize = 600;
+    const PEOPLE: usize = 1_000;
     let school = School::with(&pupils(PEOPLE)).await;
     let running =
         school.program(["reset", "--scope", "all", "--reason", "other", "--yes", "--acknowledge", "2026-11"]).start();

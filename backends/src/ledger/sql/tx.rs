@@ -188,6 +188,7 @@ fn pg_with<const N: usize>(values: Vec<Value>, piece: &[[Cell<'_>; N]]) -> Sql<P
             Value::Uuid(id) => arguments.add(id),
             Value::Bool(flag) => arguments.add(flag),
             Value::Uuids(ids) => arguments.add(ids),
+            Value::Longs(ids) => arguments.add(ids),
             Value::Rows => {
                 bind(&mut arguments, piece, 0)?;
                 continue;
@@ -220,6 +221,7 @@ pub(super) fn lite(values: Vec<Value>) -> Sql<SqliteArguments> {
             Value::Uuid(id) => arguments.add(id.map(|id| id.to_string())),
             Value::Bool(flag) => arguments.add(flag),
             Value::Uuids(ids) => arguments.add(serde_json::to_string(&ids).unwrap_or_default()),
+            Value::Longs(ids) => arguments.add(serde_json::to_string(&ids).unwrap_or_default()),
             // Replaced before; without rows there are none.
             Value::Rows => arguments.add("[]"),
         }

@@ -18,6 +18,8 @@ pub(crate) enum Value {
     Bool(bool),
     /// Ids, taken apart by `{any …}`.
     Uuids(Vec<Uuid>),
+    /// Ids that are numbers, taken apart by `{any …}`.
+    Longs(Vec<i64>),
     /// Where the rows of a `{table …}` go; they are handed over beside the arguments.
     Rows,
 }
@@ -34,9 +36,25 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Value {
     Value::Text(Some(serde_json::to_string(value).unwrap_or_default()))
 }
 
-impl From<&[AccountId]> for Value {
-    fn from(ids: &[AccountId]) -> Self {
-        Self::Uuids(ids.iter().map(|id| id.0).collect())
+macro_rules! from_lists {
+    (uuid: $($uuid:ident),+; row: $($row:ident),+) => {
+        $(impl From<&[$uuid]> for Value {
+            fn from(ids: &[$uuid]) -> Self {
+                Self::Uuids(ids.iter().map(|id| id.0).collect())
+            }
+        })+
+        $(impl From<&[$row]> for Value {
+            fn from(ids: &[$row]) -> Self {
+                Self::Longs(ids.iter().map(|id| id.0).collect())
+            }
+        })+
+    };
+}
+from_lists!(uuid: AccountId; row: ItemId, NotificationId);
+
+impl From<&[i64]> for Value {
+    fn from(ids: &[i64]) -> Self {
+        Self::Longs(ids.to_vec())
     }
 }
 

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use keybell_shared::error::LedgerError;
-use keybell_shared::ports::ledger::LeaderLedger;
-use keybell_tests::ledgers::TestLedger;
+use keybell_shared::ports::ledger::{LeaderLedger, OutboxLedger as _, Pulse, TaskLedger as _};
+use keybell_tests::ledgers::{TestLedger, accept, district_with, expand, request};
 use keybell_tests::on_both;
+use serde_json::json;
 
 on_both!(
     a_lease_has_one_holder_who_may_prolong_it,
     a_resigned_or_expired_lease_is_free,
     two_who_want_it_at_once_never_both_get_it,
+    a_pulse_says_what_waits_for_which_loop,
     a_ledger_without_its_migrations_says_what_to_do,
 );
 
@@ -44,6 +46,32 @@ async fn two_who_want_it_at_once_never_both_get_it(test: &TestLedger) {
         let (a, b) = tokio::join!(one.lead(&lease, "a", LONG), two.lead(&lease, "b", LONG));
         assert!(a.expect("lead") ^ b.expect("lead"), "round {round}: exactly one");
     }
+}
+
+/// The waves are asked about in `waves.rs`, where there are some.
+async fn a_pulse_says_what_waits_for_which_loop(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let nothing = Pulse { expanding: false, waves: false, closable: false, unsent: false, not_handed_out: false };
+    let fixture = district_with(&**ledger, 2).await;
+    assert_eq!(ledger.pulse().await, Ok(nothing));
+    let task = accept(&**ledger, &fixture.admin(), request(json!({"selection": {"scope": "all"}}))).await;
+    assert_eq!(ledger.pulse().await, Ok(Pulse { expanding: true, unsent: true, ..nothing }));
+    let events: Vec<i64> = ledger.unsent_events(10).await.expect("events").iter().map(|event| event.id).collect();
+    ledger.events_sent(&events).await.expect("sent");
+    assert_eq!(ledger.pulse().await, Ok(Pulse { expanding: true, ..nothing }));
+    expand(&**ledger, task).await;
+    test.raw.run("UPDATE events SET sent = TRUE, handed_out = TRUE").await;
+    assert_eq!(ledger.pulse().await, Ok(nothing), "its items are open");
+    test.raw.run("UPDATE items SET state = 'notified', code = 'N00'").await;
+    assert_eq!(ledger.pulse().await, Ok(Pulse { closable: true, ..nothing }));
+    assert_eq!(ledger.finish(10).await.map(|closed| closed.len()), Ok(1));
+    test.raw.run("UPDATE events SET sent = TRUE, handed_out = FALSE").await;
+    assert_eq!(ledger.pulse().await, Ok(Pulse { not_handed_out: true, ..nothing }));
+    test.raw.run("UPDATE events SET handed_out = TRUE").await;
+    test.raw.run("UPDATE tasks SET state = 'cancelling'").await;
+    assert_eq!(ledger.pulse().await, Ok(Pulse { closable: true, ..nothing }), "nothing of it is open");
+    test.raw.run("UPDATE items SET state = 'reset'").await;
+    assert_eq!(ledger.pulse().await, Ok(nothing), "a cancel that waits for people to be told is nothing to do");
 }
 
 async fn a_ledger_without_its_migrations_says_what_to_do(test: &TestLedger) {

@@ -21,6 +21,7 @@ on_both!(
     a_channel_that_is_down_consumes_no_attempt,
     a_channel_that_is_down_makes_no_retry_come_sooner,
     a_claim_belongs_to_one_notifier,
+    a_claim_and_those_who_put_off_do_no_harm_to_each_other,
     a_late_result_is_refused_by_its_fence,
     a_newer_password_supersedes_the_older_message,
     only_one_message_at_a_time_is_on_its_way_to_an_account,
@@ -141,22 +142,78 @@ async fn a_claim_belongs_to_one_notifier(on: &TestLedger) {
     assert_eq!(sent(left.expect("left")) + sent(right.expect("right")), 12);
 }
 
+/// Claims hold no locks of notifications while they decide: whoever defers them, gives them back or finds them due at the same moment
+/// comes before or after, and nothing is sent twice.
+async fn a_claim_and_those_who_put_off_do_no_harm_to_each_other(on: &TestLedger) {
+    use keybell_shared::ports::ledger::{RepairLedger as _, ResetLedger as _};
+    use keybell_shared::stage::Stage;
+    let fixture = district_with(&*on.ledger, 12).await;
+    let other = on.another_or_same().await;
+    for round in 0..8 {
+        let (task, items, notifications) = told(on, &fixture, "email", 12).await;
+        let mut reversed = notifications.clone();
+        reversed.reverse();
+        let (claimed, again, deferred, unpublished, due) = tokio::join!(
+            on.ledger.claim("l", &notifications, LEASE),
+            other.claim("r", &reversed, LEASE),
+            other.defer(&reversed, Duration::ZERO),
+            on.ledger.unpublish(&reversed),
+            other.due_notifications("s", Stage::Email, false, Duration::ZERO, 100),
+        );
+        deferred.expect("deferred");
+        unpublished.expect("given back");
+        due.expect("due");
+        let mut claims = Vec::new();
+        for claimed in [claimed, again].into_iter().flat_map(|claimed| claimed.expect("claims")) {
+            if let keybell_shared::ports::ledger::Claimed::Send(claim) = claimed {
+                claims.push(claim);
+            }
+        }
+        let mut sent: Vec<NotificationId> = claims.iter().map(|claim| claim.notification).collect();
+        sent.sort_unstable();
+        let all = sent.len();
+        sent.dedup();
+        assert_eq!(sent.len(), all, "round {round}: nothing is claimed twice");
+        claims.extend(claim(on, &notifications, LEASE).await.into_iter().map(Box::new));
+        assert_eq!(claims.len(), 12, "round {round}: what was not claimed waits and is due");
+        for claim in &claims {
+            report(on, claim, SendOutcome::Accepted).await;
+        }
+        assert_eq!(item(on, &fixture, task, items[11]).await.0, ItemState::Notified, "round {round}");
+    }
+}
+
 async fn a_late_result_is_refused_by_its_fence(on: &TestLedger) {
     use keybell_shared::ports::ledger::RepairLedger as _;
     let fixture = district_with(&*on.ledger, 1).await;
     let (task, items, notifications) = told(on, &fixture, "email", 1).await;
     let frozen = claim(on, &notifications, Duration::from_millis(1)).await.remove(0);
+    let first_began = on.raw.text("SELECT changed_at FROM notifications").await;
     while on.ledger.expire_leases("s", Duration::ZERO, 10).await.expect("expired") == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     due(on, notifications[0]).await;
     let second = claim(on, &notifications, LEASE).await.remove(0);
+    let second_began = on.raw.text("SELECT changed_at FROM notifications").await;
     assert_eq!((second.fence, second.attempt), (frozen.fence + 1, 2), "the expired lease consumed its attempt");
     assert_eq!(second.message_id, frozen.message_id, "a duplicate carries the same message id");
+    let history = "SELECT number, fence, outcome FROM attempts ORDER BY fence";
+    assert_eq!(on.raw.rows(history).await, [["1", "1", "unknown"]], "the second one is under way");
     report(on, &frozen, SendOutcome::Permanent).await;
     assert_eq!(item(on, &fixture, task, items[0]).await.0, ItemState::Reset, "the late result changes nothing");
+    assert_eq!(on.raw.rows(history).await, [["1", "1", "permanent"]], "but what was said is kept with its attempt");
     report(on, &second, SendOutcome::Accepted).await;
     assert_eq!(item(on, &fixture, task, items[0]).await.0, ItemState::Notified);
+    assert_eq!(on.raw.rows(history).await, [["1", "1", "permanent"], ["2", "2", "accepted"]]);
+    let times = on.raw.column("SELECT started_at FROM attempts ORDER BY fence").await;
+    assert_eq!(times, [first_began, second_began], "each has its own begin");
+    assert_eq!(on.raw.number("SELECT count(*) FROM attempts WHERE ended_at >= started_at").await, 2);
+    report(on, &second, SendOutcome::Accepted).await;
+    assert_eq!(
+        on.raw.number("SELECT count(*) FROM attempts").await,
+        2,
+        "a result that is stored again is the same one"
+    );
 }
 
 async fn a_newer_password_supersedes_the_older_message(on: &TestLedger) {

@@ -137,7 +137,7 @@ fn scans(line: &str, table: &str) -> bool {
         "items_queued",
         "notifications_due",
         "notifications_queued",
-        "notifications_leased",
+        "notifications_one_sending",
         "events_unsent",
         "events_not_handed_out",
         "events_sent",

@@ -3,8 +3,8 @@
 use keybell_shared::eligibility::Decision;
 use keybell_shared::ids::{ItemId, TaskId};
 use keybell_shared::ports::ledger::{
-    DispatchLedger as _, ResetLedger as _, RosterLedger as _, Runnable, School, TaskLedger as _, TaskView, Turned,
-    WaveView,
+    DispatchLedger as _, LeaderLedger as _, ResetLedger as _, RosterLedger as _, Runnable, School, TaskLedger as _,
+    TaskView, Turned, WaveView,
 };
 use keybell_shared::states::TaskState;
 use keybell_tests::ledgers::{Fixture, TestLedger, district_with, request, task};
@@ -95,7 +95,9 @@ async fn one_wave_after_the_other_is_handed_out_the_canary_first(on: &TestLedger
         assert_eq!(on.ledger.mark_queued(&now).await, Ok(now.len() as u64));
         assert_eq!(handed_out(on).await, [], "nothing of the next wave while this one is open");
         assert_eq!(turned(on).await, []);
+        assert_eq!(on.ledger.pulse().await.map(|pulse| pulse.waves), Ok(false));
         settle(on, task, wave, 0).await;
+        assert_eq!(on.ledger.pulse().await.map(|pulse| pulse.waves), Ok(wave < 4), "wave {wave} is settled");
         assert_eq!(turned(on).await, if wave < 4 { vec![(wave + 1, false)] } else { Vec::new() });
     }
     assert_eq!(seen, 9, "everybody has a turn");

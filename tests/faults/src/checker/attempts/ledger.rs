@@ -23,7 +23,7 @@ pub(super) struct Notice {
     pub(super) attempts: Vec<Attempt>,
 }
 
-/// A claim, and what became of it.
+/// An attempt that ended, and what became of it.
 pub(super) struct Attempt {
     pub(super) number: usize,
     pub(super) started: Ms,
@@ -57,7 +57,7 @@ impl Outcome {
             "temporary" => Self::Temporary,
             "permanent" => Self::Permanent,
             "channel_down" => Self::ChannelDown,
-            "unknown" | "NULL" => Self::Unknown,
+            "unknown" => Self::Unknown,
             other => anyhow::bail!("`{other}` is no outcome of an attempt"),
         })
     }
