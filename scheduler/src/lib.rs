@@ -134,7 +134,7 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     let SchedulerParts { ledger, queue, config, .. } = parts;
     let writer = || parts.holder.clone();
     let ready = Wake::default();
-    let wakes = Wakes { expand: parts.wake.clone(), ..Wakes::default() };
+    let nudge = Wakes { expand: parts.wake.clone(), ..Wakes::default() };
     let expand = expand::Expand {
         ledger: Arc::clone(ledger),
         writer: writer(),
@@ -162,21 +162,21 @@ fn start(parts: &SchedulerParts, stop: &CancellationToken) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     // The look says when there is something for those that scan rarely.
     let rarely = config.scan_every.min(RARELY).max(config.dispatch_every);
-    let look = Look { ledger: Arc::clone(ledger), wakes: wakes.clone() };
+    let look = Look { ledger: Arc::clone(ledger), wakes: nudge.clone() };
     loops.spawn(every(config.dispatch_every.min(config.project_every), look, stop.clone()));
     loops.spawn(every(rarely, expand, stop.clone()));
     loops.spawn(every(config.dispatch_every, dispatch, stop.clone()));
     loops.spawn(every(config.scan_every, repair, stop.clone()));
     loops.spawn(every(config.project_every, project, stop.clone()));
-    loops.spawn(every(rarely, WokenBy(wakes.waves, waves), stop.clone()));
-    loops.spawn(every(rarely, WokenBy(wakes.finish, finish), stop.clone()));
-    loops.spawn(every(rarely, WokenBy(wakes.relay, relay), stop.clone()));
+    loops.spawn(every(rarely, WokenBy(nudge.waves, waves), stop.clone()));
+    loops.spawn(every(rarely, WokenBy(nudge.finish, finish), stop.clone()));
+    loops.spawn(every(rarely, WokenBy(nudge.relay, relay), stop.clone()));
     loops.spawn(every(CHAIN_EVERY, audit, stop.clone()));
     loops.spawn(every(plans::EVERY, plans::Plans { ledger: Arc::clone(ledger) }, stop.clone()));
     let measure = measure::Measure { ledger: Arc::clone(ledger), queue: Arc::clone(queue) };
     loops.spawn(every(measure::EVERY, measure, stop.clone()));
     if let Some(parts) = &parts.webhooks {
-        webhooks::start(parts, ledger, config.dispatch_every, rarely, wakes.hand_out, &mut loops, stop);
+        webhooks::start(parts, ledger, config.dispatch_every, rarely, nudge.hand_out, &mut loops, stop);
     }
     loops
 }

@@ -42,9 +42,9 @@ impl Attempts {
             detail: report.detail.chars().filter(|c| !c.is_control()).take(200).collect(),
         };
         if late {
-            self.late.push(ended)
+            self.late.push(ended);
         } else {
-            self.ended.push(ended)
+            self.ended.push(ended);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::LedgerResult;
 
 /// What waits for which of the leader's loops: a hint, out of date as soon as it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one answer for each loop; none excludes another")]
 pub struct Pulse {
     /// Tasks whose accounts are to be written down.
     pub expanding: bool,
