@@ -9,6 +9,19 @@ use keybell_shared::ports::ledger::{SendOutcome, SendReport};
 
 use super::sql::{Row, Sql, Tx, args, cells};
 
+/// Inserts attempts that ended; continue with their columns and where they come from. A build before this one wrote a row when its
+/// attempt began, and a row that is there already must not cost a result: its message would be sent again.
+macro_rules! put_down {
+    ($rows:literal) => {
+        concat!(
+            "INSERT INTO attempts (notification_id, fence, number, started_at, ended_at, outcome, detail) SELECT ",
+            $rows,
+            " ON CONFLICT (notification_id, fence) DO UPDATE SET
+                 ended_at = excluded.ended_at, outcome = excluded.outcome, detail = excluded.detail"
+        )
+    };
+}
+
 /// Attempts that ended.
 #[derive(Default)]
 pub(super) struct Attempts {
@@ -49,7 +62,7 @@ impl Attempts {
         Ok(())
     }
 
-    /// Writes them down. A row that is there already must not cost the result: its message would be sent again.
+    /// Writes them down.
     pub(super) async fn store(self, tx: &mut Tx) -> Sql<()> {
         let rows: Vec<_> = self
             .ended
@@ -57,12 +70,11 @@ impl Attempts {
             .map(|one| cells![one.notification, one.fence, one.number, one.started.0, one.outcome, &one.detail])
             .collect();
         tx.run_rows(
-            "INSERT INTO attempts (notification_id, fence, number, started_at, ended_at, outcome, detail)
-             SELECT r.id, r.fence, r.number, r.started, {now}, r.outcome, r.detail
-             FROM {table $1: id bigint, fence bigint, number integer, started bigint, outcome text, detail text} AS r
-             WHERE TRUE
-             ON CONFLICT (notification_id, fence) DO UPDATE SET
-                 ended_at = excluded.ended_at, outcome = excluded.outcome, detail = excluded.detail",
+            put_down!(
+                "r.id, r.fence, r.number, r.started, {now}, r.outcome, r.detail
+                 FROM {table $1: id bigint, fence bigint, number integer, started bigint, outcome text, detail text} AS r
+                 WHERE TRUE"
+            ),
             &rows,
             |rows| args![rows],
         )
@@ -85,12 +97,10 @@ impl Attempts {
 /// they were claimed.
 pub(super) async fn unknown(tx: &mut Tx, notifications: &[NotificationId]) -> Sql<()> {
     tx.run(
-        // A build before this one wrote the row when the attempt began.
-        "INSERT INTO attempts (notification_id, fence, number, started_at, ended_at, outcome, detail)
-         SELECT n.id, n.fence, n.attempts, n.changed_at, {now}, 'unknown', 'the lease expired'
-         FROM notifications n WHERE n.id {any $1 bigint}
-         ON CONFLICT (notification_id, fence) DO UPDATE SET
-             ended_at = excluded.ended_at, outcome = excluded.outcome, detail = excluded.detail",
+        put_down!(
+            "n.id, n.fence, n.attempts, n.changed_at, {now}, 'unknown', 'the lease expired'
+             FROM notifications n WHERE n.id {any $1 bigint}"
+        ),
         args![notifications],
     )
     .await?;

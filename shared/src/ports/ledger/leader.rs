@@ -14,7 +14,7 @@ pub struct Pulse {
     pub expanding: bool,
     /// Tasks whose wave is settled, and that have another one.
     pub waves: bool,
-    /// Tasks without an open item, and cancels that were interrupted.
+    /// Tasks without an open item. Cancels that were interrupted are left to the scan.
     pub closable: bool,
     /// Events that were not handed on.
     pub unsent: bool,
